@@ -1,0 +1,236 @@
+"""What zdd asks of the outside world. The docstring of each method is its contract; `zdd.testing` checks it.
+
+Rules that hold for every method:
+
+* It raises only errors of `zdd.errors`: `TemporaryError`, `PermanentError` and `OutcomeUnknown` for the world's
+  faults, `ConfigurationError` for what can't work, `LeaseLost` for a fence that is too old.
+* It returns within a time-out of its own, and never waits for an effect: effects are observed.
+* A command may be applied twice, and means the same the second time.
+* A write that carries a `Fence` is refused with `LeaseLost` when the adapter has accepted one with a greater token
+  for that service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from attrs import frozen
+
+from zdd.model.action import Action, ActionContext
+from zdd.model.gate import Gate, Target
+from zdd.model.traffic import EdgeAbilities
+
+if TYPE_CHECKING:
+    from zdd.events import Event
+    from zdd.model.address import Address
+    from zdd.model.cell import Cell
+    from zdd.model.command import Change, Launch, Retire, Route, Scale
+    from zdd.model.release import Revision, Specification
+    from zdd.model.service import Service
+    from zdd.model.traffic import EdgeView, Registration
+
+__all__ = [
+    "Action",
+    "ActionContext",
+    "Clock",
+    "Discovery",
+    "Edge",
+    "Fence",
+    "Gate",
+    "Holder",
+    "Journal",
+    "Lease",
+    "Orchestrator",
+    "OrchestratorAbilities",
+    "Target",
+]
+
+
+@frozen
+class Fence:
+    """Proof of a lease. Of two deployers of one service, the one with the greater token is the later one."""
+
+    token: int
+    holder: str
+
+
+@frozen
+class Holder:
+    """Who holds the lease of a service.
+
+    Attributes:
+        name: ``user@host:process id``.
+        since_s: Since when, in seconds since the epoch.
+        expires_s: When it ends if it is not renewed, in seconds since the epoch.
+    """
+
+    name: str
+    since_s: float
+    expires_s: float
+
+
+@frozen
+class OrchestratorAbilities:
+    """What an orchestrator can do.
+
+    Attributes:
+        cell_per_instance: Cells cost nothing and nobody sees their names: by default every instance has its own.
+        poll_s: How often it may be observed while something is awaited, in seconds.
+    """
+
+    cell_per_instance: bool = False
+    poll_s: float = 1.0
+
+
+class Orchestrator(Protocol):
+    """Runs instances in cells."""
+
+    @property
+    def abilities(self) -> OrchestratorAbilities:
+        """What it can do."""
+
+    def check(self, service: Service, workload: Specification) -> None:
+        """Raise `ConfigurationError` if it could not run this workload for this service. Change nothing.
+
+        Everything that can be known beforehand is looked at: the kind of workload, the program or image, directories,
+        ports. The message names the thing and the fix.
+        """
+
+    def claim(self, service: Service, fence: Fence) -> None:
+        """From now on refuse every write for this service that carries a smaller token. Called before anything else."""
+
+    def observe(self, service: Service) -> tuple[Cell, ...]:
+        """Return the cells that exist, sorted by name, whoever made them; with what they are, not what was asked for.
+
+        A cell exists from the moment `launch` was accepted until its last instance has gone. An instance that has
+        ended is not listed; one that was told to stop is listed as `STOPPING` until nothing of it is left.
+        """
+
+    def launch(self, service: Service, revision: Revision, command: Launch, fence: Fence) -> None:
+        """Create the cell and begin to start its instances. If the cell exists with this revision: like `scale`.
+
+        Raises:
+            PermanentError: The cell exists with another revision.
+        """
+
+    def change(self, service: Service, revision: Revision, command: Change, fence: Fence) -> None:
+        """Begin to stop every instance of the cell that runs another revision, and to start `replicas` new ones.
+
+        The instances of the new revision may start before the old ones have gone.
+        """
+
+    def scale(self, service: Service, revision: Revision, command: Scale, fence: Fence) -> None:
+        """Begin to start or stop instances until the cell has `replicas`. Running ones are not restarted."""
+
+    def retire(self, service: Service, command: Retire, fence: Fence) -> None:
+        """Begin to stop every instance politely, by force after ``service.stop_grace_s``, and forget the cell then.
+
+        A cell that does not exist is already retired.
+        """
+
+    def watch(self, service: Service, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake`, from any thread, whenever something may have changed. Return a function that ends the watch.
+
+        A missed or spurious wake is allowed: it only makes the driver look later, or once too often.
+        """
+
+
+class Discovery(Protocol):
+    """Knows which instances serve, and tells the edges."""
+
+    def check(self, service: Service) -> None:
+        """Raise `ConfigurationError` if it could not carry this service. Change nothing."""
+
+    def claim(self, service: Service, fence: Fence) -> None:
+        """From now on refuse every write for this service that carries a smaller token. Called before anything else."""
+
+    def registrations(self, service: Service) -> tuple[tuple[Registration, ...], bool]:
+        """Return what is registered, sorted by instance, whoever registered it; and whether requests are held back."""
+
+    def apply(self, service: Service, command: Route, fence: Fence) -> None:
+        """Make the registrations of this service exactly these.
+
+        In one call lowered weights take effect before raised ones, or at the same time.
+        """
+
+
+class Edge(Protocol):
+    """Sends requests to instances. zdd tells discovery and asks the edges; it never tells an edge."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+
+    @property
+    def abilities(self) -> EdgeAbilities:
+        """What it can do."""
+
+    def addresses(self, service: Service) -> dict[str, Address]:
+        """Return, by port name, the stable address at which clients reach the service."""
+
+    def view(self, service: Service, addresses: Sequence[Address]) -> EdgeView:
+        """Say where new requests of this service go right now, and what is in flight at the given addresses.
+
+        It is the edge's own word, never what discovery was told. An edge that can't be reached raises
+        `TemporaryError`. A count that isn't known is left out, never guessed.
+        """
+
+
+class Journal(Protocol):
+    """Keeps what happened to a service, in order, for ever or for as long as the user wants."""
+
+    def append(self, service: str, event: Event, fence: Fence) -> None:
+        """Write the event durably before returning, after all earlier ones.
+
+        Raises:
+            LeaseLost: A greater token was accepted for this service.
+            JournalError: It can't be written.
+        """
+
+    def read(self, service: str) -> tuple[Event, ...]:
+        """Return every event of this service, oldest first.
+
+        Raises:
+            JournalError: An event is damaged, or was written in a format that this version does not know.
+        """
+
+    def services(self) -> tuple[str, ...]:
+        """Return the names of the services that have events, sorted."""
+
+
+class Lease(Protocol):
+    """Lets one deployer at a time change a service."""
+
+    def acquire(self, service: str, holder: str, ttl_s: float) -> Fence:
+        """Take the lease for `ttl_s` seconds. The fence's token is greater than all before it for this service.
+
+        Raises:
+            DeploymentInProgress: Somebody else holds it, and has not let it expire.
+        """
+
+    def renew(self, service: str, fence: Fence, ttl_s: float) -> None:
+        """Keep it for another `ttl_s` seconds from now.
+
+        Raises:
+            LeaseLost: It expired and somebody else took it.
+        """
+
+    def release(self, service: str, fence: Fence) -> None:
+        """Let go of it, if it is still held."""
+
+    def holder(self, service: str) -> Holder | None:
+        """Return who holds it, or None."""
+
+
+class Clock(Protocol):
+    """Tells the time, and waits."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch, by a clock that never goes back within one process."""
+
+    def wait(self, until_s: float) -> None:
+        """Return at that time, or earlier if `wake` is called; at once if it was called since the last wait."""
+
+    def wake(self) -> None:
+        """End the wait that is under way, or the next one. May be called from any thread."""

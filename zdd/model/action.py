@@ -1,0 +1,43 @@
+"""An action: something a stage does besides moving instances and traffic."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from attrs import frozen
+
+
+@frozen
+class ActionContext:
+    """What an action is told.
+
+    Attributes:
+        service: The service's name.
+        deployment: The id of the deployment.
+        from_version: What ran before; empty at a first deployment.
+        to_version: What is being deployed.
+    """
+
+    service: str
+    deployment: str
+    from_version: str
+    to_version: str
+
+
+class Action(Protocol):
+    """Something a stage does before it touches anything: a backup, a migration, a user's own step.
+
+    It runs beside the driver. An action that was interrupted is run again by the next deployer, so it must be safe to
+    run twice. An exception from `run` fails the stage.
+    """
+
+    @property
+    def name(self) -> str:
+        """What a person sees."""
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds within which `run` must return; then the stage fails."""
+
+    def run(self, context: ActionContext) -> str:
+        """Do it; return one line for the report."""

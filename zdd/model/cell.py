@@ -1,0 +1,66 @@
+"""What runs: instances, in cells."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from zdd.model.address import Address
+
+
+class InstanceState(enum.Enum):
+    """What the orchestrator says of an instance. `READY` is its own word only: gates decide about traffic."""
+
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "failed"
+    STOPPING = "stopping"
+
+
+@frozen
+class Instance:
+    """One running copy.
+
+    Attributes:
+        id: Never used twice: a restarted or replaced copy has another id, so that it earns its own verdict.
+        revision: The id of the revision it runs.
+        state: What the orchestrator says of it.
+        addresses: Port name → where it can be reached; empty while not known.
+        since_s: Since when it is in this state, in seconds since the epoch.
+        restarts: How often its predecessors in the same place ended by themselves.
+        note: The orchestrator's own words: an exit code, an error.
+    """
+
+    id: str
+    revision: str
+    state: InstanceState
+    addresses: Mapping[str, Address] = field(factory=dict)
+    since_s: float = 0.0
+    restarts: int = 0
+    note: str = ""
+
+
+@frozen
+class Cell:
+    """A stable, named group of identical instances that the orchestrator runs as one.
+
+    Attributes:
+        name: Stable over the life of the service.
+        revision: The id of the revision it is meant to run.
+        replicas: How many instances it is meant to have.
+        instances: Those that exist, sorted by id, the stopping ones among them.
+        note: The orchestrator's own words about the cell.
+    """
+
+    name: str
+    revision: str
+    replicas: int
+    instances: tuple[Instance, ...] = ()
+    note: str = ""
+
+    @property
+    def size(self) -> int:
+        """How many instances it can have right now: those it should have or those that still exist, if more."""
+        return max(self.replicas, len(self.instances))

@@ -1,0 +1,68 @@
+"""A gate: the question whether something may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from zdd.model.address import Address
+    from zdd.model.verdict import Sample, Verdict
+
+
+@frozen
+class Target:
+    """What a gate looks at.
+
+    An admission gate looks at one instance at that instance's own address. A stage's gate looks at the service
+    while it has traffic: its target names every instance of the rising revision and the service's stable addresses.
+
+    Attributes:
+        service: The service's name.
+        version: The version that is judged.
+        revision: The id of the revision that is judged.
+        instance: The instance's id; empty for a stage's gate.
+        addresses: Port name → address of the instance; for a stage's gate, of the service at its edges.
+        instances: For a stage's gate: instance id → (port name → address) of the rising revision.
+    """
+
+    service: str
+    version: str
+    revision: str
+    instance: str = ""
+    addresses: Mapping[str, Address] = field(factory=dict)
+    instances: Mapping[str, Mapping[str, Address]] = field(factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Tells this target from the others: a replacement, or another address, is another target."""
+        where = ",".join(f"{name}={address}" for name, address in sorted(self.addresses.items()))
+        return f"{self.instance or self.service}@{self.revision}[{where}]"
+
+
+class Gate(Protocol):
+    """The question whether something may go on.
+
+    `sample` does the I/O, beside the driver and never inside it, and may block up to `timeout_s`; `judge` is a pure
+    function of the samples so far, oldest first. An exception from `sample` counts as one failed look whose reason is
+    the exception. A gate that is to survive the deployer's process is an attrs class that can be imported by its name.
+    """
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between the end of one look and the start of the next."""
+
+    @property
+    def deadline_s(self) -> float | None:
+        """Seconds within which the gate must pass, from when it could first have been asked. None: the service's."""
+
+    def ports(self) -> frozenset[str]:
+        """The names of the ports it looks at, so that an unknown one is refused before anything is touched."""
+
+    def sample(self, target: Target) -> Sample:
+        """Look once."""
+
+    def judge(self, samples: Sequence[Sample]) -> Verdict:
+        """Conclude from the samples so far, oldest first; none is inconclusive."""

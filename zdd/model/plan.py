@@ -1,0 +1,158 @@
+"""A plan: what would happen, as plain data, before anything does."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from zdd.errors import ConfigurationError
+from zdd.model.action import Action
+from zdd.model.gate import Gate
+from zdd.model.names import check_number
+from zdd.model.release import Revision
+from zdd.model.service import Service
+
+
+class OnFailure(enum.Enum):
+    """What a stage's failure means.
+
+    `RETREAT` goes back to where the deployment came from. `FREEZE` stops in place and leaves the rest to a person:
+    for what can't be undone.
+    """
+
+    RETREAT = "retreat"
+    FREEZE = "freeze"
+
+
+@frozen
+class Goal:
+    """What one cell should be at the end of a stage.
+
+    Attributes:
+        cell: The cell's name.
+        revision: The id of the revision it should run.
+        replicas: How many instances. 0: the cell is retired, after the stage's traffic is where it should be.
+        share: How much of the service's traffic, relative to the other cells. 0: up, but without traffic.
+    """
+
+    cell: str
+    revision: str
+    replicas: int
+    share: int
+
+
+@frozen
+class Stage:
+    """A step of a plan, stated as what changes against the stage before it.
+
+    Inside a stage the order is fixed, and is the reconciler's: what is new starts and proves itself, traffic shifts
+    when every edge shows it, gates judge while the hold time passes, and what has no traffic any more is retired.
+
+    Attributes:
+        title: One line for a person.
+        goals: The cells that change.
+        gates: What must pass, judged while the stage's traffic flows. A gate that fails ends the stage at once.
+        actions: What is done before anything else in this stage.
+        hold_s: How long the stage's traffic flows, in seconds, before the next stage begins.
+        deadline_s: Seconds within which the stage must be passed, hold time included.
+        on_failure: What a failure means.
+        held: Requests are held back at the edges until the stage's instances are ready.
+    """
+
+    title: str
+    goals: tuple[Goal, ...] = ()
+    gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=tuple)
+    actions: tuple[Action, ...] = field(default=(), kw_only=True, converter=tuple)
+    hold_s: float = field(default=0.0, kw_only=True)
+    deadline_s: float = field(default=600.0, kw_only=True)
+    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=OnFailure)
+    held: bool = field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        check_number(f"hold_s of stage {self.title!r}", self.hold_s, least=0)
+        check_number(f"deadline_s of stage {self.title!r}", self.deadline_s, least=0)
+
+
+class Direction(enum.Enum):
+    """Whether a plan goes forward, or takes a failed deployment back."""
+
+    FORWARD = "forward"
+    BACK = "back"
+
+
+@frozen
+class Plan:
+    """What would happen, as plain data.
+
+    Attributes:
+        service: How the service wants to be treated while the plan runs.
+        target: The id of the revision that runs at the end.
+        revisions: Every revision that has a part in it, whole, by id: going back may have to launch the old one.
+        origin: The cells as they were when the plan was made.
+        stages: What happens, in order.
+        floor: No command makes useful capacity smaller than this, or than it already is.
+        ceiling: At no time do more instances than this exist.
+        strategy: What made the plan, in words.
+        direction: Forward, or back.
+    """
+
+    service: Service
+    target: str
+    revisions: Mapping[str, Revision]
+    origin: tuple[Goal, ...]
+    stages: tuple[Stage, ...]
+    floor: int
+    ceiling: int
+    strategy: str = ""
+    direction: Direction = Direction.FORWARD
+
+    def goals_at(self, stage: int) -> dict[str, Goal]:
+        """Return what every cell should be at the end of stage number `stage`; -1 is where the plan comes from."""
+        goals = {goal.cell: goal for goal in self.origin}
+        for step in self.stages[: stage + 1]:
+            for goal in step.goals:
+                goals[goal.cell] = goal
+        return goals
+
+
+def check_plan(plan: Plan) -> Plan:
+    """Return the plan if it can be carried out.
+
+    Raises:
+        ConfigurationError: A stage names an unknown revision, ends below the floor, needs more instances than the
+            ceiling, sends traffic to nothing, or the plan does not end with the target alone.
+    """
+    before: dict[str, Goal] = plan.goals_at(-1)
+    for number, stage in enumerate(plan.stages):
+        after = plan.goals_at(number)
+        where = f"stage {number + 1} ({stage.title!r}) of {plan.strategy or 'the plan'} for {plan.service.name}"
+        for goal in stage.goals:
+            check_number(f"replicas of {goal.cell} in {where}", goal.replicas, least=0, whole=True)
+            check_number(f"share of {goal.cell} in {where}", goal.share, least=0, whole=True)
+            if goal.revision not in plan.revisions:
+                raise ConfigurationError(f"{where} wants unknown revision {goal.revision!r} in cell {goal.cell}")
+            if goal.share and not goal.replicas:
+                raise ConfigurationError(f"{where} sends traffic to {goal.cell}, which has no replicas then")
+        capacity = sum(goal.replicas for goal in after.values() if goal.share)
+        if capacity < plan.floor:
+            raise ConfigurationError(
+                f"{where} leaves {capacity} instances with traffic, below the floor of {plan.floor}"
+            )
+        peak = sum(max(a.replicas, b.replicas) for a, b in _pairs(before, after))
+        if not stage.held and peak > plan.ceiling:
+            raise ConfigurationError(f"{where} needs {peak} instances at once, above the ceiling of {plan.ceiling}")
+        before = after
+    left = [goal for goal in before.values() if goal.replicas and (goal.revision != plan.target or not goal.share)]
+    if plan.direction is Direction.FORWARD and left:
+        raise ConfigurationError(
+            f"{plan.strategy or 'the plan'} for {plan.service.name} does not end with its target alone: "
+            + ", ".join(f"{goal.cell} keeps {goal.replicas} of {goal.revision} at share {goal.share}" for goal in left)
+        )
+    return plan
+
+
+def _pairs(before: Mapping[str, Goal], after: Mapping[str, Goal]) -> list[tuple[Goal, Goal]]:
+    names = sorted({*before, *after})
+    return [(before.get(name, Goal(name, "", 0, 0)), after.get(name, Goal(name, "", 0, 0))) for name in names]

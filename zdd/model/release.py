@@ -1,0 +1,135 @@
+"""What to run: a release as the user states it, and a revision as zdd keeps it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from attrs import field, frozen
+
+from zdd.errors import ConfigurationError
+from zdd.model.gate import Gate
+
+VERSION_LENGTH_MAX = 128
+
+Specification = Mapping[str, Any]
+"""What an orchestrator needs in order to run an instance, as plain data; the key ``kind`` says whose it is."""
+
+
+class Workload(Protocol):
+    """What to run, in one orchestrator's own terms."""
+
+    def specification(self) -> Specification:
+        """Return it as plain data that JSON can carry."""
+
+
+def _text_mapping(value: Any) -> Mapping[str, str]:
+    pairs = dict(value)
+    for key, text in pairs.items():
+        if not isinstance(key, str) or not key or "=" in key or "\0" in key:
+            raise ConfigurationError(f"environment variable {key!r}: use a name without = and null characters")
+        if not isinstance(text, str) or "\0" in text:
+            raise ConfigurationError(f"environment variable {key} is {text!r}: use text, for example {str(text)!r}")
+    return pairs
+
+
+def _command(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise ConfigurationError(f"command {value!r}: use a list of words, for example {value.split()!r}")
+    words = tuple(value)
+    if not words or not all(isinstance(word, str) and "\0" not in word for word in words) or not words[0]:
+        raise ConfigurationError(f"command {list(words)!r}: use a list of words whose first is the program")
+    return words
+
+
+def _optional_text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+@frozen
+class Process:
+    """A local process.
+
+    Attributes:
+        command: The program and its arguments; no shell is involved.
+        environment: Added to a small safe environment (``PATH``, ``HOME``, ``LANG``, ``USER``, ``TMPDIR``, ``TZ``).
+        directory: The working directory; None: a directory of the instance's own.
+
+    Raises:
+        ConfigurationError: The command is empty or not words, or the environment isn't text.
+    """
+
+    command: Sequence[str] = field(converter=_command)
+    environment: Mapping[str, str] = field(factory=dict, converter=_text_mapping)
+    directory: str | None = field(default=None, converter=_optional_text)
+
+    def specification(self) -> Specification:
+        """Return it as plain data."""
+        return {
+            "kind": "process",
+            "command": list(self.command),
+            "environment": dict(self.environment),
+            "directory": self.directory,
+        }
+
+
+def _specification(value: Workload | Specification) -> Specification:
+    data = value if isinstance(value, Mapping) else value.specification()
+    try:
+        return dict(json.loads(json.dumps(data, allow_nan=False)))
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"workload {value!r} can't be written down as JSON: {error}") from None
+
+
+def _optional_gates(value: Iterable[Gate] | None) -> tuple[Gate, ...] | None:
+    return None if value is None else tuple(value)
+
+
+@frozen
+class Release:
+    """What the user wants to run.
+
+    Attributes:
+        version: What people call it.
+        workload: What to run, for example a `Process`.
+        gates: What an instance of this release must pass; None: what the service says.
+
+    Raises:
+        ConfigurationError: The version isn't one line of text, or the workload can't be written down.
+    """
+
+    version: str
+    workload: Specification = field(converter=_specification)
+    gates: tuple[Gate, ...] | None = field(default=None, converter=_optional_gates)
+
+    def __attrs_post_init__(self) -> None:
+        legal = isinstance(self.version, str) and self.version.strip() == self.version and self.version.isprintable()
+        if not legal or not 0 < len(self.version) <= VERSION_LENGTH_MAX:
+            raise ConfigurationError(
+                f"version {self.version!r}: use one line of text of at most {VERSION_LENGTH_MAX} characters"
+            )
+
+
+@frozen
+class Revision:
+    """A release that was deployed, or is about to be. Its id is unique to the deployment that made it.
+
+    Attributes:
+        id: Unique, so that a forced restart of one version can tell the rising instances from the falling ones.
+        version: What people call it.
+        workload: What to run, whole.
+        gates: What its instances must pass before they get traffic.
+    """
+
+    id: str
+    version: str
+    workload: Specification
+    gates: tuple[Gate, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Equal for two revisions that run the same thing under the same name."""
+        text = json.dumps([self.version, self.workload], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
