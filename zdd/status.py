@@ -1,0 +1,251 @@
+"""How things stand: the fold of the events so far. Every display is a pure function of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attrs import evolve, field, frozen
+
+from zdd.events import (
+    ActionEnded,
+    CapacityChanged,
+    CommandAnswered,
+    DeploymentEnded,
+    DeploymentStarted,
+    Event,
+    GateJudged,
+    InstanceMoved,
+    Moment,
+    Outcome,
+    StageEntered,
+    StageFailed,
+    StagePassed,
+    Waited,
+)
+from zdd.model.plan import Direction
+from zdd.model.verdict import Result
+
+GONE = frozenset({Moment.STOPPED, Moment.LOST})
+"""The moments after which an instance is no more."""
+
+
+@frozen
+class InstanceStatus:
+    """How one instance stands.
+
+    Attributes:
+        id: Its id.
+        cell: Its cell.
+        version: What it runs.
+        moment: The last thing that happened to it.
+        since_s: When that was, in seconds since the epoch.
+        note: Why, or what is known about it.
+    """
+
+    id: str
+    cell: str
+    version: str
+    moment: Moment
+    since_s: float
+    note: str = ""
+
+
+@frozen
+class GateStatus:
+    """The last verdict of one gate about one target.
+
+    Attributes:
+        gate: The gate, in words.
+        target: An instance's id, or the service's name for a stage's gate.
+        result: The verdict.
+        since_s: When it came to it, in seconds since the epoch.
+        reason: Why.
+        figures: The numbers behind it.
+    """
+
+    gate: str
+    target: str
+    result: Result
+    since_s: float
+    reason: str = ""
+    figures: Mapping[str, float] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Status:
+    """How the deployment of one service stands. Times are in seconds since the epoch.
+
+    Attributes:
+        service: The service's name; empty before the first event.
+        deployment: The id of the deployment.
+        actor: Who runs it, as ``user@host:process id``.
+        strategy: What made the plan, in words.
+        from_version: What served before; empty at a first deployment.
+        to_version: What is to serve.
+        direction: Forward, or back after a failure.
+        stage: Number of the current stage, from 1; 0 before the first.
+        stages: How many stages the plan has.
+        title: The current stage's title.
+        replicas: How many instances the service wants.
+        useful: How many instances serve, proven and seen at every edge; None if not measured yet.
+        existing: How many run, with traffic or without; None if not measured yet.
+        floor: What is promised.
+        ceiling: How many may exist at once.
+        shares: Version → per mille of the traffic.
+        instances: By id, in the order in which they were first heard of. Those that are gone stay until the next
+            deployment begins.
+        gates: The last verdict by gate and target.
+        waiting_for: What the deployment waits for, most important first; empty if for nothing.
+        waiting_until_s: When it stops waiting.
+        problem: What the world last said when it refused a command; empty once a command was accepted.
+        failure: Why a stage failed; empty if none did.
+        started_s: When the deployment began.
+        updated_s: When the last event happened.
+        ended_s: When it ended; None while it runs.
+        outcome: How it ended; None while it runs.
+        reason: Why it ended so.
+        unproven: What could not be proven on the way.
+    """
+
+    service: str = ""
+    deployment: str = ""
+    actor: str = ""
+    strategy: str = ""
+    from_version: str = ""
+    to_version: str = ""
+    direction: Direction = Direction.FORWARD
+    stage: int = 0
+    stages: int = 0
+    title: str = ""
+    replicas: int = 0
+    useful: int | None = None
+    existing: int | None = None
+    floor: int = 0
+    ceiling: int = 0
+    shares: Mapping[str, int] = field(factory=dict)
+    instances: Mapping[str, InstanceStatus] = field(factory=dict)
+    gates: Mapping[tuple[str, str], GateStatus] = field(factory=dict)
+    waiting_for: tuple[str, ...] = ()
+    waiting_until_s: float | None = None
+    problem: str = ""
+    failure: str = ""
+    started_s: float = 0.0
+    updated_s: float = 0.0
+    ended_s: float | None = None
+    outcome: Outcome | None = None
+    reason: str = ""
+    unproven: tuple[str, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """True from the first event of a deployment to its end."""
+        return bool(self.deployment) and self.outcome is None
+
+    def elapsed_s(self, now_s: float) -> float:
+        """Return for how long the deployment has run at `now_s`, or ran if it ended, in seconds."""
+        return max(0.0, (now_s if self.ended_s is None else self.ended_s) - self.started_s)
+
+    def after(self, event: Event) -> Status:
+        """Return how things stand after `event`. An event of another deployment begins anew and keeps what runs."""
+        base = self
+        if (event.service, event.deployment) != (self.service, self.deployment):
+            base = self._next(event)
+        return _applied(evolve(base, updated_s=event.at_s), event)
+
+    def _next(self, event: Event) -> Status:
+        same = event.service == self.service
+        alive = {key: one for key, one in self.instances.items() if one.moment not in GONE} if same else {}
+        return Status(
+            service=event.service,
+            deployment=event.deployment,
+            started_s=event.at_s,
+            instances=alive,
+            useful=self.useful if same else None,
+            existing=self.existing if same else None,
+            shares=self.shares if same else {},
+        )
+
+
+def fold(events: Iterable[Event]) -> Status:
+    """Return how things stand after these events, oldest first."""
+    status = Status()
+    for event in events:
+        status = status.after(event)
+    return status
+
+
+def _applied(status: Status, event: Event) -> Status:
+    match event:
+        case DeploymentStarted():
+            return _started(status, event)
+        case StageEntered():
+            return evolve(
+                status,
+                stage=event.stage + 1,
+                stages=event.stages,
+                title=event.title,
+                direction=event.direction,
+                waiting_for=(),
+                waiting_until_s=None,
+            )
+        case StagePassed():
+            return evolve(status, waiting_for=(), waiting_until_s=None)
+        case StageFailed():
+            return evolve(status, failure=event.reason, waiting_for=(), waiting_until_s=None)
+        case ActionEnded():
+            note = f"{event.action}: {event.note}" if event.note else event.action
+            return status if event.succeeded else evolve(status, problem=f"action failed: {note}")
+        case CommandAnswered():
+            return evolve(status, problem=event.error)
+        case InstanceMoved():
+            moved = InstanceStatus(event.instance, event.cell, event.version, event.moment, event.at_s, event.note)
+            return evolve(status, instances={**status.instances, event.instance: moved})
+        case GateJudged():
+            judged = GateStatus(event.gate, event.target, event.result, event.at_s, event.reason, event.figures)
+            return evolve(status, gates={**status.gates, (event.gate, event.target): judged})
+        case CapacityChanged():
+            return evolve(
+                status, useful=event.useful, existing=event.existing, floor=event.floor, shares=dict(event.shares)
+            )
+        case Waited():
+            return evolve(status, waiting_for=event.reasons, waiting_until_s=event.until_s if event.reasons else None)
+        case DeploymentEnded():
+            return _ended(status, event)
+    return status
+
+
+def _started(status: Status, event: DeploymentStarted) -> Status:
+    """Begin, go back, or go on after an interruption: the last two keep what is known and who started it."""
+    plan = event.plan
+    again = bool(status.to_version)
+    return evolve(
+        status,
+        actor=event.actor,
+        strategy=status.strategy if again else plan.strategy,
+        from_version=status.from_version if again else event.from_version,
+        to_version=status.to_version if again else event.to_version,
+        direction=plan.direction,
+        stage=0,
+        stages=len(plan.stages),
+        title="",
+        replicas=plan.service.replicas,
+        floor=plan.floor,
+        ceiling=plan.ceiling,
+        waiting_for=(),
+        waiting_until_s=None,
+        ended_s=None,
+        outcome=None,
+        reason="",
+    )
+
+
+def _ended(status: Status, event: DeploymentEnded) -> Status:
+    return evolve(
+        status,
+        waiting_for=(),
+        waiting_until_s=None,
+        ended_s=event.at_s,
+        outcome=event.outcome,
+        reason=event.reason,
+        unproven=event.unproven,
+    )
