@@ -40,6 +40,10 @@ class MemoryCells:
         cells = self._services.get(service)
         return tuple(cells[name].shown() for name in sorted(cells)) if cells else ()
 
+    def observe_all(self) -> dict[str, tuple[Cell, ...]]:
+        """Return the cells of every service."""
+        return {service: self.observe(service) for service in self._services}
+
     def get(self, service: str, name: str) -> MemoryCell | None:
         """Return a cell as it truly is."""
         return self._services.get(service, {}).get(name)

@@ -59,6 +59,7 @@ class MemoryEdge:
         self._takes_s = 0.0
         self._reachable = True
         self._waiting: dict[str, tuple[tuple[Registration, ...], bool]] | None = None
+        self._old_picture: dict[str, _Route] | None = None
         self._process = 1
         self._counts_from_s = 0.0
         self._number = 0
@@ -88,7 +89,7 @@ class MemoryEdge:
         self._world.attempt("view", service.name)
         if not self._reachable:
             raise TemporaryError(f"edge {self._name} does not answer")
-        route = self._route(service.name)
+        route = (self._old_picture or self._routes).get(service.name) or _Route()
         weights = {} if route.held else dict(route.weights)
         if not self._abilities.weighs:
             weights = dict.fromkeys(weights, 1)
@@ -123,6 +124,19 @@ class MemoryEdge:
         for service, (registrations, held) in (missed or {}).items():
             self.take(service, registrations, held)
             self._world.changed(service)
+
+    def freeze_picture(self) -> None:
+        """Let every answer be what is true now, while the edge itself goes on: a cache in between, for example."""
+        self._old_picture = {
+            service: _Route(dict(r.weights), r.held, dict(r.known), dict(r.left), dict(r.in_flight))
+            for service, r in self._routes.items()
+        } or {"": _Route()}
+        self._note("answers with an old picture")
+
+    def thaw_picture(self) -> None:
+        """Let answers be true again."""
+        self._old_picture = None
+        self._note("answers with the present picture")
 
     def reload(self, old_process_s: float) -> None:
         """Let another process take over. What is in flight is not known until the old one has gone."""

@@ -37,7 +37,7 @@ class MemoryOrchestrator:
     def observe(self, service: Service) -> tuple[Cell, ...]:
         """Return the cells that exist, sorted by name."""
         self._world.attempt("observe", service.name)
-        return self._world.cells.observe(service.name)
+        return self._world.listed(service.name)
 
     def launch(self, service: Service, revision: Revision, command: Launch, fence: Fence) -> None:
         """Create the cell and begin to start its instances. If the cell exists with this revision: like `scale`."""

@@ -15,7 +15,7 @@ from zdd.adapters.memory.fences import MemoryFences
 from zdd.adapters.memory.instance import Health, MemoryInstance
 from zdd.errors import LeaseLost, PermanentError
 from zdd.model.address import Address
-from zdd.model.cell import InstanceState
+from zdd.model.cell import Cell, InstanceState
 from zdd.model.release import Specification
 from zdd.model.traffic import EdgeAbilities, Registration
 
@@ -61,6 +61,7 @@ class MemoryWorld:
         self._versions = dict(versions or {})
         self._registered: dict[str, tuple[tuple[Registration, ...], bool]] = {}
         self._registers_s = 0.0
+        self._old_lists: dict[str, tuple[Cell, ...]] | None = None
         self._faults: list[Fault] = []
         self._entries: list[Entry] = []
         self._observers: list[Observer] = []
@@ -156,6 +157,18 @@ class MemoryWorld:
         """Change what discovery knows behind the deployer's back."""
         self.register(service, registrations, held)
         self.changed(service)
+
+    def freeze_lists(self) -> None:
+        """Let the orchestrator show what runs now, whatever happens from here on."""
+        self._old_lists = self.cells.observe_all()
+
+    def thaw_lists(self) -> None:
+        """Let the orchestrator show what runs again."""
+        self._old_lists = None
+
+    def listed(self, service: str) -> tuple[Cell, ...]:
+        """Return the cells that the orchestrator shows."""
+        return self.cells.observe(service) if self._old_lists is None else self._old_lists.get(service, ())
 
     def add_edge(
         self, name: str = "edge", *, lag_s: float | None = None, abilities: EdgeAbilities | None = None
