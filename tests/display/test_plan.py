@@ -1,0 +1,81 @@
+"""What a person reads before anything happens."""
+
+# ruff: noqa: RUF001
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from attrs import evolve
+
+from zdd.display.plan import plan_text
+from zdd.events import DeploymentStarted, Event
+from zdd.model.plan import Direction, Goal, Plan, Stage
+from zdd.model.service import Overlap, Service
+
+
+@pytest.mark.parametrize("name", ["rolling", "canary"])
+def test_a_plan_reads_as_expected(name: str, plans: dict[str, Plan], golden: Callable[[str, str], None]) -> None:
+    golden(f"plan-{name}.txt", plan_text(plans[name]) + "\n")
+
+
+def test_a_first_deployment_promises_no_floor(plans: dict[str, Plan]) -> None:
+    text = plan_text(evolve(plans["rolling"], origin=()))
+    assert text.splitlines()[0] == "web: first deployment of 1.5.0 by RollingUpdate(surge=1)"
+    assert "nothing serves yet; 3 instances at the end" in text
+    assert "no cell of this service runs" in text
+
+
+def test_a_gap_is_said_beforehand(plans: dict[str, Plan]) -> None:
+    single = Service("web", overlap=Overlap.FORBIDDEN)
+    text = plan_text(evolve(plans["rolling"], service=single, stages=(Stage("swap", held=True),)))
+    assert "there is a gap until the new one is ready" in text
+    assert "requests wait at the edges" in text
+
+
+def test_two_revisions_of_one_version_are_told_apart(plans: dict[str, Plan]) -> None:
+    plan = plans["rolling"]
+    same = {key: evolve(revision, version="1.5.0") for key, revision in plan.revisions.items()}
+    assert plan_text(evolve(plan, revisions=same)).startswith("web: 1.5.0 (revision r1) → 1.5.0 (revision r2)")
+
+
+def test_a_plan_without_stages_says_that_there_is_nothing_to_do(plans: dict[str, Plan]) -> None:
+    assert plan_text(evolve(plans["rolling"], stages=())).endswith("Nothing to do: what is wanted runs already.")
+
+
+def test_the_way_back_is_named(plans: dict[str, Plan]) -> None:
+    assert plan_text(evolve(plans["rolling"], direction=Direction.BACK)).startswith("web: back, 1.4.2 → 1.5.0")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (Goal("c", "r1", 0, 0), Goal("c", "r2", 2, 1), "start 2 × 1.5.0, then prove, admit to traffic"),
+        (Goal("c", "r1", 0, 0), Goal("c", "r2", 2, 0), "start 2 × 1.5.0, then prove, without traffic"),
+        (
+            Goal("c", "r1", 2, 1),
+            Goal("c", "r1", 0, 0),
+            "take 2 × 1.4.2 out of traffic and drain, then retire 2 × 1.4.2",
+        ),
+        (Goal("c", "r1", 2, 0), Goal("c", "r1", 0, 0), "retire 2 × 1.4.2"),
+        (Goal("c", "r1", 2, 1), Goal("c", "r1", 2, 0), "take 2 × 1.4.2 out of traffic and drain"),
+        (Goal("c", "r1", 2, 0), Goal("c", "r1", 2, 1), "prove, admit to traffic"),
+        (Goal("c", "r1", 2, 0), Goal("c", "r2", 2, 0), "replace 2 × 1.4.2 by 2 × 1.5.0"),
+        (Goal("c", "r1", 2, 1), Goal("c", "r1", 5, 1), "go from 2 to 5 × 1.4.2"),
+        (Goal("c", "r1", 2, 1), Goal("c", "r1", 2, 3), "2 × 1.4.2 stay in traffic, now 100 % of it"),
+        (Goal("c", "r1", 2, 1), Goal("c", "r1", 2, 1), "stays as it is"),
+    ],
+)
+def test_a_change_of_a_cell_is_told_in_the_order_in_which_it_happens(
+    before: Goal, after: Goal, words: str, plans: dict[str, Plan]
+) -> None:
+    plan = evolve(plans["rolling"], origin=(before,), stages=(Stage("change", (after,)),))
+    assert f"   c           {words}\n" in plan_text(plan)
+
+
+def test_hostile_text_stays_on_its_line(hostile: tuple[Event, ...]) -> None:
+    started = hostile[0]
+    assert isinstance(started, DeploymentStarted)
+    text = plan_text(started.plan)
+    assert all(line.isprintable() for line in text.splitlines())
+    assert "hunter2" not in text

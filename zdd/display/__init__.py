@@ -1,0 +1,1 @@
+"""What a person or a program sees of a deployment. Every display is a pure function of the events."""

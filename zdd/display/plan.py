@@ -1,0 +1,158 @@
+"""What would happen, in words, before anything does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zdd.model.plan import Direction, Goal, OnFailure, Plan, Stage
+from zdd.model.release import Revision
+from zdd.model.service import Overlap
+from zdd.wording import count, percent, printable, span
+
+_TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def plan_text(plan: Plan) -> str:
+    """Return the plan for a person to read: what is promised, then what each stage changes, waits for and may do."""
+    lines = [_title(plan), *_promises(plan), "", "Now", *_now(plan)]
+    for number, stage in enumerate(plan.stages):
+        lines += ["", f"{number + 1}. {printable(stage.title)}", *_stage(plan, number, stage)]
+    if not plan.stages:
+        lines += ["", "Nothing to do: what is wanted runs already."]
+    return "\n".join(lines)
+
+
+def _title(plan: Plan) -> str:
+    before = _names(plan, sorted({goal.revision for goal in plan.origin if goal.replicas}))
+    after = _names(plan, [plan.target])
+    strategy = f" by {printable(plan.strategy)}" if plan.strategy else ""
+    change = f"{before} → {after}" if before else f"first deployment of {after}"
+    way = "back, " if plan.direction is Direction.BACK else ""
+    return f"{printable(plan.service.name)}: {way}{change}{strategy}"
+
+
+def _names(plan: Plan, revisions: Iterable[str]) -> str:
+    return ", ".join(_version(plan, revision) for revision in revisions)
+
+
+def _version(plan: Plan, revision: str) -> str:
+    """Name a revision by its version, and by its id too where two revisions have the same version."""
+    known = plan.revisions.get(revision)
+    if known is None:
+        return f"revision {printable(revision)}"
+    same = [other for other in plan.revisions.values() if other.version == known.version]
+    version = printable(known.version)
+    return version if len(same) == 1 else f"{version} (revision {printable(revision)})"
+
+
+def _promises(plan: Plan) -> list[str]:
+    service = plan.service
+    serving = count(service.replicas, "instance")
+    if not any(goal.replicas and goal.share for goal in plan.origin):
+        floor = f"nothing serves yet; {serving} at the end"
+    elif service.overlap is Overlap.FORBIDDEN:
+        floor = "old and new may not overlap: requests are held, and there is a gap until the new one is ready"
+    else:
+        floor = f"at least {plan.floor} of {serving} useful all the time, unless fewer are at the start"
+    target = plan.revisions.get(plan.target)
+    return [
+        _line("floor", floor),
+        _line("ceiling", f"at most {count(plan.ceiling, 'instance')} at once, besides those that are stopping"),
+        *(_line("proof", text) for text in _proofs(target, span(service.start_deadline_s))),
+        _line("drain", _drain(plan)),
+    ]
+
+
+def _line(name: str, text: str) -> str:
+    return f"   {name:<11} {text}"
+
+
+def _proofs(target: Revision | None, deadline: str) -> list[str]:
+    if target is None or not target.gates:
+        return [f"a new instance gets traffic when it is ready, within {deadline}"]
+    first = f"a new instance gets traffic when it is ready and passes, within {deadline}:"
+    return [first, *(f"  {printable(gate)}" for gate in target.gates)]
+
+
+def _drain(plan: Plan) -> str:
+    service = plan.service
+    if not service.exposures:
+        return f"nobody sends it requests; {span(service.stop_grace_s)} to stop"
+    settle = f", then {span(service.settle_s)} to settle" if service.settle_s else ""
+    return (
+        f"up to {span(service.drain_deadline_s)} for what is in flight{settle}, "
+        f"then {span(service.stop_grace_s)} to stop"
+    )
+
+
+def _now(plan: Plan) -> list[str]:
+    present = [goal for goal in plan.origin if goal.replicas]
+    if not present:
+        return [_line("nothing", "no cell of this service runs")]
+    total = sum(goal.share for goal in present)
+    return [_line(printable(goal.cell), _content(plan, goal, total)) for goal in present]
+
+
+def _content(plan: Plan, goal: Goal, total: int) -> str:
+    traffic = f"{percent(goal.share, total)} of the traffic" if goal.share else "no traffic"
+    return f"{_copies(plan, goal)}, {traffic}"
+
+
+def _copies(plan: Plan, goal: Goal) -> str:
+    return f"{goal.replicas} {_TIMES} {_version(plan, goal.revision)}"
+
+
+def _stage(plan: Plan, number: int, stage: Stage) -> list[str]:
+    before, after = plan.goals_at(number - 1), plan.goals_at(number)
+    total = sum(goal.share for goal in after.values() if goal.replicas)
+    lines = [_line("action", f"{printable(a.name)}, within {span(a.deadline_s)}") for a in stage.actions]
+    lines += (
+        [_line("hold back", "requests wait at the edges until the stage's instances are ready")] if stage.held else []
+    )
+    for goal in stage.goals:
+        words = _change(plan, before.get(goal.cell, Goal(goal.cell, goal.revision, 0, 0)), goal, total)
+        lines.append(_line(printable(goal.cell), words))
+    lines.append(_line("traffic", _traffic(plan, after.values())))
+    lines += [_line("gate", printable(gate)) for gate in stage.gates]
+    lines += [_line("hold", f"{span(stage.hold_s)} with this traffic")] if stage.hold_s else []
+    failure = "go back to where it came from" if stage.on_failure is OnFailure.RETREAT else "stop there, for a person"
+    lines.append(_line("deadline", f"{span(stage.deadline_s)}; on failure {failure}"))
+    return lines
+
+
+def _change(plan: Plan, before: Goal, after: Goal, total: int) -> str:
+    """Say what happens to one cell, in the order in which it happens."""
+    steps: list[str] = []
+    drained = before.share and before.replicas and (not after.share or before.revision != after.revision)
+    if drained:
+        steps.append(f"take {_copies(plan, before)} out of traffic and drain")
+    if not after.replicas:
+        steps.append(f"retire {_copies(plan, before)}" if before.replicas else "nothing")
+        return ", then ".join(steps)
+    if not before.replicas:
+        steps.append(f"start {_copies(plan, after)}")
+    elif before.revision != after.revision:
+        steps.append(
+            f"replace by {_copies(plan, after)}"
+            if drained
+            else f"replace {before.replicas} {_TIMES} {_version(plan, before.revision)} by {_copies(plan, after)}"
+        )
+    elif before.replicas != after.replicas:
+        steps.append(f"go from {before.replicas} to {_copies(plan, after)}")
+    if after.share and (drained or not before.replicas or not before.share):
+        steps.append("prove, admit to traffic")
+    elif after.share != before.share and after.share:
+        steps.append(f"{_copies(plan, after)} stay in traffic, now {percent(after.share, total)} of it")
+    elif not before.replicas:
+        steps.append("prove, without traffic")
+    return ", then ".join(steps) or "stays as it is"
+
+
+def _traffic(plan: Plan, goals: Iterable[Goal]) -> str:
+    shares: dict[str, int] = {}
+    for goal in goals:
+        if goal.replicas and goal.share:
+            shares[goal.revision] = shares.get(goal.revision, 0) + goal.share
+    total = sum(shares.values())
+    parts = [f"{percent(share, total)} {_version(plan, revision)}" for revision, share in sorted(shares.items())]
+    return ", ".join(parts) or "none"
