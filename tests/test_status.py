@@ -115,10 +115,11 @@ def test_a_gate_keeps_its_last_verdict_for_each_target() -> None:
     }
 
 
-def test_a_problem_is_shown_until_a_command_is_accepted() -> None:
+def test_a_problem_is_shown_until_a_command_is_accepted_or_the_stage_is_passed() -> None:
     refused = [started(), CommandAnswered(at_s=101, number=1, error="connection refused", **WEB)]
     assert fold(refused).problem == "connection refused"
     assert fold([*refused, CommandAnswered(at_s=102, number=2, **WEB)]).problem == ""
+    assert fold([*refused, StagePassed(at_s=102, stage=0, title="t", **WEB)]).problem == ""
 
 
 def test_the_way_back_keeps_what_was_wanted_and_says_its_direction() -> None:

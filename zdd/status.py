@@ -97,7 +97,8 @@ class Status:
         gates: The last verdict by gate and target.
         waiting_for: What the deployment waits for, most important first; empty if for nothing.
         waiting_until_s: When it stops waiting.
-        problem: What the world last said when it refused a command; empty once a command was accepted.
+        problem: What the world last said when it refused a command; empty once a command was accepted or
+            a stage was passed.
         failure: Why a stage failed; empty if none did.
         started_s: When the deployment began.
         updated_s: When the last event happened.
@@ -189,7 +190,7 @@ def _applied(status: Status, event: Event) -> Status:
                 waiting_until_s=None,
             )
         case StagePassed():
-            return evolve(status, waiting_for=(), waiting_until_s=None)
+            return evolve(status, waiting_for=(), waiting_until_s=None, problem="")
         case StageFailed():
             return evolve(status, failure=event.reason, waiting_for=(), waiting_until_s=None)
         case ActionEnded():
