@@ -1,0 +1,27 @@
+# Each target makes its own environment (.venv) and installs into it what it needs; nothing else on the machine is
+# touched. PYTHON=python3.12 takes that Python, in an environment of its own (.venv-3.12).
+
+MAKEFLAGS += --no-print-directory
+export PYTHON
+
+# Tests of these folders start processes, proxies and servers. `make unit` leaves them out.
+REAL_PARTS := tests/adapters/local tests/adapters/traefik tests/examples tests/end_to_end
+# What pytest gets besides: make test TESTS="tests/gates -x"
+TESTS ?=
+
+.PHONY: help demo test unit lint
+
+help: ## Show what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+
+demo: ## Seven deployments of a small service under load, on this machine; the last line is the verdict as JSON
+	@scripts/with-environment demo python examples/demo
+
+test: ## Everything there is to test, with a summary of what was skipped and why
+	@scripts/with-environment dev pytest $(TESTS)
+
+unit: ## The tests that start no processes
+	@scripts/with-environment dev pytest $(addprefix --ignore=,$(REAL_PARTS)) $(TESTS)
+
+lint: ## Style, types, and the layers that may import each other
+	@scripts/with-environment dev scripts/lint
