@@ -1,0 +1,101 @@
+"""Zero-downtime deployment: replace what runs in production without losing a request.
+
+How the package is laid out, from the inside out; each layer knows only those before it::
+
+    errors, model       the nouns, as frozen values
+    events, codec       what happened, and how it is written down
+    interfaces          what zdd asks of the outside world
+    status, report      what an operator sees: pure functions of the events
+    strategies, gates   what should happen, and the questions whether it may
+    reconciler          the one place that knows the safe order
+    planner, driver     from a strategy to a plan, and from a plan to what is done
+    adapters, display   local processes, Traefik, SQLite, memory; terminal, HTML, JSON
+    deployer            the public way in
+
+`import zdd` loads no third party but attrs.
+"""
+
+from importlib import metadata as _metadata
+
+from zdd.deployer import Deployer
+from zdd.errors import (
+    AdapterError,
+    ConfigurationError,
+    DeploymentError,
+    DeploymentFailed,
+    DeploymentInProgress,
+    DeploymentInterrupted,
+    JournalError,
+    LeaseLost,
+    OutcomeUnknown,
+    PermanentError,
+    RollbackFailed,
+    TemporaryError,
+    ZddError,
+)
+from zdd.events import Event, Outcome
+from zdd.gates import AllOf, AnyOf, CommandGate, FunctionGate, HttpGate, InARow, Not, TcpGate
+from zdd.model.gate import Target
+from zdd.model.plan import Goal, OnFailure, Plan, Stage
+from zdd.model.release import Process, Release, Revision
+from zdd.model.service import Exposure, Overlap, Service
+from zdd.model.verdict import Result, Sample, Verdict
+from zdd.report import Report
+from zdd.status import Status
+from zdd.strategies.blue_green import BlueGreen
+from zdd.strategies.canary import Canary
+from zdd.strategies.recreate import Recreate
+from zdd.strategies.rolling_update import RollingUpdate
+from zdd.strategies.situation import Situation, Strategy
+
+__all__ = [
+    "AdapterError",
+    "AllOf",
+    "AnyOf",
+    "BlueGreen",
+    "Canary",
+    "CommandGate",
+    "ConfigurationError",
+    "Deployer",
+    "DeploymentError",
+    "DeploymentFailed",
+    "DeploymentInProgress",
+    "DeploymentInterrupted",
+    "Event",
+    "Exposure",
+    "FunctionGate",
+    "Goal",
+    "HttpGate",
+    "InARow",
+    "JournalError",
+    "LeaseLost",
+    "Not",
+    "OnFailure",
+    "Outcome",
+    "OutcomeUnknown",
+    "Overlap",
+    "PermanentError",
+    "Plan",
+    "Process",
+    "Recreate",
+    "Release",
+    "Report",
+    "Result",
+    "Revision",
+    "RollbackFailed",
+    "RollingUpdate",
+    "Sample",
+    "Service",
+    "Situation",
+    "Stage",
+    "Status",
+    "Strategy",
+    "Target",
+    "TcpGate",
+    "TemporaryError",
+    "Verdict",
+    "ZddError",
+    "__version__",
+]
+
+__version__ = _metadata.version("zdd-deploy")

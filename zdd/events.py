@@ -61,12 +61,14 @@ class DeploymentStarted(Event):
         from_version: What served until then; empty at a first deployment.
         to_version: What is to serve.
         actor: Who started it, as ``user@host:process id``.
+        strategy: The strategy object that made the plan, so that another process can ask it again; None going back.
     """
 
     plan: Plan
     from_version: str
     to_version: str
     actor: str
+    strategy: object = None
 
 
 @frozen(kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from attrs import frozen
@@ -22,6 +23,11 @@ class ActionContext:
     deployment: str
     from_version: str
     to_version: str
+
+
+def action_tuple(actions: Iterable[Action]) -> tuple[Action, ...]:
+    """Return the actions as a tuple: what attrs classes convert their ``actions`` with."""
+    return tuple(actions)
 
 
 class Action(Protocol):

@@ -62,5 +62,5 @@ class Cell:
 
     @property
     def size(self) -> int:
-        """How many instances it can have right now: those it should have or those that still exist, if more."""
-        return max(self.replicas, len(self.instances))
+        """How many instances it may come to have: those it should have, or those not told to stop, if more."""
+        return max(self.replicas, sum(1 for i in self.instances if i.state is not InstanceState.STOPPING))

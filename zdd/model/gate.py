@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from attrs import field, frozen
@@ -40,6 +40,11 @@ class Target:
         """Tells this target from the others: a replacement, or another address, is another target."""
         where = ",".join(f"{name}={address}" for name, address in sorted(self.addresses.items()))
         return f"{self.instance or self.service}@{self.revision}[{where}]"
+
+
+def gate_tuple(gates: Iterable[Gate]) -> tuple[Gate, ...]:
+    """Return the gates as a tuple: what attrs classes convert their ``gates`` with."""
+    return tuple(gates)
 
 
 class Gate(Protocol):

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
-from zdd.model.action import Action
-from zdd.model.gate import Gate
+from zdd.model.action import Action, action_tuple
+from zdd.model.address import Address
+from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
 from zdd.model.release import Revision
 from zdd.model.service import Service
@@ -63,8 +64,8 @@ class Stage:
 
     title: str
     goals: tuple[Goal, ...] = ()
-    gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=tuple)
-    actions: tuple[Action, ...] = field(default=(), kw_only=True, converter=tuple)
+    gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=gate_tuple)
+    actions: tuple[Action, ...] = field(default=(), kw_only=True, converter=action_tuple)
     hold_s: float = field(default=0.0, kw_only=True)
     deadline_s: float = field(default=600.0, kw_only=True)
     on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=OnFailure)
@@ -91,9 +92,12 @@ class Plan:
         target: The id of the revision that runs at the end.
         revisions: Every revision that has a part in it, whole, by id: going back may have to launch the old one.
         origin: The cells as they were when the plan was made.
+        retreat: The cells as they are to be again if the deployment is taken back: where it came from, which for a
+            deployment that is resumed is not what was found.
         stages: What happens, in order.
         floor: No command makes useful capacity smaller than this, or than it already is.
-        ceiling: At no time do more instances than this exist.
+        ceiling: At no time do more instances than this exist, besides those that were told to stop.
+        entrances: Port name → the stable address at which clients reach the service.
         strategy: What made the plan, in words.
         direction: Forward, or back.
     """
@@ -105,6 +109,8 @@ class Plan:
     stages: tuple[Stage, ...]
     floor: int
     ceiling: int
+    entrances: Mapping[str, Address] = field(factory=dict)
+    retreat: tuple[Goal, ...] = ()
     strategy: str = ""
     direction: Direction = Direction.FORWARD
 

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
-from zdd.model.gate import Gate
+from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_name, check_number
 
 REPLICAS_MAX = 100_000
@@ -87,7 +87,7 @@ class Service:
     replicas: int = field(default=1, kw_only=True)
     floor: int | None = field(default=None, kw_only=True)
     exposures: tuple[Exposure, ...] = field(default=(Exposure(),), kw_only=True, converter=_exposures)
-    gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=tuple)
+    gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=gate_tuple)
     overlap: Overlap = field(default=Overlap.ALLOWED, kw_only=True, converter=Overlap)
     cells: int | None = field(default=None, kw_only=True)
     start_deadline_s: float = field(default=60.0, kw_only=True)

@@ -1,0 +1,438 @@
+"""The driver: a thin loop around the reconciler. It observes, asks, fences, writes down, acts, and waits.
+
+It knows nothing of the safe order. Whatever it does it first writes to the journal as an intention, then does, then
+writes down the answer, then looks again before it decides anything more.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from attrs import evolve, frozen
+
+from zdd.errors import AdapterError, LeaseLost, OutcomeUnknown, TemporaryError
+from zdd.events import (
+    ActionEnded,
+    CapacityChanged,
+    CommandAnswered,
+    CommandIntended,
+    DeploymentEnded,
+    DeploymentStarted,
+    Event,
+    GateJudged,
+    InstanceMoved,
+    Moment,
+    Outcome,
+    StageEntered,
+    StageFailed,
+    StagePassed,
+    Waited,
+)
+from zdd.interfaces import Clock, Discovery, Edge, Fence, Journal, Lease, Orchestrator
+from zdd.model.action import ActionContext
+from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
+from zdd.model.observation import Observation
+from zdd.model.plan import OnFailure, Plan
+from zdd.model.service import Service
+from zdd.model.traffic import EdgeView
+from zdd.model.verdict import Result
+from zdd.planner import make_retreat
+from zdd.reconciler.decision import Decision
+from zdd.reconciler.learn import learn
+from zdd.reconciler.moments import moments
+from zdd.reconciler.progress import Fact, Observed, Passed, Performed, Progress, Sampled, Sent, Stopped
+from zdd.reconciler.reconcile import reconcile
+from zdd.sampler import Sampler
+
+logger = logging.getLogger("zdd")
+
+EventKind = TypeVar("EventKind", bound=Event)
+
+RETRY_S_LEAST = 0.2
+RETRY_S_MOST = 5.0
+
+
+@frozen
+class Surroundings:
+    """Everything outside that a deployment needs.
+
+    Attributes:
+        orchestrator: Runs instances.
+        discovery: Knows which of them serve.
+        edges: Send requests to them.
+        journal: Keeps what happened.
+        lease: Lets one deployer at a time change a service.
+        clock: Tells the time.
+        make_sampler: Makes what runs gates and actions.
+        listeners: Are called with every event; one that raises is logged and goes on being called.
+        lease_s: How long the lease lasts when it is not renewed, in seconds.
+    """
+
+    orchestrator: Orchestrator
+    discovery: Discovery
+    edges: tuple[Edge, ...]
+    journal: Journal
+    lease: Lease
+    clock: Clock
+    make_sampler: Callable[[Clock], Sampler]
+    listeners: tuple[Callable[[Event], None], ...] = ()
+    lease_s: float = 15.0
+
+
+@frozen
+class Ending:
+    """How following one plan ended."""
+
+    reason: str
+    passed: bool
+    progress: Progress
+    observation: Observation
+
+
+@frozen
+class _Shown:
+    """What was last told to the listeners, so that only changes are."""
+
+    useful: int = -1
+    existing: int = -1
+    shares: tuple[tuple[str, int], ...] = ()
+    waits: tuple[str, ...] = ()
+
+
+class Driver:
+    """Carries out one deployment of one service."""
+
+    def __init__(
+        self, surroundings: Surroundings, service: str, fence: Fence, deployment: str, actor: str, renewed_s: float
+    ) -> None:
+        self._around = surroundings
+        self._fence = fence
+        self._deployment = deployment
+        self._actor = actor
+        self._renewed_s = renewed_s
+        self._number = 0
+        self._errors = 0
+        self._shown = _Shown()
+        self._verdicts: dict[tuple[str, str], Result] = {}
+        self._service = service
+        self._unproven: list[str] = []
+        self.events: list[Event] = []
+
+    # -- the whole deployment -----------------------------------------------------------------------------------------
+
+    def carry_out(self, plan: Plan, from_version: str, strategy: object = None) -> DeploymentEnded:
+        """Follow the plan to its end, and take it back if a stage fails and says so.
+
+        Raises:
+            LeaseLost: A newer deployer has taken over; nothing further was done.
+            JournalError: What happens can't be written down any more; nothing further was done.
+        """
+        to_version = plan.revisions[plan.target].version
+        sampler = self._around.make_sampler(self._around.clock)
+        unwatch = self._around.orchestrator.watch(plan.service, self._around.clock.wake)
+        try:
+            self._emit(
+                DeploymentStarted,
+                plan=plan,
+                from_version=from_version,
+                to_version=to_version,
+                actor=self._actor,
+                strategy=strategy,
+            )
+            ending = self._follow(plan, Progress(entered_s=self._now()), sampler)
+            if not ending.reason:
+                return self._end(Outcome.SUCCEEDED, "")
+            if ending.passed:
+                return self._end(Outcome.FROZEN, f"{to_version} serves, but clearing away: {ending.reason}")
+            stage = plan.stages[ending.progress.stage]
+            self._emit(StageFailed, stage=ending.progress.stage, title=stage.title, reason=ending.reason)
+            if stage.on_failure is OnFailure.FREEZE:
+                return self._end(Outcome.FROZEN, ending.reason)
+            return self._take_back(plan, ending, sampler, from_version)
+        finally:
+            unwatch()
+            sampler.close()
+
+    def take_back(self, plan: Plan, reason: str, from_version: str) -> DeploymentEnded:
+        """Take back a deployment that another process began, from what is observed now. Raises like `carry_out`."""
+        sampler = self._around.make_sampler(self._around.clock)
+        unwatch = self._around.orchestrator.watch(plan.service, self._around.clock.wake)
+        try:
+            observation = self.observe(plan.service)
+            ending = Ending(reason, False, Progress(entered_s=self._now()), observation)
+            return self._take_back(plan, ending, sampler, from_version)
+        finally:
+            unwatch()
+            sampler.close()
+
+    def _take_back(self, plan: Plan, failed: Ending, sampler: Sampler, from_version: str) -> DeploymentEnded:
+        back = make_retreat(plan, failed.observation)
+        to_version = back.revisions[back.target].version if plan.retreat else from_version
+        failed_version = plan.revisions[plan.target].version
+        self._emit(DeploymentStarted, plan=back, from_version=failed_version, to_version=to_version, actor=self._actor)
+        progress = failed.progress
+        ending = self._follow(
+            back,
+            Progress(
+                entered_s=self._now(),
+                instances=progress.instances,
+                gates={key: record for key, record in progress.gates.items() if not key[0].startswith("stage ")},
+                settles_s=progress.settles_s,
+                deaf=progress.deaf,
+            ),
+            sampler,
+        )
+        if not ending.reason:
+            return self._end(Outcome.ROLLED_BACK, failed.reason)
+        self._emit(StageFailed, stage=0, title=back.stages[0].title, reason=ending.reason)
+        return self._end(Outcome.STUCK, f"{failed.reason}; then taking it back: {ending.reason}")
+
+    def _end(self, outcome: Outcome, reason: str) -> DeploymentEnded:
+        return self._emit(
+            DeploymentEnded, outcome=outcome, reason=reason, unproven=tuple(dict.fromkeys(self._unproven))
+        )
+
+    def interrupted(self) -> DeploymentEnded:
+        """Write down that somebody stopped the deployer."""
+        return self._end(Outcome.INTERRUPTED, "the deployer was told to stop")
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    def _follow(self, plan: Plan, progress: Progress, sampler: Sampler) -> Ending:
+        self._enter(plan, progress)
+        observation = Observation(as_of_s=self._now())
+        while True:
+            self._renew()
+            try:
+                observation = self.observe(plan.service)
+            except AdapterError as error:
+                blind = self._blind(plan, progress, str(error))
+                if blind:
+                    return Ending(blind, False, progress, observation)
+                continue
+            progress = self._learn(plan, progress, Observed(observation))
+            for fact in sampler.collect():
+                progress = self._learn(plan, progress, fact)
+            decision = reconcile(observation, plan, progress, self._now())
+            self._show(plan, observation, decision)
+            if decision.failed:
+                passed = progress.stage >= len(plan.stages)
+                return Ending(decision.failed, passed, progress, observation)
+            if decision.finished:
+                return Ending("", True, progress, observation)
+            for ask in decision.asks:
+                sampler.ask(ask)
+            if decision.perform is not None:
+                sampler.perform(decision.perform, self._context(plan))
+            if decision.mark is not None:
+                progress = self._mark(plan, progress, decision.mark)
+                continue
+            for command in decision.commands:
+                progress = self._send(plan, progress, command)
+            if not decision.commands:
+                poll_s = self._around.orchestrator.abilities.poll_s
+                self._around.clock.wait(min(decision.until_s, self._now() + poll_s))
+
+    def _blind(self, plan: Plan, progress: Progress, reason: str) -> str:
+        """Wait to look again; return why to give up if the stage's deadline has passed meanwhile."""
+        stage = plan.stages[min(progress.stage, len(plan.stages) - 1)]
+        deadline_s = progress.entered_s + stage.deadline_s
+        if self._now() >= deadline_s:
+            return f"nothing can be seen: {reason}"
+        self._around.clock.wait(min(deadline_s, self._now() + max(1.0, self._around.orchestrator.abilities.poll_s)))
+        return ""
+
+    def observe(self, service: Service) -> Observation:
+        """Look at everything once: the cells, then discovery, then the edges.
+
+        Raises:
+            AdapterError: The orchestrator or discovery can't say. An edge that can't is in the observation as such.
+        """
+        as_of_s = self._now()
+        cells = self._around.orchestrator.observe(service)
+        if not service.exposures:
+            return Observation(as_of_s, cells)
+        registrations, held = self._around.discovery.registrations(service)
+        watched = tuple(address for registration in registrations for address in registration.addresses.values())
+        views = []
+        for edge in self._around.edges:
+            asked_s = self._now()
+            try:
+                views.append(edge.view(service, watched))
+            except AdapterError as error:
+                views.append(EdgeView(edge.name, asked_s, reachable=False, note=str(error)))
+                self._unproven.append(f"{edge.name} could not be reached: {error}")
+        return Observation(as_of_s, cells, registrations, held, tuple(views))
+
+    def _send(self, plan: Plan, progress: Progress, command: Command) -> Progress:
+        self._number += 1
+        number = self._number
+        self._emit(CommandIntended, number=number, command=command)
+        settles_s = 0.0
+        try:
+            self._act(plan, command)
+        except OutcomeUnknown as error:
+            settles_s = self._now() + error.settles_within_s
+            self._emit(CommandAnswered, number=number, error=str(error), unknown=True)
+        except TemporaryError as error:
+            self._errors += 1
+            settles_s = self._now() + min(RETRY_S_MOST, RETRY_S_LEAST * 2 ** min(self._errors, 10))
+            self._emit(CommandAnswered, number=number, error=str(error))
+        except LeaseLost:
+            raise
+        except AdapterError as error:
+            self._emit(CommandAnswered, number=number, error=str(error))
+            return self._learn(plan, progress, Stopped(str(error)))
+        else:
+            self._errors = 0
+            self._emit(CommandAnswered, number=number)
+        if isinstance(command, Retire) and command.cut:
+            self._unproven.extend(f"{name} was stopped, its drain deadline had passed" for name in command.cut)
+        return self._learn(plan, progress, Sent(command, settles_s))
+
+    def _act(self, plan: Plan, command: Command) -> None:
+        service, fence, orchestrator = plan.service, self._fence, self._around.orchestrator
+        match command:
+            case Launch():
+                orchestrator.launch(service, plan.revisions[command.revision], command, fence)
+            case Change():
+                orchestrator.change(service, plan.revisions[command.revision], command, fence)
+            case Scale():
+                revision = plan.revisions[self._revision_of(plan, command.cell)]
+                orchestrator.scale(service, revision, command, fence)
+            case Retire():
+                orchestrator.retire(service, command, fence)
+            case Route():
+                self._around.discovery.apply(service, command, fence)
+
+    def _revision_of(self, plan: Plan, cell: str) -> str:
+        for goal in (*plan.origin, *(goal for stage in plan.stages for goal in stage.goals)):
+            if goal.cell == cell:
+                return goal.revision
+        return plan.target
+
+    def _renew(self) -> None:
+        """Keep the lease; stop before it can have expired."""
+        now = self._now()
+        if now < self._renewed_s + self._around.lease_s / 3:
+            return
+        try:
+            self._around.lease.renew(self._service, self._fence, self._around.lease_s)
+        except TemporaryError as error:
+            if now >= self._renewed_s + self._around.lease_s * 2 / 3:
+                raise LeaseLost(f"the lease of {self._service} could not be renewed in time: {error}") from error
+        else:
+            self._renewed_s = now
+
+    # -- learning, and telling ----------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return self._around.clock.now()
+
+    def _context(self, plan: Plan) -> ActionContext:
+        versions = [plan.revisions[goal.revision].version for goal in plan.retreat if goal.revision in plan.revisions]
+        return ActionContext(
+            plan.service.name, self._deployment, versions[0] if versions else "", plan.revisions[plan.target].version
+        )
+
+    def _enter(self, plan: Plan, progress: Progress) -> None:
+        stage = plan.stages[progress.stage]
+        self._emit(
+            StageEntered,
+            stage=progress.stage,
+            stages=len(plan.stages),
+            title=stage.title,
+            direction=plan.direction,
+        )
+
+    def _mark(self, plan: Plan, progress: Progress, mark: Fact) -> Progress:
+        if isinstance(mark, Passed):
+            self._emit(StagePassed, stage=progress.stage, title=plan.stages[progress.stage].title)
+        progress = self._learn(plan, progress, mark)
+        if isinstance(mark, Passed) and progress.stage < len(plan.stages):
+            self._enter(plan, progress)
+        return progress
+
+    def _learn(self, plan: Plan, progress: Progress, fact: Fact) -> Progress:
+        after = learn(progress, plan, fact, self._now())
+        if isinstance(fact, Sampled):
+            self._tell_verdict(after, fact)
+        if isinstance(fact, Performed):
+            action = plan.stages[progress.stage].actions[fact.number].name
+            self._emit(ActionEnded, stage=progress.stage, action=action, succeeded=fact.succeeded, note=fact.note)
+        for moment in moments(progress, after):
+            revision = plan.revisions.get(moment.record.revision)
+            self._emit(
+                InstanceMoved,
+                at_s=moment.at_s,
+                instance=moment.instance,
+                cell=moment.record.cell,
+                version=revision.version if revision else "",
+                moment=moment.moment,
+                note=moment.note,
+            )
+            if moment.moment is Moment.CUT:
+                self._unproven.append(f"{moment.instance} still had requests in flight, or an unknown number")
+        return after
+
+    def _tell_verdict(self, progress: Progress, fact: Sampled) -> None:
+        key = (fact.key, fact.target.key)
+        verdict = progress.gates[key].verdict
+        if self._verdicts.get(key) is verdict.result:
+            return
+        self._verdicts[key] = verdict.result
+        self._emit(
+            GateJudged,
+            gate=str(fact.gate),
+            target=fact.target.instance or fact.target.service,
+            result=verdict.result,
+            reason=verdict.reason,
+            figures=dict(verdict.figures),
+        )
+
+    def _show(self, plan: Plan, observation: Observation, decision: Decision) -> None:
+        shares = _shares(plan, observation)
+        known = (decision.useful, decision.existing, shares)
+        if decision.useful is not None and known != (self._shown.useful, self._shown.existing, self._shown.shares):
+            self._shown = evolve(self._shown, useful=decision.useful, existing=decision.existing, shares=shares)
+            self._emit(
+                CapacityChanged,
+                useful=decision.useful,
+                existing=decision.existing,
+                floor=plan.floor,
+                shares=dict(shares),
+            )
+        reasons = tuple(dict.fromkeys(wait.reason for wait in decision.waits))
+        if reasons != self._shown.waits and reasons:
+            self._shown = evolve(self._shown, waits=reasons)
+            until_s = next((wait.until_s for wait in decision.waits), decision.until_s)
+            about: dict[str, Any] = {"at_s": self._now(), "service": self._service, "deployment": self._deployment}
+            self._tell(Waited(**about, reasons=reasons, until_s=until_s))
+
+    def _emit(self, kind: type[EventKind], **values: Any) -> EventKind:
+        about: dict[str, Any] = {"at_s": self._now(), "service": self._service, "deployment": self._deployment}
+        event = kind(**{**about, **values})
+        self._around.journal.append(self._service, event, self._fence)
+        self._tell(event)
+        return event
+
+    def _tell(self, event: Event) -> None:
+        self.events.append(event)
+        for listener in self._around.listeners:
+            try:
+                listener(event)
+            except Exception:
+                logger.exception("zdd.listener_failed: %r raised on %s", listener, type(event).__name__)
+
+
+def _shares(plan: Plan, observation: Observation) -> tuple[tuple[str, int], ...]:
+    """Return version → per mille of the traffic, as discovery was told."""
+    weights: dict[str, int] = {}
+    for registration in observation.registrations:
+        revision = plan.revisions.get(registration.revision)
+        version = revision.version if revision else registration.version
+        weights[version] = weights.get(version, 0) + registration.weight
+    total = sum(weights.values())
+    return tuple((version, round(1000 * weight / total)) for version, weight in sorted(weights.items()) if weight)

@@ -1,0 +1,105 @@
+"""What is known of a service from its journal: its revisions, its deployments, and one that did not end. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attrs import evolve, field, frozen
+
+from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome
+from zdd.model.plan import Direction, Plan
+from zdd.model.release import Revision
+
+OPEN_OUTCOMES = (None, Outcome.INTERRUPTED, Outcome.STUCK, Outcome.FROZEN)
+"""A deployment that ended like this, or not at all, left the service somewhere in between."""
+
+
+@frozen
+class Deployment:
+    """One line of the history.
+
+    Attributes:
+        id: The deployment's id.
+        plan: Its plan forward.
+        from_version: What served before; empty at a first deployment.
+        to_version: What was to serve.
+        actor: Who started it.
+        started_s: When, in seconds since the epoch.
+        ended_s: When it ended; None: it did not, as far as the journal knows.
+        outcome: How it ended; None: it did not.
+        reason: Why, in words.
+        strategy: The strategy object that made the plan; None if the journal could not keep it.
+        went_back: It was being taken back when it was last heard of.
+    """
+
+    id: str
+    plan: Plan
+    from_version: str
+    to_version: str
+    actor: str
+    started_s: float
+    ended_s: float | None = None
+    outcome: Outcome | None = None
+    reason: str = ""
+    strategy: object = None
+    went_back: bool = False
+
+    def __str__(self) -> str:
+        change = f"{self.from_version} → {self.to_version}" if self.from_version else f"→ {self.to_version}"
+        outcome = self.outcome.value if self.outcome else "not ended"
+        return f"{self.id}  {self.plan.service.name}: {change}  {self.plan.strategy}  {outcome}  by {self.actor}"
+
+
+@frozen
+class History:
+    """What is known of a service.
+
+    Attributes:
+        deployments: All of them, oldest first.
+        revisions: Every revision that a plan ever had, by id.
+    """
+
+    deployments: tuple[Deployment, ...] = ()
+    revisions: Mapping[str, Revision] = field(factory=dict)
+
+    @property
+    def last(self) -> Deployment | None:
+        """The last deployment that changed something or tried to."""
+        return self.deployments[-1] if self.deployments else None
+
+    @property
+    def unfinished(self) -> Deployment | None:
+        """The last deployment, if it left the service somewhere in between."""
+        return self.last if self.last is not None and self.last.outcome in OPEN_OUTCOMES else None
+
+    def served(self) -> list[Revision]:
+        """Return the revisions that were deployed with success, oldest first, each where it was deployed last."""
+        ids = [one.plan.target for one in self.deployments if one.outcome is Outcome.SUCCEEDED]
+        return [self.revisions[name] for name in reversed(list(dict.fromkeys(reversed(ids))))]
+
+
+def read_history(events: Iterable[Event]) -> History:
+    """Fold the events of one service."""
+    deployments: dict[str, Deployment] = {}
+    revisions: dict[str, Revision] = {}
+    for event in events:
+        known = deployments.get(event.deployment)
+        if isinstance(event, DeploymentStarted):
+            revisions.update(event.plan.revisions)
+            if event.plan.direction is Direction.BACK:
+                if known is not None:
+                    deployments[event.deployment] = evolve(known, went_back=True)
+            else:
+                deployments[event.deployment] = Deployment(
+                    event.deployment,
+                    event.plan,
+                    event.from_version,
+                    event.to_version,
+                    event.actor,
+                    event.at_s,
+                    strategy=event.strategy,
+                )
+        elif isinstance(event, DeploymentEnded) and known is not None:
+            ended = evolve(known, ended_s=event.at_s, outcome=event.outcome, reason=event.reason)
+            deployments[event.deployment] = ended
+    return History(tuple(deployments.values()), revisions)

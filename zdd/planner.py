@@ -1,0 +1,126 @@
+"""From a strategy and what is observed to a plan; and from a failed plan to the one that takes it back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from zdd.errors import ConfigurationError
+from zdd.model.address import Address
+from zdd.model.observation import Observation
+from zdd.model.plan import Direction, Goal, OnFailure, Plan, Stage, check_plan
+from zdd.model.release import Revision
+from zdd.model.service import Service, check_ports
+from zdd.strategies.situation import Situation, Strategy, divide
+
+
+def make_plan(
+    service: Service,
+    target: Revision,
+    observation: Observation,
+    strategy: Strategy,
+    *,
+    revisions: Mapping[str, Revision],
+    retreat: Sequence[Goal] | None = None,
+    entrances: Mapping[str, Address] | None = None,
+    cells: int,
+    holds: bool = False,
+) -> Plan:
+    """Return the plan that a strategy makes of what is observed now.
+
+    Args:
+        service: How the service wants to be treated.
+        target: The revision that is to run.
+        observation: What runs now.
+        strategy: What should happen.
+        revisions: Every revision that runs now, or that going back may have to launch, by id.
+        retreat: Where going back leads; None: to what is observed now.
+        entrances: Port name → the stable address at the edges.
+        cells: Into how many cells the instances are divided.
+        holds: Every edge can hold requests back.
+
+    Raises:
+        ConfigurationError: The strategy can't do it, or its plan can't be carried out. Nothing was touched.
+    """
+    origin = observed_goals(service, observation)
+    retreat = origin if retreat is None else tuple(retreat)
+    shares = {goal.cell: goal.share for goal in origin}
+    situation = Situation(
+        service, target, observation.cells, shares, divide(service.replicas, min(cells, service.replicas)), holds
+    )
+    stages = tuple(strategy.stages(situation))
+    if not stages:
+        raise ConfigurationError(f"{strategy} has no stage for {service.name}: a strategy returns at least one")
+    for stage in stages:
+        check_ports(service, stage.gates)
+    before = sum(goal.replicas for goal in origin if goal.share)
+    existing = sum(cell.size for cell in observation.cells)
+    known = {name: revision for name, revision in revisions.items() if _mentioned(name, origin, retreat)}
+    return check_plan(
+        Plan(
+            service=service,
+            target=target.id,
+            revisions={**known, target.id: target},
+            origin=origin,
+            stages=stages,
+            floor=min(service.agreed_floor, before, service.replicas),
+            ceiling=max(existing, service.replicas + strategy.surge(situation)),
+            entrances=dict(entrances or {}),
+            retreat=tuple(retreat),
+            strategy=str(strategy),
+        )
+    )
+
+
+def _mentioned(revision: str, *lists: Sequence[Goal]) -> bool:
+    return any(goal.revision == revision for goals in lists for goal in goals)
+
+
+def observed_goals(service: Service, observation: Observation) -> tuple[Goal, ...]:
+    """Return what every observed cell is now, as goals."""
+    weights: dict[str, int] = {}
+    for registration in observation.registrations:
+        weights[registration.cell] = weights.get(registration.cell, 0) + registration.weight
+    goals = []
+    for cell in observation.cells:
+        share = weights.get(cell.name, 0) if service.exposures else cell.replicas
+        goals.append(Goal(cell.name, cell.revision, cell.replicas, share if cell.replicas else 0))
+    return tuple(goals)
+
+
+def make_retreat(plan: Plan, observation: Observation) -> Plan:
+    """Return the plan that takes a failed one back: from what is observed now to where the deployment came from.
+
+    It is one stage: the reconciler takes the new instances out of traffic as soon as the floor allows, starts again
+    what is missing, and clears away what is not wanted. No gate of a stage and no hold time applies, only those of
+    the instances.
+    """
+    wanted = {goal.cell: goal for goal in plan.retreat if goal.replicas}
+    current = observed_goals(plan.service, observation)
+    goals = [*wanted.values()]
+    goals += [Goal(goal.cell, goal.revision, 0, 0) for goal in current if goal.cell not in wanted]
+    service = plan.service
+    allowed_s = service.start_deadline_s + service.drain_deadline_s + service.stop_grace_s + service.settle_s
+    rounds = 1 + len(wanted)  # with one spare cell, the cells come back one after the other
+    capacity = sum(goal.replicas for goal in wanted.values() if goal.share)
+    target = max(wanted.values(), key=lambda goal: goal.replicas).revision if wanted else plan.target
+    existing = sum(cell.size for cell in observation.cells)
+    return Plan(
+        service=service,
+        target=target,
+        revisions=plan.revisions,
+        origin=current,
+        stages=(
+            Stage(
+                "take back",
+                tuple(goals),
+                deadline_s=allowed_s * rounds + 30.0,
+                on_failure=OnFailure.FREEZE,
+                held=plan.stages[0].held,
+            ),
+        ),
+        floor=min(plan.floor, capacity),
+        ceiling=max(plan.ceiling, existing),
+        entrances=plan.entrances,
+        strategy=plan.strategy,
+        direction=Direction.BACK,
+    )

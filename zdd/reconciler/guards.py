@@ -1,0 +1,388 @@
+"""The safe order of a deployment, rule by rule.
+
+::
+
+    launch → ready by the orchestrator → gates against its own address → registered, with its stage's weight
+      → seen at every edge → others out → seen gone at every edge → nothing in flight → stopped or changed
+
+The reconciler proposes what would bring the world nearer to the stage's goals; each guard may refuse, in words and with
+a time until which it is worth waiting. What no guard refuses is done. The table `GUARDS` at the end is all there is:
+take a line away, and a test that carries the line's name fails.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import TypeGuard
+
+from attrs import evolve, frozen
+
+from zdd.model.command import Change, Command, Launch, Retire, Scale
+from zdd.model.service import Overlap
+from zdd.reconciler.picture import Picture
+
+REPEAT_AFTER_S = 5.0
+"""How long a command gets to show its effect before it is sent again: every command may be applied twice."""
+
+LOOK_AGAIN_S = 0.1
+"""How far apart two looks are that must agree: an edge that chose an instance has connected to it by then."""
+
+GONE_LOOKS = 2
+"""In how many looks in a row an instance must be missing before it is forgotten: a list can be stale."""
+
+
+class Shift(enum.Enum):
+    """What can happen to the traffic of one instance."""
+
+    ADMIT = "admit"
+    RAISE = "raise"
+    LOWER = "lower"
+    OUT = "take out"
+    FORGET = "forget"
+
+
+@frozen
+class Traffic:
+    """The proposal to change the traffic of one instance."""
+
+    shift: Shift
+    instance: str
+    cell: str
+
+
+@frozen
+class Release:
+    """The proposal to let held requests go on."""
+
+
+Proposal = Launch | Change | Scale | Retire | Traffic | Release
+
+
+@frozen
+class Tally:
+    """What the same decision has already allowed.
+
+    Attributes:
+        added: Instances that will be started.
+        removed: Instances that will no longer serve.
+    """
+
+    added: int = 0
+    removed: tuple[str, ...] = ()
+
+    def plus(self, picture: Picture, proposal: Proposal) -> Tally:
+        """Return the tally with one more proposal allowed."""
+        lost = losing(picture, proposal)
+        return evolve(self, added=self.added + growth(picture, proposal), removed=(*self.removed, *lost))
+
+
+@frozen
+class Refusal:
+    """Why a proposal has to wait.
+
+    Attributes:
+        guard: The guard's name.
+        reason: One line for a person: what is awaited.
+        until_s: When it is worth looking again at the latest, in seconds since the epoch.
+    """
+
+    guard: str
+    reason: str
+    until_s: float
+
+
+Check = Callable[[Picture, Proposal, Tally], str | tuple[str, float] | None]
+
+
+@frozen
+class Guard:
+    """A rule of the safe order.
+
+    Attributes:
+        name: What tests and waits call it.
+        rule: The rule, in one sentence.
+        check: Returns None, or why the proposal must wait (and until when, if that is not the stage's deadline).
+    """
+
+    name: str
+    rule: str
+    check: Check
+
+
+def permit(picture: Picture, proposal: Proposal, tally: Tally, guards: Sequence[Guard]) -> Refusal | None:
+    """Return None if every guard allows the proposal, or the first refusal."""
+    for guard in guards:
+        answer = guard.check(picture, proposal, tally)
+        if answer is not None:
+            reason, until_s = (answer, picture.deadline_s) if isinstance(answer, str) else answer
+            return Refusal(guard.name, reason, until_s)
+    return None
+
+
+def growth(picture: Picture, proposal: Proposal) -> int:
+    """Return how many more instances would exist."""
+    if not isinstance(proposal, Launch | Change | Scale):
+        return 0
+    cell = picture.cells.get(proposal.cell)
+    return max(0, proposal.replicas - (cell.size if cell else 0))
+
+
+def victims(picture: Picture, proposal: Proposal) -> tuple[str, ...]:
+    """Return the instances that may be stopped. Which of them a smaller number hits, nobody can choose."""
+    if isinstance(proposal, Traffic | Release | Launch):
+        return ()
+    cell = picture.cells.get(proposal.cell)
+    if cell is None:
+        return ()
+    if isinstance(proposal, Change):
+        return tuple(instance.id for instance in cell.instances if instance.revision != proposal.revision)
+    if isinstance(proposal, Scale) and proposal.replicas >= cell.replicas:
+        return ()
+    return tuple(instance.id for instance in cell.instances)
+
+
+def losing(picture: Picture, proposal: Proposal) -> tuple[str, ...]:
+    """Return the instances that would no longer serve."""
+    if isinstance(proposal, Traffic):
+        return (proposal.instance,) if proposal.shift is Shift.OUT else ()
+    return victims(picture, proposal)
+
+
+# -- the rules --------------------------------------------------------------------------------------------------------
+
+
+def _settled(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
+    if picture.now >= picture.progress.settles_s:
+        return None
+    return "a request without an answer may still take effect", picture.progress.settles_s
+
+
+def _not_repeated(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
+    if isinstance(proposal, Traffic | Release):
+        return None
+    told = picture.progress.told.get(proposal.cell)
+    if told is None or _intent(told.command) != _intent(proposal) or picture.now >= told.at_s + REPEAT_AFTER_S:
+        return None
+    return f"{proposal.cell} was told to {_words(proposal)}", told.at_s + REPEAT_AFTER_S
+
+
+def _ceiling(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    more = growth(picture, proposal)
+    total = picture.existing + tally.added + more
+    if not more or total <= picture.plan.ceiling:
+        return None
+    return f"{proposal_name(proposal)}: {total} instances would exist, the ceiling is {picture.plan.ceiling}"
+
+
+def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    if picture.plan.service.overlap is Overlap.ALLOWED or not isinstance(proposal, Launch | Change):
+        return None
+    others = [name for name, (_, i) in picture.located.items() if i.revision != proposal.revision]
+    return f"{proposal.cell}: {others[0]} must have gone first, overlap is forbidden" if others else None
+
+
+def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
+    for name in victims(picture, proposal):
+        if not picture.quiet(picture.located[name][1]):
+            return _draining(picture, name)
+    return None
+
+
+def _draining(picture: Picture, name: str) -> tuple[str, float]:
+    record = picture.record(name)
+    if picture.weight(name) > 0 or record is None or record.out_s is None:
+        return f"{name} still has traffic", picture.deadline_s
+    until_s = record.out_s + picture.plan.service.drain_deadline_s
+    slow = [view.edge for view in picture.observation.edges if view.edge not in record.gone_at]
+    if slow:
+        return f"{name} to be seen gone at {', '.join(slow)}", until_s
+    cell_instance = picture.located[name][1]
+    counts = [
+        view.in_flight.get(address)
+        for view in picture.observation.edges
+        for address in picture.addresses(cell_instance).values()
+    ]
+    if not counts or any(count is None for count in counts):
+        return f"{name} to drain, what is in flight is not known", until_s
+    in_flight = sum(count or 0 for count in counts)
+    if not in_flight:
+        return f"{name} to be idle in another look", min(until_s, picture.now + LOOK_AGAIN_S)
+    return f"{name} to drain, {in_flight} in flight", until_s
+
+
+def _judged(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    if not isinstance(proposal, Retire) or proposal.cell in picture.given_up:
+        return None
+    return f"{proposal.cell} is kept until the stage has passed"
+
+
+def _floor(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    lost = [name for name in losing(picture, proposal) if name in picture.serving]
+    if not lost:
+        return None
+    gone = {*tally.removed, *lost}
+    left = sum(1 for name in picture.useful if name not in gone)
+    least = min(picture.plan.floor, len(picture.serving))
+    if left >= least:
+        return None
+    return f"{proposal_name(proposal)}: {left} would serve for certain, {least} must"
+
+
+def _proven(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    if not _admits(proposal) or picture.proven(proposal.instance):
+        return None
+    return f"{proposal.instance} to pass its gates"
+
+
+def _complete(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    if not _admits(proposal):
+        return None
+    goal, cell = picture.goals[proposal.cell], picture.cells[proposal.cell]
+    if picture.complete(goal) or any(picture.weight(instance.id) > 0 for instance in cell.instances):
+        return None
+    return f"{goal.cell}: {picture.proven_in(cell)} of {goal.replicas} proven"
+
+
+def _edges_heard(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    deaf = [view.edge for view in picture.observation.edges if not view.reachable]
+    if not deaf or not _admits(proposal):
+        return None
+    return f"{proposal.instance} is not admitted while {deaf[0]} can't be reached"
+
+
+def _edges_followed(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
+    if not _takes_out(proposal) or proposal.instance not in picture.serving:
+        return None
+    for edge, since_s in picture.progress.deaf.items():
+        until_s = since_s + picture.plan.service.drain_deadline_s
+        if picture.now < until_s:
+            return f"{proposal.instance} stays in traffic while {edge} can't be reached", until_s
+    return None
+
+
+def _someone_serves(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    if not _takes_out(proposal) or picture.plan.service.overlap is Overlap.FORBIDDEN:
+        return None
+    if not any(goal.share for goal in picture.goals.values()):  # taking back a first deployment: nothing is to serve
+        return None
+    gone = {*tally.removed, proposal.instance}
+    if any(name not in gone and picture.weight(name) > 0 and picture.seen(name) for name in picture.located):
+        return None
+    return f"{proposal.instance} is the last one in traffic"
+
+
+def _rise_before_fall(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    if not isinstance(proposal, Traffic) or proposal.shift is not Shift.LOWER:
+        return None
+    for goal in picture.goals.values():
+        if goal.share and not picture.complete(goal):
+            return f"{proposal.instance} keeps its share until {goal.cell} is complete"
+    return None
+
+
+def _seen_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    if not _takes_out(proposal) or not picture.forward or proposal.instance not in picture.serving:
+        return None
+    goal = picture.goals.get(proposal.cell)
+    if goal is None or goal.share:  # a cell that is to come back makes room first; the floor alone guards that
+        return None
+    for other in picture.goals.values():
+        if other.share and not (picture.complete(other) and _all_serve(picture, other.cell)):
+            return f"{proposal.instance} stays in traffic until every edge shows {other.cell}"
+    return None
+
+
+def _hold_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    if not _takes_out(proposal) or not picture.stage.held:
+        return None
+    for view in picture.observation.edges:
+        if not view.held:
+            return f"{proposal.instance} stays in traffic until {view.edge} holds requests back"
+    return None
+
+
+def _complete_before_release(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    if not isinstance(proposal, Release):
+        return None
+    for goal in picture.goals.values():
+        if goal.share and not picture.complete(goal):
+            return f"requests are held until {goal.cell} is complete"
+    return None
+
+
+def _gone_before_forgotten(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
+    if not isinstance(proposal, Traffic) or proposal.shift is not Shift.FORGET:
+        return None
+    record = picture.record(proposal.instance)
+    if record is not None and record.missing_looks >= GONE_LOOKS:
+        return None
+    return f"{proposal.instance} to be missing in another look", picture.now + LOOK_AGAIN_S
+
+
+# -- words ------------------------------------------------------------------------------------------------------------
+
+
+def _admits(proposal: Proposal) -> TypeGuard[Traffic]:
+    return isinstance(proposal, Traffic) and proposal.shift is Shift.ADMIT
+
+
+def _takes_out(proposal: Proposal) -> TypeGuard[Traffic]:
+    return isinstance(proposal, Traffic) and proposal.shift is Shift.OUT
+
+
+def _all_serve(picture: Picture, cell: str) -> bool:
+    return all(
+        picture.serves(i.id) for i in picture.cells[cell].instances if i.revision == picture.goals[cell].revision
+    )
+
+
+def _intent(command: Command | Proposal) -> object:
+    return evolve(command, cut=()) if isinstance(command, Retire) else command
+
+
+def _words(command: Launch | Change | Scale | Retire) -> str:
+    match command:
+        case Launch():
+            return "start"
+        case Change():
+            return f"change to {command.revision}"
+        case Scale():
+            return f"have {command.replicas} instances"
+        case Retire():
+            return "stop"
+
+
+def proposal_name(proposal: Proposal) -> str:
+    """Say in a few words what is proposed."""
+    if isinstance(proposal, Traffic):
+        return f"to {proposal.shift.value} {proposal.instance}"
+    if isinstance(proposal, Release):
+        return "to release held requests"
+    return f"{proposal.cell} to {_words(proposal)}"
+
+
+GUARDS: tuple[Guard, ...] = (
+    Guard("settled", "While a request without an answer may take effect, nothing but looking is done.", _settled),
+    Guard("not-repeated", "A command gets time to show its effect before it is sent again.", _not_repeated),
+    Guard("ceiling", "No more instances are started than the ceiling allows.", _ceiling),
+    Guard("no-overlap", "Where overlap is forbidden, nothing starts before the others have gone.", _no_overlap),
+    Guard("drained", "What has victims happens only to a cell whose instances are all drained.", _drained),
+    Guard("judged", "What can't be undone waits until the stage has passed.", _judged),
+    Guard("floor", "Useful capacity never gets smaller than the floor, or than it already is.", _floor),
+    Guard("proven", "Only an instance that has passed its gates, at its own address, gets traffic.", _proven),
+    Guard("complete", "A cell is ready for its whole share before it gets any.", _complete),
+    Guard("edges-heard", "Nothing is admitted while an edge can't be reached.", _edges_heard),
+    Guard("edges-followed", "Nothing is taken out while an edge can't be reached, for a stated time.", _edges_followed),
+    Guard("someone-serves", "The last instance in traffic is never taken out.", _someone_serves),
+    Guard("rise-before-fall", "No share is lowered before the rising cells are complete.", _rise_before_fall),
+    Guard("seen-before-out", "The old ones leave when every edge shows the new ones.", _seen_before_out),
+    Guard("hold-before-out", "A singleton leaves traffic when every edge holds requests back.", _hold_before_out),
+    Guard(
+        "complete-before-release", "Held requests go on when what is to serve them is proven.", _complete_before_release
+    ),
+    Guard(
+        "gone-before-forgotten", "An instance is forgotten when it was missing in two looks.", _gone_before_forgotten
+    ),
+)
+"""The safe order. `reconcile` knows no other rule about what may be done when."""

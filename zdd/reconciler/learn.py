@@ -1,0 +1,200 @@
+"""`learn`: fold a fact into the progress. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import evolve
+
+from zdd.model.address import Address
+from zdd.model.cell import Instance, InstanceState
+from zdd.model.command import Change, Launch, Retire, Scale
+from zdd.model.observation import Observation
+from zdd.model.plan import Plan
+from zdd.model.traffic import EdgeView, Registration
+from zdd.model.verdict import Result
+from zdd.reconciler.progress import (
+    SAMPLES_KEPT,
+    Fact,
+    GateRecord,
+    InstanceRecord,
+    Observed,
+    Passed,
+    Performed,
+    Progress,
+    Sampled,
+    Sent,
+    Stopped,
+    Told,
+    TrafficReached,
+    admission_key,
+)
+
+IDLE_LOOKS = 2
+"""In how many looks in a row nothing may be in flight before an instance counts as idle: one look can fall between an
+edge's choice of an instance and the connection it then makes."""
+
+
+def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
+    """Return the progress with one more fact in it."""
+    match fact:
+        case Observed(observation):
+            return _observed(progress, plan, observation)
+        case Sampled():
+            return _sampled(progress, plan, fact, now)
+        case Sent(command, settles_s):
+            told = dict(progress.told)
+            if isinstance(command, Launch | Change | Scale | Retire):
+                told[command.cell] = Told(command, now)
+            return evolve(progress, told=told, settles_s=max(progress.settles_s, settles_s))
+        case Performed(number, succeeded, note):
+            if not succeeded:
+                return evolve(progress, failure=note)
+            return evolve(progress, done=(*progress.done, number))
+        case Stopped(reason):
+            return evolve(progress, failure=reason)
+        case TrafficReached():
+            return evolve(progress, reached_s=now)
+        case Passed():
+            return evolve(progress, stage=progress.stage + 1, entered_s=now, reached_s=None, done=())
+
+
+def _sampled(progress: Progress, plan: Plan, fact: Sampled, now: float) -> Progress:
+    key = (fact.key, fact.target.key)
+    before = progress.gates.get(key)
+    samples = (*(before.samples if before else ()), fact.sample)[-SAMPLES_KEPT:]
+    verdict = fact.gate.judge(samples)
+    passed_s = now if verdict.result is Result.PASSED else before.passed_s if before else None
+    record = GateRecord(before.asked_s if before else fact.asked_s, now, passed_s, samples, verdict)
+    gates = {**progress.gates, key: record}
+    instances = progress.instances
+    instance = instances.get(fact.target.instance)
+    if instance is not None and instance.proven_s is None and _all_passed(plan, fact, gates):
+        instances = {**instances, fact.target.instance: evolve(instance, proven_s=now)}
+    return evolve(progress, gates=gates, instances=instances)
+
+
+def _all_passed(plan: Plan, fact: Sampled, gates: Mapping[tuple[str, str], GateRecord]) -> bool:
+    revision = plan.revisions.get(fact.target.revision)
+    keys = [admission_key(revision.id, number) for number in range(len(revision.gates))] if revision else []
+    records = [gates.get((key, fact.target.key)) for key in keys]
+    return all(record is not None and record.passed_s is not None for record in records)
+
+
+def _observed(progress: Progress, plan: Plan, observation: Observation) -> Progress:
+    as_of_s = observation.as_of_s
+    registrations = {registration.instance: registration for registration in observation.registrations}
+    ports = [exposure.port for exposure in plan.service.exposures]
+    records = dict(progress.instances)
+    listed: dict[str, tuple[str, Instance]] = {}
+    for cell in observation.cells:
+        for instance in cell.instances:
+            listed[instance.id] = (cell.name, instance)
+    for name, (cell_name, instance) in listed.items():
+        record = records.get(name) or InstanceRecord(cell_name, instance.revision, launched_s=as_of_s)
+        record = _listed(record, instance, as_of_s)
+        if record.ready_s is not None and record.proven_s is None and not _has_gates(plan, instance.revision):
+            record = evolve(record, proven_s=as_of_s)
+        registration = registrations.get(name)
+        if registration is not None:
+            addresses = [address for port, address in registration.addresses.items() if port in ports]
+            record = _routed(record, registration, addresses, observation, plan)
+        if record is not records.get(name):
+            records[name] = record
+    for name, registration in registrations.items():
+        if name not in listed:
+            record = records.get(name) or InstanceRecord(registration.cell, registration.revision)
+            records[name] = evolve(record, missing_looks=record.missing_looks + 1)
+    for name, record in progress.instances.items():
+        if name not in listed and record.stopped_s is None and record.launched_s is not None:
+            records[name] = evolve(records[name], stopped_s=as_of_s)
+    deaf = {view.edge: progress.deaf.get(view.edge, as_of_s) for view in observation.edges if not view.reachable}
+    return evolve(progress, instances=records, deaf=deaf)
+
+
+def _has_gates(plan: Plan, revision: str) -> bool:
+    return revision in plan.revisions and bool(plan.revisions[revision].gates)
+
+
+def _listed(record: InstanceRecord, instance: Instance, as_of_s: float) -> InstanceRecord:
+    if record.state is not instance.state or record.note != instance.note or record.missing_looks:
+        record = evolve(record, state=instance.state, note=instance.note, missing_looks=0)
+    if record.ready_s is None and instance.state is InstanceState.READY:
+        record = evolve(record, ready_s=as_of_s)
+    if record.stopped_s is not None:  # a list can be stale: what is listed again was not gone
+        record = evolve(record, stopped_s=None)
+    return record
+
+
+def _routed(
+    record: InstanceRecord,
+    registration: Registration,
+    addresses: Sequence[Address],
+    observation: Observation,
+    plan: Plan,
+) -> InstanceRecord:
+    if registration.weight > 0:
+        return _in_traffic(record, addresses, observation)
+    return _out(record, addresses, observation, plan)
+
+
+def _in_traffic(record: InstanceRecord, addresses: Sequence[Address], observation: Observation) -> InstanceRecord:
+    if record.out_s is not None or record.admitted_s is None:
+        record = evolve(
+            record, admitted_s=observation.as_of_s, seen_s=None, out_s=None, gone_s=None, idle_s=None, cut_s=None,
+            seen_at=(), gone_at={}, idle_looks=0,
+        )  # fmt: skip
+    seen = tuple(
+        view.edge
+        for view in observation.edges
+        if view.edge in record.seen_at or (view.reachable and all(address in view.weights for address in addresses))
+    )
+    if seen != record.seen_at:
+        record = evolve(record, seen_at=seen)
+    if record.seen_s is None and len(seen) == len(observation.edges):
+        record = evolve(record, seen_s=observation.as_of_s)
+    return record
+
+
+def _out(record: InstanceRecord, addresses: Sequence[Address], observation: Observation, plan: Plan) -> InstanceRecord:
+    as_of_s = observation.as_of_s
+    if record.out_s is None:
+        record = evolve(record, out_s=as_of_s, seen_s=None, gone_at={}, gone_s=None, idle_looks=0, idle_s=None)
+    out_s = record.out_s if record.out_s is not None else as_of_s
+    gone_at = {
+        view.edge: record.gone_at.get(view.edge, view.as_of_s)
+        for view in observation.edges
+        if _let_go(view, record, addresses, out_s, plan.service.settle_s)
+    }
+    everywhere = len(gone_at) == len(observation.edges) and as_of_s >= out_s + plan.service.settle_s
+    idle = everywhere and bool(observation.edges) and _nothing_in_flight(observation.edges, addresses)
+    looks = record.idle_looks + 1 if idle else 0
+    gone_s = (record.gone_s if record.gone_s is not None else as_of_s) if everywhere else None
+    idle_s = (record.idle_s if record.idle_s is not None else as_of_s) if looks >= IDLE_LOOKS else None
+    late = idle_s is None and as_of_s >= out_s + plan.service.drain_deadline_s
+    cut_s = (record.cut_s if record.cut_s is not None else as_of_s) if late else None
+    return evolve(record, gone_at=gone_at, gone_s=gone_s, idle_looks=looks, idle_s=idle_s, cut_s=cut_s)
+
+
+def _let_go(
+    view: EdgeView, record: InstanceRecord, addresses: Sequence[Address], out_s: float, settle_s: float
+) -> bool:
+    """Tell whether an edge was seen to have let go.
+
+    Its picture may be older than the last change. Not to show an instance proves something only if it was seen to
+    show it before, or if a settling time has passed.
+    """
+    if not view.reachable:
+        return view.edge in record.gone_at
+    if view.as_of_s < out_s or any(address in view.weights for address in addresses):
+        return False
+    return view.edge in record.seen_at or view.edge in record.gone_at or view.as_of_s >= out_s + max(settle_s, 1.0)
+
+
+def _nothing_in_flight(edges: Sequence[EdgeView], addresses: Sequence[Address]) -> bool:
+    return all(view.reachable and all(view.in_flight.get(address) == 0 for address in addresses) for view in edges)
+
+
+def forget_stopped(instances: Mapping[str, InstanceRecord]) -> dict[str, InstanceRecord]:
+    """Return the records without those of instances that have gone, for a plan that takes over from another."""
+    return {name: record for name, record in instances.items() if record.stopped_s is None}

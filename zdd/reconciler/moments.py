@@ -1,0 +1,63 @@
+"""What happened to the instances between two states of the progress, as events tell it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from zdd.events import Moment
+from zdd.model.command import Change, Retire, Scale
+from zdd.reconciler.progress import InstanceRecord, Progress
+
+_MOMENTS = (
+    (Moment.LAUNCHED, "launched_s"),
+    (Moment.READY, "ready_s"),
+    (Moment.PROVEN, "proven_s"),
+    (Moment.ADMITTED, "admitted_s"),
+    (Moment.SEEN, "seen_s"),
+    (Moment.OUT, "out_s"),
+    (Moment.SEEN_GONE, "gone_s"),
+    (Moment.IDLE, "idle_s"),
+    (Moment.CUT, "cut_s"),
+    (Moment.STOPPED, "stopped_s"),
+)
+
+
+@frozen
+class InstanceMoment:
+    """Something that happened to an instance, and when."""
+
+    instance: str
+    record: InstanceRecord
+    moment: Moment
+    at_s: float
+    note: str = ""
+
+
+def moments(before: Progress, after: Progress) -> Iterator[InstanceMoment]:
+    """Return what happened to each instance, in the safe order for each."""
+    if before.instances is after.instances:
+        return
+    for name, record in after.instances.items():
+        earlier = before.instances.get(name)
+        if earlier is record:
+            continue
+        for moment, attribute in _MOMENTS:
+            at_s: float | None = getattr(record, attribute)
+            if at_s is None or (earlier is not None and getattr(earlier, attribute) == at_s):
+                continue
+            if moment is Moment.STOPPED and not _was_told(after, record):
+                yield InstanceMoment(name, record, Moment.LOST, at_s, record.note or "it ended by itself")
+            else:
+                note = "the drain deadline passed" if moment is Moment.CUT else ""
+                yield InstanceMoment(name, record, moment, at_s, note)
+
+
+def _was_told(progress: Progress, record: InstanceRecord) -> bool:
+    told = progress.told.get(record.cell)
+    if told is None:
+        return False
+    if isinstance(told.command, Change):
+        return told.command.revision != record.revision
+    return isinstance(told.command, Retire | Scale)

@@ -1,0 +1,188 @@
+"""What is known beyond the present look: evidence has a history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from zdd.model.cell import InstanceState
+from zdd.model.command import Command
+from zdd.model.gate import Gate, Target
+from zdd.model.observation import Observation
+from zdd.model.plan import Plan
+from zdd.model.verdict import Sample, Verdict
+
+SAMPLES_KEPT = 64
+"""How many looks of one gate at one target are kept for its judgement."""
+
+
+@frozen
+class InstanceRecord:
+    """What has been seen of one instance. Times are in seconds since the epoch; None: not yet.
+
+    Attributes:
+        cell: Its cell.
+        revision: Its revision.
+        state: What the orchestrator said last.
+        note: The orchestrator's own words.
+        launched_s: First listed.
+        ready_s: First ready.
+        proven_s: First passed all gates of its revision.
+        admitted_s: First registered with a weight, since it was last out.
+        seen_s: Seen with traffic at every edge, since it was last admitted.
+        out_s: Seen registered without a weight; None again when it is put back.
+        gone_s: Every edge seen to have let go of it, since it was taken out.
+        idle_s: Nothing seen in flight in two looks, since every edge let go.
+        cut_s: The drain deadline passed while something was in flight, or while that was not known.
+        stopped_s: No longer listed.
+        seen_at: Edges that were seen to send to it since it was last admitted.
+        gone_at: Edge → when it was seen to have let go since it was taken out.
+        idle_looks: Looks in a row in which nothing was in flight anywhere.
+        missing_looks: Looks in a row in which it was not listed, although discovery knows it.
+    """
+
+    cell: str
+    revision: str
+    state: InstanceState = InstanceState.STARTING
+    note: str = ""
+    launched_s: float | None = None
+    ready_s: float | None = None
+    proven_s: float | None = None
+    admitted_s: float | None = None
+    seen_s: float | None = None
+    out_s: float | None = None
+    gone_s: float | None = None
+    idle_s: float | None = None
+    cut_s: float | None = None
+    stopped_s: float | None = None
+    seen_at: tuple[str, ...] = ()
+    gone_at: Mapping[str, float] = field(factory=dict)
+    idle_looks: int = 0
+    missing_looks: int = 0
+
+
+@frozen
+class GateRecord:
+    """What one gate has said of one target.
+
+    Attributes:
+        asked_s: When it was first asked.
+        looked_s: When the last look ended.
+        passed_s: When it last passed.
+        samples: The last looks, oldest first.
+        verdict: What it concludes now.
+    """
+
+    asked_s: float
+    looked_s: float
+    passed_s: float | None
+    samples: tuple[Sample, ...]
+    verdict: Verdict
+
+
+@frozen
+class Told:
+    """The last command that was sent to a cell, and when."""
+
+    command: Command
+    at_s: float
+
+
+@frozen
+class Progress:
+    """Where a plan is, and the evidence so far.
+
+    Attributes:
+        stage: The number of the stage that is under way; the number of stages when all have passed.
+        entered_s: When that stage began.
+        reached_s: When the stage's traffic was first where it should be; None: not yet.
+        instances: Instance id → what has been seen of it.
+        gates: (gate, target) → what the gate has said.
+        told: Cell → the last command sent to it.
+        done: The actions of this stage that have succeeded, by number.
+        failure: Why the stage failed by something other than a deadline: an action, or a person. Empty: it did not.
+        settles_s: A request without an answer may take effect until then; nothing but looking is done before.
+        deaf: Edge → since when it can't be reached.
+    """
+
+    stage: int = 0
+    entered_s: float = 0.0
+    reached_s: float | None = None
+    instances: Mapping[str, InstanceRecord] = field(factory=dict)
+    gates: Mapping[tuple[str, str], GateRecord] = field(factory=dict)
+    told: Mapping[str, Told] = field(factory=dict)
+    done: tuple[int, ...] = ()
+    failure: str = ""
+    settles_s: float = 0.0
+    deaf: Mapping[str, float] = field(factory=dict)
+
+
+@frozen
+class Observed:
+    """A look at the world."""
+
+    observation: Observation
+
+
+@frozen
+class Sent:
+    """A command was sent; `settles_s` is when it can no longer take effect, if its outcome is not known."""
+
+    command: Command
+    settles_s: float = 0.0
+
+
+@frozen
+class Sampled:
+    """A gate has looked."""
+
+    key: str
+    gate: Gate
+    target: Target
+    sample: Sample
+    asked_s: float
+
+
+@frozen
+class Performed:
+    """An action of the stage came to its end."""
+
+    number: int
+    succeeded: bool
+    note: str = ""
+
+
+@frozen
+class Stopped:
+    """A person, or what the plan depends on, says that the stage must not go on."""
+
+    reason: str
+
+
+@frozen
+class TrafficReached:
+    """The stage's traffic is where it should be, at every edge."""
+
+
+@frozen
+class Passed:
+    """The stage is passed; the next one begins."""
+
+
+Fact = Observed | Sent | Sampled | Performed | Stopped | TrafficReached | Passed
+
+
+def stage_of(plan: Plan, progress: Progress) -> int:
+    """Return the number of the stage whose goals hold now: the last one when all have passed."""
+    return min(progress.stage, len(plan.stages) - 1)
+
+
+def admission_key(revision: str, number: int) -> str:
+    """Name the gate of that number among those that instances of a revision must pass."""
+    return f"{revision}/{number}"
+
+
+def stage_key(stage: int, number: int) -> str:
+    """Name the gate of that number in a stage."""
+    return f"stage {stage}/{number}"

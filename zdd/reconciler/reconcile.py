@@ -1,0 +1,381 @@
+"""`reconcile`: decide what may be done next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from attrs import evolve
+
+from zdd.model.cell import Cell, Instance, InstanceState
+from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
+from zdd.model.gate import Target
+from zdd.model.observation import Observation
+from zdd.model.plan import Goal, Plan
+from zdd.model.service import Overlap
+from zdd.model.traffic import Registration
+from zdd.model.verdict import Result
+from zdd.reconciler.decision import Ask, Decision, Perform
+from zdd.reconciler.guards import GUARDS, Guard, Refusal, Release, Shift, Tally, Traffic, permit
+from zdd.reconciler.mirror import mirror
+from zdd.reconciler.picture import PROOF_VALID_S, Picture
+from zdd.reconciler.progress import GateRecord, Passed, Progress, TrafficReached, admission_key, stage_key
+
+REPROVE_S = PROOF_VALID_S / 3
+"""How often an instance that has passed its gates is looked at again."""
+
+CLEAR_AWAY_S = 30.0
+"""What clearing away may take beyond the drain, the grace period and the settling time."""
+
+
+def reconcile(
+    observation: Observation, plan: Plan, progress: Progress, now: float, guards: Sequence[Guard] = GUARDS
+) -> Decision:
+    """Return what may be done now so that the world gets nearer to the stage's goals.
+
+    Args:
+        observation: The present look, begun after the last command was answered.
+        plan: What is wanted.
+        progress: The evidence so far, the present look included (`learn`).
+        now: Seconds since the epoch.
+        guards: The safe order; another one than `GUARDS` only serves to test the tests.
+    """
+    picture = Picture(observation, plan, progress, now)
+    due, asleep_s = _asks(picture)
+    useful = len(picture.useful) if picture.measured else None
+    decision = Decision(asks=tuple(due), perform=_perform(picture), useful=useful, existing=picture.existing)
+    failed = _failure(picture)
+    if failed:
+        return evolve(decision, failed=failed)
+    commands, refusals = _commands(picture, guards)
+    if commands:
+        return evolve(decision, commands=commands, waits=refusals, until_s=now)
+    waits = (*refusals, *_incomplete(picture), *_holding(picture))
+    until_s = min([asleep_s, _deadline_s(picture), *(wait.until_s for wait in waits if wait.until_s > now)])
+    decision = evolve(decision, waits=_by_importance(waits), until_s=max(now, until_s))
+    if picture.progress.stage < len(plan.stages):
+        return evolve(decision, mark=_mark(picture))
+    return evolve(decision, finished=_tidy(picture))
+
+
+# -- what would bring the world nearer --------------------------------------------------------------------------------
+
+
+def _commands(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command, ...], tuple[Refusal, ...]]:
+    tally = Tally()
+    refusals: list[Refusal] = []
+    commands: list[Command] = []
+    wanted = mirror(picture)
+    allowed: list[Traffic] = []
+    for proposal in _shifts(picture, wanted):
+        refusal = permit(picture, proposal, tally, guards)
+        if refusal is None:
+            tally = tally.plus(picture, proposal)
+            allowed.append(proposal)
+        else:
+            refusals.append(refusal)
+    held, held_refusal = _held(picture, guards)
+    if held_refusal is not None:
+        refusals.append(held_refusal)
+    if allowed or held != picture.observation.held:
+        commands.append(_route(picture, wanted, allowed, held))
+    for command in _cell_commands(picture):
+        refusal = permit(picture, command, tally, guards)
+        if refusal is None:
+            tally = tally.plus(picture, command)
+            commands.append(_with_cut(picture, command))
+        else:
+            refusals.append(refusal)
+    return tuple(commands), tuple(refusals)
+
+
+def _cell_commands(picture: Picture) -> Iterator[Launch | Change | Scale | Retire]:
+    goals = picture.goals
+    # What clears away comes first, so that it makes room under the ceiling for what is to start.
+    for name in sorted(goals, key=lambda name: (goals[name].replicas > 0, name)):
+        goal, cell = goals[name], picture.cells.get(name)
+        if cell is None:
+            if goal.replicas:
+                yield Launch(name, goal.revision, goal.replicas)
+        elif not goal.replicas:
+            if cell.replicas or any(i.state is not InstanceState.STOPPING for i in cell.instances):
+                yield Retire(name)
+        elif cell.revision != goal.revision:
+            if picture.plan.service.overlap is Overlap.FORBIDDEN and (cell.replicas or cell.instances):
+                if cell.replicas:
+                    yield Scale(name, 0)
+            else:
+                yield Change(name, goal.revision, goal.replicas)
+        elif cell.replicas != goal.replicas:
+            yield Scale(name, goal.replicas)
+
+
+def _with_cut(picture: Picture, command: Launch | Change | Scale | Retire) -> Command:
+    if not isinstance(command, Retire):
+        return command
+    names = [instance.id for instance in picture.cells[command.cell].instances]
+    records = [(name, picture.record(name)) for name in names]
+    return evolve(command, cut=tuple(name for name, record in records if record and record.cut_s is not None))
+
+
+def _shifts(picture: Picture, wanted: dict[str, Registration]) -> Iterator[Traffic]:
+    for name, registration in wanted.items():
+        before, after = picture.weight(name), registration.weight
+        if after and not before:
+            yield Traffic(Shift.ADMIT, name, registration.cell)
+        elif after > before:
+            yield Traffic(Shift.RAISE, name, registration.cell)
+        elif before and not after:
+            yield Traffic(Shift.OUT, name, registration.cell)
+        elif after < before:
+            yield Traffic(Shift.LOWER, name, registration.cell)
+    for name, known in picture.registered.items():
+        if name not in wanted:
+            yield Traffic(Shift.FORGET, name, known.cell)
+
+
+def _held(picture: Picture, guards: Sequence[Guard]) -> tuple[bool, Refusal | None]:
+    wanted = picture.stage.held and picture.progress.stage < len(picture.plan.stages)
+    if wanted and any(goal.share and not picture.complete(goal) for goal in picture.goals.values()):
+        return True, None
+    if not picture.observation.held:
+        return False, None
+    refusal = permit(picture, Release(), Tally(), guards)
+    return refusal is not None, refusal
+
+
+def _route(picture: Picture, wanted: dict[str, Registration], allowed: Sequence[Traffic], held: bool) -> Route:
+    registrations = dict(picture.registered)
+    for shift in allowed:
+        if shift.shift is Shift.FORGET:
+            del registrations[shift.instance]
+        else:
+            registrations[shift.instance] = wanted[shift.instance]
+    return Route(tuple(registrations[name] for name in sorted(registrations)), held)
+
+
+# -- what is asked beside the driver ----------------------------------------------------------------------------------
+
+
+def _asks(picture: Picture) -> tuple[list[Ask], float]:
+    """Return the gates that are due, and when the next one will be."""
+    due: list[Ask] = []
+    next_s = float("inf")
+    for ask, record in [*_admission_asks(picture), *_stage_asks(picture)]:
+        at_s = picture.now if record is None else record.looked_s + _pause_s(ask, record)
+        if at_s <= picture.now:
+            due.append(ask)
+        else:
+            next_s = min(next_s, at_s)
+    return due, next_s
+
+
+def _pause_s(ask: Ask, record: GateRecord) -> float:
+    passed = record.verdict.result is Result.PASSED and ask.target.instance
+    return max(ask.gate.interval_s, REPROVE_S) if passed else ask.gate.interval_s
+
+
+def _admission_asks(picture: Picture) -> Iterator[tuple[Ask, GateRecord | None]]:
+    for cell in picture.observation.cells:
+        goal = picture.goals.get(cell.name)
+        for instance in cell.instances:
+            if instance.state is not InstanceState.READY or not _concerns(picture, goal, instance):
+                continue
+            revision = picture.plan.revisions.get(instance.revision)
+            target = picture.target(instance)
+            records = picture.verdicts(instance)
+            for number, gate in enumerate(revision.gates if revision else ()):
+                yield Ask(admission_key(instance.revision, number), gate, target), records[number]
+
+
+def _concerns(picture: Picture, goal: Goal | None, instance: Instance) -> bool:
+    if picture.weight(instance.id) > 0:
+        return True
+    if goal is None or not goal.replicas or instance.revision != goal.revision:
+        return False
+    return bool(goal.share) or instance.revision == picture.plan.target
+
+
+def _stage_asks(picture: Picture) -> Iterator[tuple[Ask, GateRecord | None]]:
+    if picture.progress.reached_s is None or picture.progress.stage >= len(picture.plan.stages):
+        return
+    for number, gate in enumerate(picture.stage.gates):
+        key = stage_key(picture.progress.stage, number)
+        target = stage_target(picture)
+        yield Ask(key, gate, target), picture.progress.gates.get((key, target.key))
+
+
+def stage_target(picture: Picture) -> Target:
+    """Return what a stage's gate looks at: the instances of the target revision that have traffic."""
+    plan = picture.plan
+    instances = {
+        name: instance.addresses
+        for name, (_, instance) in picture.located.items()
+        if instance.revision == plan.target and (picture.weight(name) > 0 or not picture.carries_traffic)
+    }
+    return Target(plan.service.name, plan.revisions[plan.target].version, plan.target, "", plan.entrances, instances)
+
+
+def _perform(picture: Picture) -> Perform | None:
+    if not picture.pending_actions:
+        return None
+    number = picture.pending_actions[0]
+    return Perform(number, picture.stage.actions[number])
+
+
+# -- how far it is ----------------------------------------------------------------------------------------------------
+
+
+def _reached(picture: Picture) -> bool:
+    """Tell whether the stage's traffic is where it should be, at every edge, and what should be up is proven."""
+    if picture.pending_actions:
+        return False
+    for goal in picture.goals.values():
+        if not goal.replicas or (not goal.share and goal.revision != picture.plan.target):
+            continue
+        if not picture.complete(goal):
+            return False
+        if goal.share and not all(
+            picture.serves(i.id) for i in picture.cells[goal.cell].instances if _current(goal, i)
+        ):
+            return False
+    return not picture.carries_traffic or all(picture.shows(view) for view in picture.observation.edges)
+
+
+def _current(goal: Goal, instance: Instance) -> bool:
+    return instance.revision == goal.revision and instance.state is not InstanceState.STOPPING
+
+
+def _mark(picture: Picture) -> TrafficReached | Passed | None:
+    if not _reached(picture):
+        return None
+    if picture.progress.reached_s is None:
+        return TrafficReached()
+    held_long_enough = picture.now >= picture.progress.reached_s + picture.stage.hold_s
+    return Passed() if held_long_enough and _stage_gates_pass(picture) else None
+
+
+def _stage_gates_pass(picture: Picture) -> bool:
+    return all(record is not None and record.verdict.result is Result.PASSED for _, record in _stage_asks(picture))
+
+
+def _tidy(picture: Picture) -> bool:
+    if any(not goal.replicas and goal.cell in picture.cells for goal in picture.goals.values()):
+        return False
+    if any(name not in picture.located for name in picture.registered):
+        return False
+    return _reached(picture)
+
+
+def _deadline_s(picture: Picture) -> float:
+    if picture.progress.stage < len(picture.plan.stages):
+        return picture.deadline_s
+    service = picture.plan.service
+    allowed_s = service.drain_deadline_s + service.stop_grace_s + service.settle_s + CLEAR_AWAY_S
+    return picture.progress.entered_s + allowed_s
+
+
+def _failure(picture: Picture) -> str:
+    progress = picture.progress
+    if progress.failure:
+        return progress.failure
+    if progress.stage < len(picture.plan.stages):
+        reason = _gate_failure(picture) or (_start_failure(picture) if picture.forward else "")
+        if reason:
+            return reason
+    deadline_s = _deadline_s(picture)
+    if picture.now < deadline_s:
+        return ""
+    waits = [*_commands(picture, GUARDS)[1], *_incomplete(picture), *_holding(picture)]
+    awaited = "; ".join(wait.reason for wait in _by_importance(waits)[:3]) or "the edges to show it"
+    return f"not reached within {deadline_s - progress.entered_s:g} s, still waiting for: {awaited}"
+
+
+def _gate_failure(picture: Picture) -> str:
+    for ask, record in _stage_asks(picture):
+        if record is None:
+            continue
+        if record.verdict.result is Result.FAILED:
+            return f"gate {ask.gate} failed: {record.verdict.reason}"
+        patience_s = ask.gate.deadline_s
+        since_s = max(record.asked_s, record.passed_s or 0.0)
+        if record.verdict.result is Result.PASSED or patience_s is None:
+            continue
+        if picture.now >= since_s + patience_s:
+            return f"gate {ask.gate} did not pass within {patience_s:g} s: {record.verdict.reason}"
+    return ""
+
+
+def _start_failure(picture: Picture) -> str:
+    patience_s = picture.plan.service.start_deadline_s
+    for goal in picture.goals.values():
+        told = picture.progress.told.get(goal.cell)
+        if not goal.replicas or goal.revision != picture.plan.target or told is None or picture.complete(goal):
+            continue
+        cell = picture.cells.get(goal.cell)
+        for instance in cell.instances if cell else ():
+            if instance.id in picture.condemned:
+                return f"{instance.id}: {picture.condemned[instance.id]}"
+        if isinstance(told.command, Launch | Change | Scale) and picture.now >= told.at_s + patience_s:
+            return f"{goal.cell} was not ready and proven within {patience_s:g} s: {_state_of(picture, cell)}"
+    return ""
+
+
+# -- words for what is awaited ----------------------------------------------------------------------------------------
+
+
+def _incomplete(picture: Picture) -> list[Refusal]:
+    found = []
+    for goal in picture.goals.values():
+        cell = picture.cells.get(goal.cell)
+        if cell is not None and goal.replicas and cell.revision != goal.revision:
+            continue  # what keeps it from being changed is among the refusals
+        if goal.replicas and not picture.complete(goal) and (goal.share or goal.revision == picture.plan.target):
+            told = picture.progress.told.get(goal.cell)
+            until_s = told.at_s + picture.plan.service.start_deadline_s if told else _deadline_s(picture)
+            found.append(Refusal("start", f"{goal.cell}: {_state_of(picture, cell)}", until_s))
+        elif not goal.replicas and cell is not None and not cell.replicas:
+            found.append(Refusal("stop", f"{goal.cell} to stop", _deadline_s(picture)))
+    if not found and picture.carries_traffic:
+        found.extend(
+            Refusal("edge", f"{view.edge} to show the traffic as it was told", _deadline_s(picture))
+            for view in picture.observation.edges
+            if not picture.shows(view)
+        )
+    return found
+
+
+def _state_of(picture: Picture, cell: Cell | None) -> str:
+    if cell is None:
+        return "not there yet"
+    for instance in cell.instances:
+        if picture.proven(instance.id) or instance.revision != cell.revision:
+            continue
+        reasons = [r.verdict.reason for r in picture.verdicts(instance) if r and r.verdict.result is not Result.PASSED]
+        why = reasons[0] if reasons else instance.note
+        return f"{instance.id} is {instance.state.value}" + (f", {why}" if why else "")
+    return f"{picture.proven_in(cell)} of {cell.replicas} proven"
+
+
+def _holding(picture: Picture) -> list[Refusal]:
+    reached_s = picture.progress.reached_s
+    if reached_s is None or picture.progress.stage >= len(picture.plan.stages):
+        return []
+    found = []
+    for ask, record in _stage_asks(picture):
+        if record is None or record.verdict.result is not Result.PASSED:
+            why = f": {record.verdict.reason}" if record and record.verdict.reason else ""
+            patience_s = ask.gate.deadline_s
+            until_s = _deadline_s(picture) if patience_s is None or record is None else record.asked_s + patience_s
+            found.append(Refusal("gate", f"gate {ask.gate}{why}", until_s))
+    until_s = reached_s + picture.stage.hold_s
+    if until_s > picture.now:
+        found.append(Refusal("hold", f"the hold time of stage {picture.stage.title!r}", until_s))
+    return found
+
+
+_IMPORTANCE = ("settled", "start", "drained", "gate", "hold", "edge", "stop")
+
+
+def _by_importance(waits: Sequence[Refusal]) -> tuple[Refusal, ...]:
+    order = {name: number for number, name in enumerate(_IMPORTANCE)}
+    return tuple(sorted(dict.fromkeys(waits), key=lambda wait: order.get(wait.guard, len(order))))

@@ -1,0 +1,132 @@
+"""Runs gates and actions beside the driver, so that a slow one stalls neither repair nor abort."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from zdd.interfaces import Clock
+from zdd.model.action import ActionContext
+from zdd.model.verdict import Result, Sample
+from zdd.reconciler.decision import Ask, Perform
+from zdd.reconciler.progress import Fact, Performed, Sampled
+
+THREADS_MAX = 32
+
+
+class Sampler(Protocol):
+    """Runs gates and actions, and hands back what they said."""
+
+    def ask(self, ask: Ask) -> None:
+        """Begin to look, unless this gate is looking at this target already."""
+
+    def perform(self, perform: Perform, context: ActionContext) -> None:
+        """Begin the action, unless it is under way."""
+
+    def collect(self) -> list[Fact]:
+        """Return what has come to its end since the last call, in the order in which it did."""
+
+    def close(self) -> None:
+        """Stop caring. What is under way ends by its own time-out; nobody hears of it."""
+
+
+def look(ask: Ask, asked_s: float) -> Sampled:
+    """Let a gate look once. What it raises is a failed look, with the exception as its reason."""
+    try:
+        sample = ask.gate.sample(ask.target)
+    except Exception as error:  # noqa: BLE001 - a user's gate may raise anything, and must not stop the driver
+        sample = Sample(Result.FAILED, f"{type(error).__name__}: {error}")
+    return Sampled(ask.key, ask.gate, ask.target, sample, asked_s)
+
+
+def run(perform: Perform, context: ActionContext) -> Performed:
+    """Run an action. What it raises is its failure."""
+    try:
+        note = perform.action.run(context)
+    except Exception as error:  # noqa: BLE001 - a user's action may raise anything, and must not stop the driver
+        return Performed(perform.number, False, f"action {perform.action.name} failed: {type(error).__name__}: {error}")
+    return Performed(perform.number, True, note)
+
+
+class ThreadSampler:
+    """Runs each gate and action in a thread of a pool, and wakes the driver when it has ended."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="zdd-gate")
+        self._lock = threading.Lock()
+        self._under_way: set[tuple[str, str]] = set()
+        self._facts: list[Fact] = []
+        self._action_deadline_s: float | None = None
+        self._action: Perform | None = None
+
+    def ask(self, ask: Ask) -> None:
+        """Begin to look, unless this gate is looking at this target already."""
+        asked_s = self._clock.now()
+        self._start((ask.key, ask.target.key), lambda: look(ask, asked_s))
+
+    def perform(self, perform: Perform, context: ActionContext) -> None:
+        """Begin the action, unless it is under way."""
+        if self._start(("action", str(perform.number)), lambda: run(perform, context)):
+            self._action = perform
+            self._action_deadline_s = self._clock.now() + perform.action.deadline_s
+
+    def _start(self, key: tuple[str, str], work: Callable[[], Fact]) -> bool:
+        with self._lock:
+            if key in self._under_way:
+                return False
+            self._under_way.add(key)
+        self._pool.submit(self._finish, key, work)
+        return True
+
+    def _finish(self, key: tuple[str, str], work: Callable[[], Fact]) -> None:
+        fact = work()
+        with self._lock:
+            self._under_way.discard(key)
+            self._facts.append(fact)
+        self._clock.wake()
+
+    def collect(self) -> list[Fact]:
+        """Return what has come to its end since the last call; an action that is late has failed."""
+        with self._lock:
+            facts, self._facts = self._facts, []
+            action, deadline_s = self._action, self._action_deadline_s
+        if any(isinstance(fact, Performed) for fact in facts):
+            self._action = None
+        elif action is not None and deadline_s is not None and self._clock.now() >= deadline_s:
+            self._action = None
+            reason = f"action {action.action.name} did not end within {action.action.deadline_s:g} s"
+            facts.append(Performed(action.number, False, reason))
+        return facts
+
+    def close(self) -> None:
+        """Stop caring. What is under way ends by its own time-out; nobody hears of it."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class InlineSampler:
+    """Runs each gate and action at once, in the caller's thread: for virtual time, where nothing takes any."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._facts: list[Fact] = []
+
+    def ask(self, ask: Ask) -> None:
+        """Look at once."""
+        self._facts.append(look(ask, self._clock.now()))
+        self._clock.wake()
+
+    def perform(self, perform: Perform, context: ActionContext) -> None:
+        """Run the action at once."""
+        self._facts.append(run(perform, context))
+        self._clock.wake()
+
+    def collect(self) -> list[Fact]:
+        """Return what has come to its end since the last call."""
+        facts, self._facts = self._facts, []
+        return facts
+
+    def close(self) -> None:
+        """There is nothing to stop."""

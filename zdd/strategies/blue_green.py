@@ -1,0 +1,83 @@
+"""`BlueGreen`: all of the new revision beside all of the old one, then one switch."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from zdd.errors import ConfigurationError
+from zdd.model.cell import Cell
+from zdd.model.gate import Gate, gate_tuple
+from zdd.model.names import check_number
+from zdd.model.plan import Goal, OnFailure, Stage
+from zdd.model.service import Overlap
+from zdd.strategies.situation import Situation
+
+
+@frozen
+class BlueGreen:
+    """Start all of the new revision without traffic, switch at once, keep the old one warm for a while.
+
+    Attributes:
+        keep_s: Seconds that the old revision stays up, without traffic, after the switch. Until then going back is
+            one change of the traffic.
+        gates: What must pass under traffic from the switch until `keep_s` has passed.
+        on_failure: What a failure after the switch means.
+    """
+
+    keep_s: float = 0.0
+    gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=gate_tuple)
+    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=OnFailure)
+
+    def __attrs_post_init__(self) -> None:
+        check_number("keep_s of BlueGreen", self.keep_s, least=0)
+
+    def __str__(self) -> str:
+        return f"BlueGreen(keep_s={self.keep_s:g})"
+
+    def surge(self, situation: Situation) -> int:
+        """Return as many as the service has."""
+        return max(situation.service.replicas, sum(cell.replicas for cell in situation.outdated()))
+
+    def stages(self, situation: Situation) -> tuple[Stage, ...]:
+        """Return: green starts; the switch, and blue is kept warm; blue goes."""
+        refuse_forbidden_overlap("BlueGreen", situation)
+        green, leaving = green_cells(situation)
+        blue = situation.outdated()
+        stages = [
+            Stage(
+                "start green",
+                tuple(
+                    Goal(goal.cell, goal.revision, goal.replicas, situation.shares.get(goal.cell, 0)) for goal in green
+                ),
+                deadline_s=situation.deadline_s,
+            ),
+            Stage(
+                "switch to green",
+                (*green, *(situation.warm(cell) for cell in (*blue, *leaving))),
+                gates=self.gates,
+                hold_s=self.keep_s if blue else 0.0,
+                deadline_s=situation.deadline_s + self.keep_s,
+                on_failure=self.on_failure,
+            ),
+        ]
+        if blue or leaving:
+            goals = tuple(situation.gone(cell) for cell in (*blue, *leaving))
+            stages.append(Stage("retire blue", goals, deadline_s=situation.deadline_s))
+        return tuple(stages)
+
+
+def green_cells(situation: Situation) -> tuple[list[Goal], list[Cell]]:
+    """Return the cells of the target as they should be at the end, and those of them that are too many."""
+    current = situation.current()
+    kept, leaving = current[: len(situation.parts)], current[len(situation.parts) :]
+    names = [cell.name for cell in kept] + situation.fresh_names(len(situation.parts) - len(kept))
+    return [situation.serve(name, size) for name, size in zip(names, situation.parts, strict=True)], leaving
+
+
+def refuse_forbidden_overlap(strategy: str, situation: Situation) -> None:
+    """Raise `ConfigurationError` if two revisions may not run side by side."""
+    if situation.service.overlap is Overlap.FORBIDDEN:
+        raise ConfigurationError(
+            f"{strategy} needs two revisions of {situation.service.name} side by side, but its overlap is forbidden: "
+            "use Recreate()"
+        )

@@ -1,0 +1,39 @@
+"""`Recreate`: for what must not run twice at once."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from zdd.model.plan import Stage
+from zdd.strategies.situation import Situation
+
+
+@frozen
+class Recreate:
+    """Hold requests back, drain and stop the old instances, start the new ones, let requests go on.
+
+    The gap is what stopping, starting and proving take. An edge that can hold requests answers them late; at one that
+    can't, they fail meanwhile.
+    """
+
+    def __str__(self) -> str:
+        return "Recreate()"
+
+    def surge(self, situation: Situation) -> int:
+        """Return none: nothing runs beside what is replaced."""
+        return max(0, sum(cell.replicas for cell in situation.cells) - situation.service.replicas)
+
+    def stages(self, situation: Situation) -> tuple[Stage, ...]:
+        """Return one stage in which everything is replaced."""
+        cells = situation.in_order()
+        homes, extras = cells[: len(situation.parts)], cells[len(situation.parts) :]
+        names = [cell.name for cell in homes] + situation.fresh_names(len(situation.parts) - len(homes))
+        goals = [situation.serve(name, size) for name, size in zip(names, situation.parts, strict=True)]
+        return (
+            Stage(
+                "replace",
+                (*goals, *(situation.gone(cell) for cell in extras)),
+                deadline_s=situation.deadline_s,
+                held=situation.holds and bool(cells),
+            ),
+        )

@@ -1,0 +1,110 @@
+"""`RollingUpdate`: a few instances at a time, with as many spare ones beside them."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from zdd.errors import ConfigurationError
+from zdd.model.cell import Cell
+from zdd.model.gate import Gate, gate_tuple
+from zdd.model.names import check_number
+from zdd.model.plan import Goal, OnFailure, Stage
+from zdd.model.service import Overlap
+from zdd.strategies.situation import Situation, batches, divide
+
+
+@frozen
+class RollingUpdate:
+    """Replace a few instances at a time. A spare cell of the new revision serves first, so capacity never falls.
+
+    Attributes:
+        batch: How many instances are replaced at once, and how many spare ones exist meanwhile. None: the largest
+            cell's.
+        gates: What must pass under traffic after each batch.
+        hold_s: Seconds that each batch serves before the next one is touched.
+        on_failure: What a failing batch means.
+    """
+
+    batch: int | None = None
+    gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=gate_tuple)
+    hold_s: float = field(default=0.0, kw_only=True)
+    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=OnFailure)
+
+    def __attrs_post_init__(self) -> None:
+        if self.batch is not None:
+            check_number("batch of RollingUpdate", self.batch, least=1, whole=True)
+        check_number("hold_s of RollingUpdate", self.hold_s, least=0)
+
+    def __str__(self) -> str:
+        return f"RollingUpdate(batch={self.batch})" if self.batch else "RollingUpdate()"
+
+    def surge(self, situation: Situation) -> int:
+        """Return the size of a batch."""
+        return self._batch(situation)
+
+    def _batch(self, situation: Situation) -> int:
+        largest = max(situation.parts)
+        if self.batch is None:
+            return largest
+        if self.batch < largest:
+            raise ConfigurationError(
+                f"RollingUpdate(batch={self.batch}): {situation.service.name} has cells of {largest} instances, which "
+                f"are changed together: use a batch of {largest}, or Service(…, cells={situation.service.replicas})"
+            )
+        return min(self.batch, situation.service.replicas)
+
+    def stages(self, situation: Situation) -> tuple[Stage, ...]:
+        """Return: spare cells first, then batch after batch in place, then the spare ones go."""
+        if situation.service.overlap is Overlap.FORBIDDEN:
+            raise ConfigurationError(
+                f"RollingUpdate needs two revisions of {situation.service.name} side by side, but its overlap is "
+                "forbidden: use Recreate()"
+            )
+        homes = situation.in_order()[: len(situation.parts)]
+        extras = situation.in_order()[len(situation.parts) :]
+        missing = len(situation.parts) - len(homes)
+        fresh = situation.fresh_names(missing + len(situation.parts))
+        home_names = [cell.name for cell in homes] + fresh[:missing]
+        parts = dict(zip(home_names, situation.parts, strict=True))
+        stale = [cell for cell in homes if (cell.revision, cell.replicas) != (situation.target.id, parts[cell.name])]
+        spare = self._spare(situation, stale, extras, fresh[missing:])
+        first = [situation.serve(name, parts[name]) for name in fresh[:missing]] + spare
+        steps = [(f"start {_names(first)}", first)] if first else []
+        for group in batches([(cell.name, parts[cell.name]) for cell in stale], self._batch(situation)):
+            goals = [situation.serve(name, replicas) for name, replicas in group]
+            steps.append((f"replace {_names(goals)}", goals))
+        stages = [self._stage(situation, title, tuple(goals)) for title, goals in steps]
+        leaving = [situation.gone(cell) for cell in extras if cell.name not in {goal.cell for goal in spare}]
+        leaving += [Goal(goal.cell, goal.revision, 0, 0) for goal in spare]
+        if leaving:
+            stages.append(Stage(f"retire {_names(leaving)}", tuple(leaving), deadline_s=situation.deadline_s))
+        return tuple(stages) or (Stage("nothing changes", deadline_s=situation.deadline_s),)
+
+    def _spare(self, situation: Situation, stale: list[Cell], extras: list[Cell], fresh: list[str]) -> list[Goal]:
+        """Return the spare cells that stand in while a batch is replaced.
+
+        Cells that are to go at the end stand in too; those of the target, left by an earlier deployment, are reused.
+        """
+        reusable = [cell for cell in extras if cell.revision == situation.target.id]
+        standing_in = sum(cell.replicas for cell in extras if cell.revision != situation.target.id)
+        needed = self._batch(situation) - standing_in
+        if not stale or needed <= 0:
+            return []
+        sizes = divide(needed, -(-needed // max(situation.parts)))
+        names = [cell.name for cell in reusable[: len(sizes)]] + fresh
+        return [situation.serve(name, replicas) for name, replicas in zip(names, sizes, strict=False)]
+
+    def _stage(self, situation: Situation, title: str, goals: tuple[Goal, ...]) -> Stage:
+        return Stage(
+            title,
+            goals,
+            gates=self.gates,
+            hold_s=self.hold_s,
+            deadline_s=situation.deadline_s + self.hold_s,
+            on_failure=self.on_failure,
+        )
+
+
+def _names(goals: list[Goal]) -> str:
+    names = [goal.cell for goal in goals]
+    return ", ".join(names) if len(names) <= 4 else f"{names[0]} … {names[-1]} ({len(names)} cells)"
