@@ -1,4 +1,5 @@
 """Check the verdict that the demo prints as its last line: read from standard input."""
+# ruff: noqa: INP001 - a script, not a package
 
 import json
 import sys

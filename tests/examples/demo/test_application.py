@@ -125,7 +125,7 @@ def test_what_is_in_flight_is_finished_and_nothing_new_is_accepted(start):
     instance.await_health()
 
     async def ask(session):
-        slow = asyncio.ensure_future(get(session, instance.url + "/slow?seconds=1"))
+        slow = asyncio.ensure_future(get(session, instance.url + "/slow?seconds=3"))
         while (await get(session, instance.url + "/statistics"))[1]["in_flight"] < 1:
             await asyncio.sleep(0.01)
         instance.terminate()
@@ -134,7 +134,7 @@ def test_what_is_in_flight_is_finished_and_nothing_new_is_accepted(start):
         return await slow
 
     status, content, headers = run(ask)
-    assert (status, content["seconds"], headers["Connection"]) == (200, 1.0, "close")
+    assert (status, content["seconds"], headers["Connection"]) == (200, 3.0, "close")
     assert instance.wait() == 0
 
 
