@@ -7,8 +7,9 @@ import re
 
 from zdd.adapters.fence_file import FenceFile
 from zdd.adapters.traefik.proxy import TraefikProxy
-from zdd.adapters.traefik.record import Record, read_record, write_record
+from zdd.adapters.traefik.record import Record, RoomReference, read_record, write_record
 from zdd.adapters.traefik.rendering import normal_path
+from zdd.adapters.traefik.room import HoldingRoom
 from zdd.errors import ConfigurationError, PermanentError, TemporaryError
 from zdd.interfaces import Fence
 from zdd.model.command import Route
@@ -17,7 +18,17 @@ from zdd.model.traffic import Registration
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _PATH_FORBIDDEN = re.compile(r"[?#\x00-\x1f\x7f]")
+_HOLD_MARGIN_S = 30.0
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
+
+
+def maximum_hold_s(service: Service) -> float:
+    """Return for how many seconds requests are held back at most, after the last word of a deployer.
+
+    Long enough for the old instances to end, the new ones to fail and the old ones to start again. After that nobody
+    will let them go any more, and they are answered with an error.
+    """
+    return service.drain_deadline_s + 2 * service.stop_grace_s + 2 * service.start_deadline_s + _HOLD_MARGIN_S
 
 
 class TraefikDiscovery:
@@ -53,16 +64,45 @@ class TraefikDiscovery:
     def registrations(self, service: Service) -> tuple[tuple[Registration, ...], bool]:
         """Return what is registered, sorted by instance, and whether requests are held back."""
         record = self._read(service)
-        return record.registrations, record.held
+        return record.registrations, record.held and (not service.exposures or self._room(record) is not None)
 
     def apply(self, service: Service, command: Route, fence: Fence) -> None:
-        """Make the registrations of this service exactly these; Traefik takes all of them at the same time."""
+        """Make the registrations of this service exactly these; Traefik takes all of them at the same time.
+
+        Held requests wait in a room, see `holding_room`, for as long as `maximum_hold_s` says. When they are let go,
+        the room is told first: what still arrives there while Traefik changes goes on to the same instances.
+        """
         _check_addresses(service, command)
         self._proxy.make_directories()
         registrations = tuple(sorted(command.registrations, key=lambda registration: registration.instance))
         with self._fence(service).guard(service.name, fence):
-            record = Record(service.name, service.exposures, registrations, command.held)
-            self._write(service, record)
+            before = self._read(service)
+            room = self._room(before)
+            reference = before.room if room else None
+            if command.held and service.exposures:
+                reference = self._hold(service, room, reference)
+            elif room is not None:
+                room.release(registrations)
+            self._write(service, Record(service.name, service.exposures, registrations, command.held, reference))
+
+    def _hold(
+        self, service: Service, room: HoldingRoom | None, reference: RoomReference | None
+    ) -> RoomReference | None:
+        """Return a room that holds requests of this service: the one that does already, or another."""
+        ports = [exposure.port for exposure in service.exposures]
+        maximum_s = maximum_hold_s(service)
+        if room is not None and room.holds(ports):
+            room.renew(maximum_s)
+            return reference
+        room = HoldingRoom.open(self._proxy.rooms_directory, service.name, ports, maximum_s)
+        return RoomReference(room.directory.name, room.addresses())
+
+    def _room(self, record: Record) -> HoldingRoom | None:
+        """Return the room that the record names, if it is still open."""
+        if record.room is None:
+            return None
+        room = HoldingRoom(self._proxy.rooms_directory / record.room.directory)
+        return room if room.alive else None
 
     def _fence(self, service: Service) -> FenceFile:
         return FenceFile(self._proxy.directory / "fences" / service.name)

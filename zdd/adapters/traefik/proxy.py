@@ -20,6 +20,7 @@ from zdd.adapters.atomic_file import write_atomically
 from zdd.adapters.local.ports import reserve_ports
 from zdd.adapters.local.supervised import Phase, Restarts, Supervised, SupervisedState
 from zdd.adapters.traefik.connections import listener
+from zdd.adapters.traefik.room import HoldingRoom
 from zdd.errors import ConfigurationError, PermanentError, TemporaryError
 from zdd.model.address import Address
 from zdd.model.names import check_number
@@ -90,15 +91,13 @@ class TraefikProxy:
             ConfigurationError: There is no Traefik program, the port is taken, the state directory can't be written,
                 or its proxy listens elsewhere.
         """
-        state = self._supervised.state()
+        self._check_writable()
+        state = self._state()
         if state.phase is not Phase.ENDED:
             self._check_same(state)
             return
         self._find_binary()
         _check_free(self.address)
-        existing = next(path for path in (self.directory, *self.directory.parents) if path.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            raise self._not_writable(f"{existing} can't be written")
 
     def ensure_running(self) -> None:
         """Start Traefik if it doesn't run, and return when it answers. One that runs is left alone.
@@ -113,7 +112,7 @@ class TraefikProxy:
         self.check()
         self.make_directories()
         with self._locked():
-            state = self._supervised.state()
+            state = self._state()
             if state.phase is Phase.ENDED:
                 self._start(self._find_binary())
             else:
@@ -129,11 +128,11 @@ class TraefikProxy:
         if not self.directory.is_dir():
             return
         with self._locked():
+            for directory in self.rooms_directory.glob("*_*"):
+                HoldingRoom(directory).close()
             self._supervised.stop()
-            if not _await(lambda: self._supervised.state().phase is Phase.ENDED, STOP_GRACE_S + STOP_MARGIN_S * 2):
-                raise TemporaryError(
-                    f"the proxy of {self.directory.parent} did not end: {self._supervised.state().note}"
-                )
+            if not _await(lambda: self._state().phase is Phase.ENDED, STOP_GRACE_S + STOP_MARGIN_S * 2):
+                raise TemporaryError(f"the proxy of {self.directory.parent} did not end: {self._state().note}")
 
     @property
     def api_address(self) -> Address:
@@ -170,6 +169,16 @@ class TraefikProxy:
         except OSError as error:
             raise self._not_writable(f"{error.filename}: {error.strerror}") from error
 
+    def _check_writable(self) -> None:
+        try:
+            existing = next(path for path in (self.directory, *self.directory.parents) if path.exists())
+        except OSError as error:
+            raise self._not_writable(f"{error.filename}: {error.strerror}") from error
+        if not existing.is_dir():
+            raise self._not_writable(f"{existing} is no directory")
+        if not os.access(existing, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+            raise self._not_writable(f"{existing} can't be written")
+
     def _not_writable(self, reason: str) -> ConfigurationError:
         return ConfigurationError(
             f"state directory {self.directory.parent}: {reason}; use a directory that this user can write to"
@@ -186,14 +195,20 @@ class TraefikProxy:
             raise ConfigurationError("Traefik isn't installed: pip install 'zdd-deploy[edge]', or put it on PATH")
         return str(Path(found).absolute())
 
+    def _state(self) -> SupervisedState:
+        try:
+            return self._supervised.state()
+        except OSError as error:
+            raise PermanentError(f"{error.filename}: {error.strerror}") from error
+
     def _state_of_running(self) -> SupervisedState:
-        state = self._supervised.state()
+        state = self._state()
         if not state.pid or state.phase is Phase.ENDED:
             raise self._not_running()
         return state
 
     def _not_running(self) -> TemporaryError:
-        state = self._supervised.state()
+        state = self._state()
         return TemporaryError(f"the proxy of {self.directory.parent} doesn't run {state.note}".rstrip())
 
     def _check_same(self, state: SupervisedState) -> None:
@@ -265,11 +280,11 @@ class TraefikProxy:
         """Return when Traefik answers questions; until then it waits, except in these phases."""
 
         def settled() -> bool:
-            state = self._supervised.state()
+            state = self._state()
             return state.phase in hopeless or (bool(state.pid) and _answers(state.ports["api"]))
 
         _await(settled, START_TIMEOUT_S)
-        state = self._supervised.state()
+        state = self._state()
         if state.phase in hopeless:
             raise PermanentError(f"Traefik ended as soon as it was started: {state.note}: {self._log_tail()}")
         if not _answers(state.ports["api"]):

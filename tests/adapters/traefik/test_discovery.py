@@ -1,0 +1,214 @@
+"""What discovery keeps, whom it refuses, and that requests find their way."""
+
+import json
+
+import pytest
+
+from zdd.adapters.traefik.discovery import TraefikDiscovery
+from zdd.adapters.traefik.proxy import TraefikProxy
+from zdd.errors import ConfigurationError, LeaseLost, PermanentError
+from zdd.interfaces import Fence
+from zdd.model.address import Address
+from zdd.model.command import Route
+from zdd.model.service import Exposure, Service
+from zdd.model.traffic import Registration
+
+FENCE = Fence(1, "tester")
+
+
+def _registration(instance: str, weight: int = 1, port: str = "http", number: int = 9) -> Registration:
+    return Registration(instance, "web", "r-1", "1.0", {port: Address("127.0.0.1", number)}, weight)
+
+
+@pytest.fixture
+def discovery(proxy: TraefikProxy) -> TraefikDiscovery:
+    return TraefikDiscovery(proxy)
+
+
+def test_registrations_come_back_sorted_with_weights_even_to_another_deployer(discovery, proxy) -> None:
+    service = Service("web")
+    two, one = _registration("web-2", 0), _registration("web-1", 5)
+    discovery.apply(service, Route((two, one)), FENCE)
+
+    assert TraefikDiscovery(proxy).registrations(service) == ((one, two), False)
+
+
+def test_a_service_that_was_never_applied_has_no_registrations(discovery) -> None:
+    assert discovery.registrations(Service("web")) == ((), False)
+
+
+def test_an_older_deployer_is_refused_and_nothing_changes(discovery) -> None:
+    service = Service("web")
+    discovery.apply(service, Route((_registration("web-1"),)), Fence(1, "old"))
+    discovery.claim(service, Fence(2, "new"))
+
+    with pytest.raises(LeaseLost, match="newer deployer"):
+        discovery.apply(service, Route(()), Fence(1, "old"))
+    with pytest.raises(LeaseLost, match="newer deployer"):
+        discovery.claim(service, Fence(1, "old"))
+    assert discovery.registrations(service)[0] == (_registration("web-1"),)
+    discovery.apply(Service("other"), Route(()), Fence(1, "old"))
+
+
+def test_an_instance_without_an_address_for_an_exposure_is_refused(discovery) -> None:
+    service = Service("web", exposures=(Exposure("http"), Exposure("admin", "/admin")))
+
+    with pytest.raises(PermanentError, match="web-1 has no address for port 'admin' of web"):
+        discovery.apply(service, Route((_registration("web-1"),)), FENCE)
+    assert discovery.registrations(service) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (Exposure(), Exposure()),
+        (Exposure(path="/api"), Exposure(path="/api/")),
+        (Exposure(host="www.example.org"), Exposure(host="WWW.example.org")),
+    ],
+)
+def test_two_services_with_the_same_way_in_are_refused(discovery, mine, theirs) -> None:
+    discovery.apply(Service("shop", exposures=theirs), Route((_registration("shop-1"),)), FENCE)
+
+    with pytest.raises(ConfigurationError, match=r"service shop: give one of them another path or host, or use") as no:
+        discovery.check(Service("web", exposures=mine))
+    assert "port 'http' of web" in str(no.value)
+    discovery.check(Service("shop", exposures=mine))
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (Exposure(), Exposure(path="/api")),
+        (Exposure(), Exposure(host="www.example.org")),
+        (Exposure(host="example.org"), Exposure(host="www.example.org")),
+    ],
+)
+def test_services_with_different_ways_in_share_the_proxy(discovery, mine, theirs) -> None:
+    discovery.apply(Service("shop", exposures=theirs), Route((_registration("shop-1"),)), FENCE)
+
+    discovery.check(Service("web", exposures=mine))
+
+
+def test_a_service_without_registrations_gives_way(discovery) -> None:
+    discovery.apply(Service("shop"), Route(()), FENCE)
+
+    discovery.check(Service("web"))
+
+
+def test_two_ports_of_one_service_with_the_same_way_in_are_refused(discovery) -> None:
+    with pytest.raises(ConfigurationError, match=r"port 'admin' of web .* and so is its port 'http'"):
+        discovery.check(Service("web", exposures=(Exposure("http"), Exposure("admin"))))
+
+
+@pytest.mark.parametrize("host", ["example.org:80", "*.example.org", "bücher.example", "a..", "(x)"])
+def test_a_host_that_traefik_cannot_match_is_refused(discovery, host) -> None:
+    with pytest.raises(ConfigurationError, match="use one host name in ASCII letters"):
+        discovery.check(Service("web", exposures=Exposure(host=host)))
+
+
+@pytest.mark.parametrize("path", ["/a?b", "/a#b", "/a\x07"])
+def test_a_path_that_can_never_match_is_refused(discovery, path) -> None:
+    with pytest.raises(ConfigurationError, match="use a path alone"):
+        discovery.check(Service("web", exposures=Exposure(path=path)))
+
+
+def test_a_check_changes_nothing(discovery, tmp_path) -> None:
+    discovery.check(Service("web"))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_somebody_else_is_not_overwritten(discovery, proxy) -> None:
+    proxy.make_directories()
+    path = proxy.dynamic_directory / "web.yaml"
+    path.write_text("http: {}\n")
+
+    with pytest.raises(PermanentError, match="was not written by zdd"):
+        discovery.apply(Service("web"), Route(()), FENCE)
+    assert path.read_text() == "http: {}\n"
+
+
+def test_a_record_of_a_later_format_is_refused_rather_than_guessed(discovery, proxy) -> None:
+    service = Service("web")
+    discovery.apply(service, Route((_registration("web-1"),)), FENCE)
+    path = proxy.dynamic_directory / "web.yaml"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+
+    with pytest.raises(PermanentError, match="its format is 2, ours is 1"):
+        discovery.registrations(service)
+
+
+def test_a_state_directory_that_cannot_be_written_is_named(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    discovery = TraefikDiscovery(TraefikProxy(tmp_path / "file" / "state", port=65_000))
+
+    with pytest.raises(ConfigurationError, match=r"state directory .*file.*use a directory that this user can write"):
+        discovery.check(Service("web"))
+    with pytest.raises(ConfigurationError, match="state directory"):
+        discovery.claim(Service("web"), FENCE)
+
+
+def test_paths_match_by_whole_segments_and_the_longest_wins(world) -> None:
+    site, api = world.application(), world.application()
+    for name, path, application in (("site", "/", site), ("api", "/api", api)):
+        service = Service(name, exposures=Exposure(path=path))
+        world.discovery.apply(service, Route((application.registration(),)), FENCE)
+    world.service = Service("api")
+    world.await_routed(api)
+
+    found = {path: world.get(path)[1] for path in ("/", "/api", "/api/", "/api/x", "/apiary", "/x/api")}
+
+    assert found == {
+        "/": site.name,
+        "/api": api.name,
+        "/api/": api.name,
+        "/api/x": api.name,
+        "/apiary": site.name,
+        "/x/api": site.name,
+    }
+
+
+def test_a_host_comes_before_any_path_and_the_application_sees_it(world) -> None:
+    any_host, shop = world.application(), world.application()
+    long = Service("any", exposures=Exposure(path="/a/very/long/path"))
+    world.discovery.apply(long, Route((any_host.registration(),)), FENCE)
+    world.service = Service("shop", exposures=Exposure(host="shop.example"))
+    world.apply(shop.registration())
+    world.await_routed(shop)
+
+    assert world.get("/a/very/long/path", host="shop.example") == (200, shop.name)
+    assert world.get("/a/very/long/path", host="other.example") == (200, any_host.name)
+    assert "Host: shop.example" in shop.headers[-1]
+
+
+def test_a_service_with_two_ports_has_two_ways_in(world) -> None:
+    public, admin = world.application(), world.application()
+    world.service = Service("web", exposures=(Exposure("http"), Exposure("admin", "/admin")))
+    addresses = {"http": public.address, "admin": admin.address}
+    world.apply(Registration("web-1", "web", "r-1", "1.0", addresses, 7))
+    world.await_routed(public, admin)
+
+    assert world.view().weights == {public.address: 7, admin.address: 7}
+    assert world.get("/")[1] == public.name
+    assert world.get("/admin")[1] == admin.name
+
+
+def test_a_worker_has_no_way_in(world) -> None:
+    world.service = Service("worker", exposures=())
+    worker = Registration("worker-1", "worker", "r-1", "1.0", {}, 1)
+    world.apply(worker)
+    one = world.application()
+    world.service = Service("web")
+    world.route(one.registration())
+
+    assert world.get()[1] == one.name
+    assert world.discovery.registrations(Service("worker", exposures=()))[0] == (worker,)
+
+
+def test_what_traefik_reads_is_legal_and_readable(discovery, proxy) -> None:
+    discovery.apply(Service("web"), Route((_registration("web-1", 3), _registration("web-2", 0))), FENCE)
+
+    text = (proxy.dynamic_directory / "web.yaml").read_text()
+
+    balancer = json.loads(text.partition("\n")[2])["http"]["services"]["web_http"]["loadBalancer"]
+    assert balancer["servers"] == [{"url": "http://127.0.0.1:9", "weight": 3}]

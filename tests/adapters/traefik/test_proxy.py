@@ -1,0 +1,171 @@
+"""The Traefik process: started, found again, restarted, refused."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zdd.adapters.local.supervised import Supervised
+from zdd.adapters.traefik.proxy import TraefikProxy
+from zdd.errors import ConfigurationError, PermanentError, TemporaryError
+
+
+def _pid(proxy: TraefikProxy) -> int:
+    return Supervised(proxy.directory / "process").state().pid
+
+
+def test_it_is_started_once_and_found_again(proxy, tmp_path) -> None:
+    proxy.ensure_running()
+    identity = proxy.identity
+
+    again = TraefikProxy(tmp_path, port=proxy.address.port)
+    again.ensure_running()
+
+    assert again.identity == identity
+    assert again.api_address == proxy.api_address
+
+
+def test_it_outlives_the_process_that_started_it(proxy, tmp_path) -> None:
+    code = (
+        "import sys; from zdd.adapters.traefik.proxy import TraefikProxy;"
+        "TraefikProxy(sys.argv[1], port=int(sys.argv[2])).ensure_running()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path), str(proxy.address.port)], check=True)
+
+    before = proxy.identity
+    proxy.ensure_running()
+
+    assert proxy.identity == before
+
+
+def test_a_killed_traefik_comes_back_with_the_registrations(world, kit) -> None:
+    one = world.application()
+    world.route(one.registration(7))
+    before = world.view().process
+    os.kill(_pid(world.proxy), signal.SIGKILL)
+
+    world.await_restart(before)
+
+    kit.await_condition(lambda: world.view().weights == {one.address: 7}, "it sends requests again")
+    assert world.get() == (200, one.name)
+
+
+def test_stopped_and_started_it_serves_the_registrations(world, kit) -> None:
+    one = world.application()
+    world.route(one.registration(7))
+    world.proxy.stop()
+    with pytest.raises(TemporaryError, match="doesn't run"):
+        _ = world.proxy.identity
+
+    world.proxy.ensure_running()
+
+    kit.await_condition(lambda: world.view().weights == {one.address: 7}, "it sends requests again")
+    assert world.get() == (200, one.name)
+
+
+def test_stopping_twice_or_what_never_ran_is_harmless(proxy) -> None:
+    proxy.stop()
+    proxy.ensure_running()
+    proxy.stop()
+    proxy.stop()
+
+
+def test_a_taken_port_is_named_with_who_has_it_and_nothing_is_touched(tmp_path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        proxy = TraefikProxy(tmp_path, port=port)
+
+        with pytest.raises(ConfigurationError, match=rf"port {port} is taken by .* \(process {os.getpid()}\).*port="):
+            proxy.ensure_running()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_port_than_the_running_one_is_refused(proxy, tmp_path, kit) -> None:
+    proxy.ensure_running()
+
+    with pytest.raises(ConfigurationError, match=rf"already runs at {proxy.address}, not at .*: use the same port="):
+        TraefikProxy(tmp_path, port=kit.free_port()).ensure_running()
+
+
+def test_a_missing_program_is_said_with_the_command_that_brings_it(tmp_path, kit, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    proxy = TraefikProxy(tmp_path / "state", port=kit.free_port())
+
+    with pytest.raises(ConfigurationError, match=r"pip install 'zdd-deploy\[edge\]'"):
+        proxy.ensure_running()
+    with pytest.raises(ConfigurationError, match="'no-such-program': there is no such program"):
+        TraefikProxy(tmp_path / "state", port=kit.free_port(), binary="no-such-program").check()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_is_no_traefik_is_reported_with_its_last_words(tmp_path, kit) -> None:
+    program = tmp_path / "traefik"
+    program.write_text("#!/bin/sh\necho this is not it\nexit 3\n")
+    program.chmod(0o755)
+    proxy = TraefikProxy(tmp_path / "state", port=kit.free_port(), binary=program)
+
+    with pytest.raises(PermanentError, match=r"exited with code 3(.|\n)*this is not it"):
+        proxy.ensure_running()
+    proxy.stop()
+
+
+def test_a_state_directory_that_is_no_directory_is_named(tmp_path, kit) -> None:
+    (tmp_path / "file").write_text("")
+    proxy = TraefikProxy(tmp_path / "file", port=kit.free_port())
+
+    with pytest.raises(ConfigurationError, match=r"state directory .*file.* use a directory that this user can write"):
+        proxy.ensure_running()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_a_state_directory_of_another_user_is_named(tmp_path, kit) -> None:
+    code = (
+        "import os, sys; from zdd.adapters.traefik.proxy import TraefikProxy\n"
+        "os.setegid(65534); os.seteuid(65534)\n"
+        "TraefikProxy(sys.argv[1], port=int(sys.argv[2])).ensure_running()"
+    )
+    tmp_path.chmod(0o700)
+    arguments = [sys.executable, "-c", code, str(tmp_path / "state"), str(kit.free_port())]
+    ended = subprocess.run(arguments, capture_output=True, text=True, check=False)
+
+    assert "ConfigurationError: state directory" in ended.stderr
+    assert "use a directory that this user can write to" in ended.stderr
+
+
+@pytest.mark.parametrize("port", [0, 65_536, "http", True])
+def test_an_illegal_port_is_refused(tmp_path, port) -> None:
+    with pytest.raises(ConfigurationError, match="port of the proxy"):
+        TraefikProxy(tmp_path, port=port)
+
+
+def test_a_host_that_is_not_this_machines_is_refused(tmp_path, kit) -> None:
+    with pytest.raises(ConfigurationError, match=r"host='192\.0\.2\.1' of the proxy"):
+        TraefikProxy(tmp_path, port=kit.free_port(), host="192.0.2.1").check()
+
+
+def test_settings_in_the_environment_do_not_reach_it(proxy, monkeypatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://192.0.2.1:3128")
+    monkeypatch.setenv("TRAEFIK_LOG_LEVEL", "DEBUG")
+    proxy.ensure_running()
+
+    environment = Path(f"/proc/{_pid(proxy)}/environ").read_text()
+
+    assert "192.0.2.1" not in environment
+    assert "TRAEFIK_LOG_LEVEL" not in environment
+
+
+def test_it_reports_to_nobody_and_cuts_no_long_request(proxy) -> None:
+    proxy.ensure_running()
+
+    told = json.loads((proxy.directory / "static.yaml").read_text())
+
+    assert told["global"] == {"checkNewVersion": False, "sendAnonymousUsage": False}
+    timeouts = told["entryPoints"]["web"]["transport"]["respondingTimeouts"]
+    assert timeouts == {"readTimeout": "0s", "writeTimeout": "0s"}
+    assert "accessLog" not in told
