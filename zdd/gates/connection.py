@@ -63,8 +63,7 @@ class BoundedSocket:
         return io.BufferedReader(_Reader(self._connection, self._until_s))
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        """Do nothing: http.client closes before it reads the answer. Whoever connected closes the connection."""
 
 
 class _Reader(io.RawIOBase):

@@ -163,15 +163,17 @@ class _Request:
 
     def __init__(self, gate: HttpGate, address: Address, until_s: float) -> None:
         self._gate = gate
+        self._socket = connect(address, until_s)
         self._connection = http.client.HTTPConnection(address.host, address.port)
         # Given a socket, http.client doesn't connect by itself; ours keeps one deadline over everything.
-        self._connection.sock = cast("Any", BoundedSocket(connect(address, until_s), until_s))
+        self._connection.sock = cast("Any", BoundedSocket(self._socket, until_s))
 
     def __enter__(self) -> _Request:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+        self._socket.close()
 
     def answer(self) -> _Answer:
         """Ask, and read the answer as far as it matters."""
