@@ -265,7 +265,7 @@ class LocalOrchestrator:
 
     def _existing(self, service: Service, name: str) -> CellDirectory:
         cell = self._cell(service.name, name)
-        if cell.record() is None:
+        if cell.observe() is None:
             raise PermanentError(f"{service.name} has no cell {name}: launch it first")
         return cell
 

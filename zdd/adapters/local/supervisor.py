@@ -311,13 +311,15 @@ class Supervisor:
                 self._pause(min(left_s, _PAUSE_MAX_S))
             if self._status is None:
                 _send(-self._child, signal.SIGKILL)
-        forced_at = max(began + self._grace_s(), time.monotonic() + min(_LEFTOVER_GRACE_S, self._grace_s()))
+        polite_s = time.monotonic() + _LEFTOVER_GRACE_S
         told: set[int] = set()
         pause_s = 0.005
         self._reap()
         while self._children_left:
+            grace_s = self._grace_s()
+            forced_at = max(began + grace_s, polite_s if grace_s else 0.0)
             self._end_leftovers(told, by_force=time.monotonic() >= forced_at)
-            self._pause(min(pause_s, _PAUSE_MAX_S))
+            self._pause(pause_s)
             pause_s = min(pause_s * 1.5, 0.1)
 
     def _end_leftovers(self, told: set[int], *, by_force: bool) -> None:
