@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import os
 import re
 import socket
+import struct
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from zdd.model.address import Address
@@ -19,9 +21,27 @@ _ROW = re.compile(rb": ([0-9A-F]{8,32}):([0-9A-F]{4}) [0-9A-F]{8,32}:[0-9A-F]{4}
 _LISTENING = re.compile(rb": [0-9A-F]{8,32}:([0-9A-F]{4}) [0-9A-F]{8,32}:[0-9A-F]{4} 0A \S+ \S+ \S+ +\d+ +\d+ (\d+)")
 _WORD = 4
 
+# What the kernel is asked through netlink, see sock_diag(7). It leaves out the connections that have ended and linger,
+# of which a busy machine has thousands; the files under /proc list them all.
+_SOCK_DIAG = 4
+_BY_FAMILY = 20
+_REQUEST_DUMP = 0x301
+_ANSWER_ERROR, _ANSWER_DONE = 2, 3
+_INTERRUPTED = 0x10
+_ESTABLISHED = 1
+_HEADER = struct.Struct("=IHHII")
+_QUESTION = struct.Struct("=BBBBI48x")
+_SOURCE = struct.Struct("!4xH2x16s")  # of an answer behind its header
+_ANSWER_BYTES = 1 << 16
+_NETLINK_TIMEOUT_S = 1.0
+_TRIES = 3
+
+Counts = Mapping[tuple[bytes, int], int]
+"""(Address in the network's order, port) → established connections."""
+
 
 def can_count() -> bool:
-    """Whether this kernel shows its table of connections."""
+    """Whether this kernel shows its connections."""
     return os.access(_TABLES[0], os.R_OK)
 
 
@@ -30,17 +50,68 @@ def established(addresses: Iterable[Address]) -> dict[Address, int]:
 
     An address that isn't one of this machine's, and every address where the table can't be read, is left out.
     """
-    wanted = {address: _hosts(address.host) for address in addresses}
-    try:
-        rows = _rows()
-    except OSError:
+    hosts = {address: _hosts(address.host) for address in addresses}
+    if not any(hosts.values()):
         return {}
-    counts = Counter(_ROW.findall(rows))
+    try:
+        counts = counts_by_netlink()
+    except OSError:  # a kernel or a sandbox without it
+        try:
+            counts = counts_by_files()
+        except OSError:
+            return {}
     return {
-        address: sum(counts[host, b"%04X" % address.port] for host in hosts)
-        for address, hosts in wanted.items()
-        if hosts
+        address: sum(counts.get((host, address.port), 0) for host in written)
+        for address, written in hosts.items()
+        if written
     }
+
+
+def counts_by_netlink() -> Counts:
+    """Count established connections by their own side's address.
+
+    Raises:
+        OSError: The kernel doesn't answer such questions.
+    """
+    counts: Counter[tuple[bytes, int]] = Counter()
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
+        kernel.settimeout(_NETLINK_TIMEOUT_S)
+        for family, length in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
+            sources = next((found for _ in range(_TRIES) if (found := _ask(kernel, family)) is not None), None)
+            if sources is None:
+                raise OSError(errno.EAGAIN, "the table of connections changes too fast to be read")
+            counts.update((packed[:length], port) for port, packed in sources)
+    return counts
+
+
+def _ask(kernel: socket.socket, family: int) -> list[tuple[int, bytes]] | None:
+    """Return (port, address) of each established connection; None if the table changed while it was read."""
+    question = _QUESTION.pack(family, socket.IPPROTO_TCP, 0, 0, 1 << _ESTABLISHED)
+    kernel.send(_HEADER.pack(_HEADER.size + len(question), _BY_FAMILY, _REQUEST_DUMP, 0, 0) + question)
+    sources: list[tuple[int, bytes]] = []
+    whole = True
+    while True:
+        answers = kernel.recv(_ANSWER_BYTES)
+        start = 0
+        while start < len(answers):
+            length, kind, flags, _, _ = _HEADER.unpack_from(answers, start)
+            whole = whole and not flags & _INTERRUPTED
+            if kind == _ANSWER_DONE:
+                return sources if whole else None
+            if kind == _ANSWER_ERROR:
+                raise OSError(errno.EOPNOTSUPP, "the kernel doesn't list its connections")
+            sources.append(_SOURCE.unpack_from(answers, start + _HEADER.size))
+            start += (length + 3) & ~3
+
+
+def counts_by_files() -> Counts:
+    """Count established connections by their own side's address.
+
+    Raises:
+        OSError: The kernel has no such files.
+    """
+    rows = Counter(_ROW.findall(_rows()))
+    return {(_packed(host), int(port, 16)): count for (host, port), count in rows.items()}
 
 
 def listener(port: int) -> str:
@@ -65,8 +136,14 @@ def _rows() -> bytes:
     return rows
 
 
+def _packed(written: bytes) -> bytes:
+    # The files print the bytes of the network's order as words in the machine's order.
+    words = [written[start : start + 2 * _WORD] for start in range(0, len(written), 2 * _WORD)]
+    return b"".join(int(word, 16).to_bytes(_WORD, sys.byteorder) for word in words)
+
+
 def _hosts(host: str) -> tuple[bytes, ...]:
-    """Return the ways in which the table writes this host; none if it isn't an address of this machine."""
+    """Return the addresses that the table may have for this host; none if it isn't one of this machine's."""
     if host == "localhost":
         return (*_hosts("127.0.0.1"), *_hosts("::1"))
     try:
@@ -76,15 +153,9 @@ def _hosts(host: str) -> tuple[bytes, ...]:
     if not address.is_loopback and not _is_ours(address):
         return ()
     if address.version == 4:
-        # A server that listens on IPv6 with IPv4 mapped into it has its connections in the other table.
-        return (_written(address.packed), _written(ipaddress.ip_address(f"::ffff:{address}").packed))
-    return (_written(address.packed),)
-
-
-def _written(packed: bytes) -> bytes:
-    # The table prints the bytes of the network's order as words in the machine's order.
-    words = [packed[start : start + _WORD] for start in range(0, len(packed), _WORD)]
-    return b"".join(b"%08X" % int.from_bytes(word, sys.byteorder) for word in words)
+        # A server that listens on IPv6 has its IPv4 connections listed there.
+        return (address.packed, ipaddress.IPv6Address(f"::ffff:{address}").packed)
+    return (address.packed,)
 
 
 def _is_ours(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

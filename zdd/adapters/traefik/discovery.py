@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import re
 
+from attrs import evolve
+
 from zdd.adapters.fence_file import FenceFile
 from zdd.adapters.traefik.proxy import TraefikProxy
 from zdd.adapters.traefik.record import Record, RoomReference, read_record, write_record
@@ -56,10 +58,12 @@ class TraefikDiscovery:
                 )
 
     def claim(self, service: Service, fence: Fence) -> None:
-        """From now on refuse every write for this service that carries a smaller token."""
-        self._proxy.make_directories()
+        """From now on refuse smaller tokens; let the proxy run, with the service's exposures as they are stated now."""
+        self._proxy.ensure_running()
         with self._fence(service).guard(service.name, fence):
-            pass
+            record = self._read(service)
+            if record.in_use and record.exposures != service.exposures:
+                self._write(service, evolve(record, exposures=service.exposures))
 
     def registrations(self, service: Service) -> tuple[tuple[Registration, ...], bool]:
         """Return what is registered, sorted by instance, and whether requests are held back."""

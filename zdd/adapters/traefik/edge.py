@@ -98,7 +98,7 @@ class TraefikEdge:
             return self._ask_once(name)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._disconnect()
-            if not reused:
+            if not reused or isinstance(error, TimeoutError):
                 raise TemporaryError(f"{self.name} doesn't answer: {error}") from error
         return self._ask(name)  # the kept connection may have been closed long ago: once more by a fresh one
 
