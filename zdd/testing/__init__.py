@@ -21,7 +21,6 @@ from zdd.testing.gate import GATE_RULES, check_gate
 from zdd.testing.journal import JOURNAL_RULES, check_journal
 from zdd.testing.lease import LEASE_RULES, check_lease
 from zdd.testing.orchestrator import ORCHESTRATOR_RULES, check_orchestrator
-from zdd.testing.real_clock import RealClock
 from zdd.testing.rules import BrokenRule, Conditions, ConformanceError, Rule, accepts_connections
 
 __all__ = [
@@ -36,7 +35,6 @@ __all__ = [
     "Conditions",
     "ConformanceError",
     "EdgeBench",
-    "RealClock",
     "Rule",
     "accepts_connections",
     "check_clock",

@@ -314,7 +314,6 @@ def check_edge(make: Make[EdgeBench], conditions: Conditions) -> tuple[str, ...]
 
     Raises:
         ConformanceError: Rules are broken. It names them all, and says what was seen.
-        ValueError: The bench has fewer than two registrations.
     """
 
     @contextmanager

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from attrs import define
 
+from zdd.clock import SystemClock
 from zdd.interfaces import Clock, Gate, Target
 from zdd.model.verdict import Result, Sample, Verdict
-from zdd.testing.real_clock import RealClock
 from zdd.testing.rules import Rule, demand, try_rules
 
 
@@ -123,7 +123,7 @@ def check_gate(
     Raises:
         ConformanceError: Rules are broken. It names them all, and says what was seen.
     """
-    chosen = clock if clock is not None else RealClock()
+    chosen = clock if clock is not None else SystemClock()
 
     @contextmanager
     def trials() -> Iterator[_Trial]:

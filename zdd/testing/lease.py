@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from attrs import define
 
+from zdd.clock import SystemClock
 from zdd.errors import DeploymentInProgress, LeaseLost, TemporaryError
 from zdd.interfaces import Clock, Fence, Holder, Lease
-from zdd.testing.real_clock import RealClock
 from zdd.testing.rules import Again, BrokenRule, Make, Rule, demand, demand_error, opened, try_rules
 
 AT_ONCE = 6
@@ -202,7 +202,7 @@ def check_lease(
     Raises:
         ConformanceError: Rules are broken. It names them all, and says what was seen.
     """
-    chosen = clock if clock is not None else RealClock()
+    chosen = clock if clock is not None else SystemClock()
 
     @contextmanager
     def trials() -> Iterator[_Trial]:

@@ -140,11 +140,11 @@ def _retire(trial: OrchestratorTrial) -> None:
     instances = trial.running(2)
     trial.retire()
     trial.gone()
-    trial.conditions.steadily("a cell that had gone was not listed again", lambda: trial.cell() is None)
     answers = trial.conditions.answers
     for one in instances if answers else ():
         for address in one.addresses.values():
             demand(answers and not answers(address), f"{one.id} is not listed, but something listens at {address}")
+    trial.conditions.steadily("a cell that had gone was not listed again", lambda: trial.cell() is None)
 
 
 def _retire_twice(trial: OrchestratorTrial) -> None:

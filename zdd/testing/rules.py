@@ -9,13 +9,13 @@ from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
+from zdd.clock import SystemClock
 from zdd.errors import TemporaryError, ZddError
 from zdd.interfaces import Clock
 from zdd.model.address import Address
 from zdd.model.cell import Instance
 from zdd.model.release import Specification
 from zdd.model.service import Service
-from zdd.testing.real_clock import RealClock
 
 T = TypeVar("T")
 Trial = TypeVar("Trial")
@@ -85,7 +85,7 @@ class Conditions:
     refused: Specification | None = None
     answers: Callable[[Address], bool] | None = None
     kill: Callable[[Instance], None] | None = None
-    clock: Clock = field(factory=RealClock)
+    clock: Clock = field(factory=SystemClock)
     deadline_s: float = 30.0
     poll_s: float = 0.05
     steady_s: float = 0.5
@@ -169,12 +169,13 @@ def try_rules(
     broken: list[tuple[str, str]] = []
     cause: Exception | None = None
     for rule in rules:
+        checked.append(rule.name)
         try:
             with trials() as trial:
-                if not rule.needs(trial):
-                    continue
-                checked.append(rule.name)
-                rule.check(trial)
+                if rule.needs(trial):
+                    rule.check(trial)
+                else:
+                    checked.pop()
         except BrokenRule as error:
             broken.append((rule.name, str(error)))
             cause = cause or error
