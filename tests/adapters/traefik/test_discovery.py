@@ -1,6 +1,8 @@
 """What discovery keeps, whom it refuses, and that requests find their way."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -126,6 +128,43 @@ def test_a_file_of_somebody_else_is_not_overwritten(discovery, proxy) -> None:
     with pytest.raises(PermanentError, match="was not written by zdd"):
         discovery.apply(Service("web"), Route(()), FENCE)
     assert path.read_text() == "http: {}\n"
+
+
+def test_a_file_of_somebody_else_is_named_by_the_check(discovery, proxy) -> None:
+    proxy.make_directories()
+    (proxy.dynamic_directory / "mine.yaml").write_text("http: {}\n")
+
+    with pytest.raises(ConfigurationError, match=r"mine\.yaml was not written by zdd: move it"):
+        discovery.check(Service("web"))
+
+
+def test_a_deployer_killed_at_any_moment_leaves_a_whole_record_that_traefik_follows(world, kit) -> None:
+    one, two = world.application(), world.application()
+    world.route(one.registration())
+    code = (
+        "import sys\n"
+        "from zdd.adapters.traefik.discovery import *\n"
+        "from zdd.adapters.traefik.proxy import TraefikProxy\n"
+        "from zdd.model.address import Address\n"
+        "discovery = TraefikDiscovery(TraefikProxy(sys.argv[1], port=int(sys.argv[2])))\n"
+        "addresses = [Address('127.0.0.1', int(port)) for port in sys.argv[3:]]\n"
+        "while True:\n"
+        "    for address in addresses:\n"
+        "        one = Registration('web-0', 'web', 'r-1', '1.0', {'http': address}, 1)\n"
+        "        discovery.apply(Service('web'), Route((one,)), Fence(1, 'tester'))\n"
+        "        print(flush=True)\n"
+    )
+    directory, ports = world.proxy.directory.parent, (world.proxy.address, one.address, two.address)
+    arguments = [sys.executable, "-c", code, str(directory), *(str(address.port) for address in ports)]
+    for lines in (1, 4, 9, 16, 25):
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE) as deployer:
+            for _ in range(lines):
+                deployer.stdout.readline()
+            deployer.kill()
+        (told,), held = world.discovery.registrations(world.service)
+        assert not held
+        kit.await_condition(lambda now=told: set(world.view().weights) == set(now.addresses.values()), "it follows")
+    world.route(one.registration())
 
 
 def test_a_record_of_a_later_format_is_refused_rather_than_guessed(discovery, proxy) -> None:

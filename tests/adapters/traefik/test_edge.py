@@ -3,12 +3,14 @@
 import statistics
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from zdd.errors import TemporaryError
 from zdd.model.address import Address
 from zdd.model.service import Exposure, Service
+from zdd.model.traffic import Registration
 
 
 def test_requests_are_divided_by_weight_and_the_edge_says_how(world) -> None:
@@ -100,6 +102,23 @@ def test_a_service_that_traefik_never_heard_of_goes_nowhere(world) -> None:
     view = world.edge.view(Service("unheard-of"), ())
 
     assert (view.weights, view.held, view.reachable) == ({}, False, True)
+
+
+def test_several_threads_may_look_at_once(world) -> None:
+    one = world.application()
+    world.route(one.registration(7))
+
+    with ThreadPoolExecutor(4) as threads:
+        views = list(threads.map(lambda _: world.view(one.address), range(200)))
+
+    assert {(view.weights[one.address], view.process) for view in views} == {(7, world.view().process)}
+
+
+def test_instances_on_ipv6_are_seen_and_counted(world) -> None:
+    six = Address("::1", 9)
+    world.route(Registration("web-6", "web", "r-1", "1.0", {"http": six}, 3))
+
+    assert (world.view(six).weights, world.view(six).in_flight) == ({six: 3}, {six: 0})
 
 
 def test_a_look_at_twenty_instances_is_cheap(world) -> None:

@@ -1,12 +1,14 @@
 """Requests that arrive while no instance may run wait, and none of them fails."""
 
 import contextlib
+import http.client
 import json
 import os
 import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from zdd.adapters.traefik.discovery import maximum_hold_s
@@ -69,6 +71,53 @@ def test_what_was_held_is_in_flight_at_the_new_instance_once_released(world, kit
     thread.join()
     assert answers == [(200, new.name)]
     world.await_idle(new)
+
+
+def test_a_large_upload_that_was_held_arrives_whole(world, kit) -> None:
+    one = world.application()
+    world.route(held=True)
+    body = os.urandom(1000) * 8000
+    client = http.client.HTTPConnection(world.proxy.address.host, world.proxy.address.port, timeout=20)
+    thread = threading.Thread(target=client.request, args=("POST", "/", body))
+    thread.start()
+    port = json.loads((_room(world).directory / "room.json").read_text())["http"]
+    held_at = Address("127.0.0.1", port)
+    kit.await_condition(lambda: world.view(held_at).in_flight == {held_at: 1}, "it waits in the room")
+    world.route(one.registration())
+
+    thread.join()
+    assert client.getresponse().read() == f"{one.name} {len(body)}".encode()
+    client.close()
+
+
+def test_an_upgraded_connection_stays_with_its_instance_while_others_are_held(world, kit) -> None:
+    one = world.application()
+    world.route(one.registration())
+    echo = kit.Echo(world.proxy.address)
+    world.route(one.registration(0), held=True)
+
+    assert echo.says("still here")
+    kit.await_condition(lambda: world.view(one.address).in_flight == {one.address: 1}, "only this one is left")
+    echo.close()
+    world.await_idle(one)
+
+
+def test_an_upgrade_that_was_held_goes_on_through_the_room(world, kit) -> None:
+    one = world.application()
+    world.route(held=True)
+    room = _room(world)
+    with ThreadPoolExecutor(1) as thread:
+        upgraded = thread.submit(kit.Echo, world.proxy.address)
+        held_at = Address("127.0.0.1", json.loads((room.directory / "room.json").read_text())["http"])
+        kit.await_condition(lambda: world.view(held_at).in_flight == {held_at: 1}, "it waits in the room")
+        world.route(one.registration())
+        echo = upgraded.result()
+
+    time.sleep(LINGER_S + 0.5)  # longer than an empty room stays open: this one isn't empty
+    assert echo.says("through the room")
+    assert room.alive
+    echo.close()
+    kit.await_condition(lambda: not room.alive, "the room has ended", LINGER_S + 10)
 
 
 def test_the_room_ends_by_itself_when_it_is_released_and_empty(world, kit) -> None:

@@ -124,7 +124,10 @@ class TraefikDiscovery:
 
     def _others(self, service: Service) -> list[Record]:
         paths = sorted(self._proxy.dynamic_directory.glob("*.yaml"))
-        records = (read_record(path) for path in paths if path.stem != service.name)
+        try:
+            records = [read_record(path) for path in paths if path.stem != service.name]
+        except PermanentError as error:
+            raise ConfigurationError(str(error)) from error
         return [record for record in records if record is not None and record.in_use]
 
 

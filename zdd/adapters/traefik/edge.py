@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from attrs import frozen
 
@@ -137,6 +136,6 @@ class TraefikEdge:
 def _servers(balancer: dict[str, Any]) -> dict[Address, int]:
     servers = {}
     for server in balancer.get("servers", ()):
-        url = urlsplit(server["url"])
-        servers[Address(url.hostname or "", url.port or 80)] = server.get("weight", 1)
+        host, _, port = server["url"].removeprefix("http://").rpartition(":")
+        servers[Address(host.strip("[]"), int(port))] = server.get("weight", 1)
     return servers

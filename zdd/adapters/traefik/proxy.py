@@ -97,7 +97,11 @@ class TraefikProxy:
             self._check_same(state)
             return
         self._find_binary()
-        _check_free(self.address)
+        try:
+            _check_free(self.address)
+        except ConfigurationError:
+            if self._state().phase is Phase.ENDED:  # unless another deployer has started it in this very moment
+                raise
 
     def ensure_running(self) -> None:
         """Start Traefik if it doesn't run, and return when it answers. One that runs is left alone.
@@ -128,11 +132,16 @@ class TraefikProxy:
         if not self.directory.is_dir():
             return
         with self._locked():
-            for directory in self.rooms_directory.glob("*_*"):
-                HoldingRoom(directory).close()
+            rooms = [HoldingRoom(directory) for directory in self.rooms_directory.glob("*_*")]
+            for room in rooms:
+                if room.holds(()):
+                    room.close()  # nobody will let these go on any more, and Traefik would wait for them
             self._supervised.stop()
             if not _await(lambda: self._state().phase is Phase.ENDED, STOP_GRACE_S + STOP_MARGIN_S * 2):
                 raise TemporaryError(f"the proxy of {self.directory.parent} did not end: {self._state().note}")
+            for room in rooms:
+                room.close()
+            _await(lambda: not any(room.alive for room in rooms), STOP_MARGIN_S)
 
     @property
     def api_address(self) -> Address:
