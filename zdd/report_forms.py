@@ -30,9 +30,8 @@ def summary_of(report: Report) -> str:
         change = f"first deployment of {change}"
     ending = "has no end on record after" if report.outcome is None else f"{report.outcome.value} in"
     reason = f": {printable(report.reason)}" if report.reason and report.outcome is not Outcome.SUCCEEDED else ""
-    return (
-        f"{printable(report.service)}: {change} {ending} {duration(report.seconds)}{reason}; {_capacity_words(report)}"
-    )
+    what = f"{printable(report.service)}: {change} {ending} {duration(report.seconds)}{reason}"
+    return f"{what}; {capacity_words_of(report)}"
 
 
 def text_of(report: Report) -> str:
@@ -51,7 +50,8 @@ def history_line_of(summary: DeploymentSummary) -> str:
     )
 
 
-def _capacity_words(report: Report) -> str:
+def capacity_words_of(report: Report) -> str:
+    """Return what became of the promise about capacity, no more than was measured."""
     if report.capacity_floor is None:
         return f"capacity was not measured (floor {report.floor})"
     of = f"{report.replicas} (floor {report.floor})"

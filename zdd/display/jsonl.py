@@ -68,6 +68,8 @@ def _fields(event: Event) -> dict[str, Any]:
             data[_TIMES[attribute.name]] = iso(value)
         elif isinstance(event, DeploymentStarted) and attribute.name == "plan":
             data["plan"] = _plan(event.plan)
+        elif isinstance(event, DeploymentStarted) and attribute.name == "strategy":
+            continue  # the plan names it in words; the object may hold anything of the user's
         else:
             data[attribute.name] = _plain(value)
     return data
