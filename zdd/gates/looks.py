@@ -50,7 +50,7 @@ def check_pace(gate: Gate, *, timeout_s: float | None = None) -> None:
     """
     check_number(f"interval_s of gate {gate}", gate.interval_s, least=0.01, most=DAY_S)
     if gate.deadline_s is not None:
-        check_number(f"deadline_s of gate {gate}", gate.deadline_s, least=0, most=7 * DAY_S)
+        check_number(f"deadline_s of gate {gate}", gate.deadline_s, least=0.01, most=7 * DAY_S)
     if timeout_s is not None:
         check_number(f"timeout_s of gate {gate}", timeout_s, least=0.01, most=DAY_S)
 
