@@ -143,7 +143,11 @@ class Discovery(Protocol):
         """Raise `ConfigurationError` if it could not carry this service. Change nothing."""
 
     def claim(self, service: Service, fence: Fence) -> None:
-        """From now on refuse every write for this service that carries a smaller token. Called before anything else."""
+        """From now on refuse every write for this service that carries a smaller token. Called before anything else.
+
+        What it needs in order to be asked is up afterwards, and what it keeps is in line with the service as stated now
+        (its exposures). No registration changes.
+        """
 
     def registrations(self, service: Service) -> tuple[tuple[Registration, ...], bool]:
         """Return what is registered, sorted by instance, whoever registered it; and whether requests are held back."""

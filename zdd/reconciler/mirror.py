@@ -13,8 +13,9 @@ from zdd.reconciler.picture import Picture
 def mirror(picture: Picture) -> dict[str, Registration]:
     """Return, by instance, what discovery should know when the stage's traffic is where it should be.
 
-    The share of a cell is divided over its instances that may have traffic. An instance that is registered and may not
-    have any stays, with weight 0, until it is no longer listed; then it is forgotten.
+    The share of a cell is divided over its instances that have traffic or are proven. One that is ready but not proven
+    yet is proposed too; the guards keep it out until it is. An instance that is registered and may not have any traffic
+    stays, with weight 0, until it is no longer listed; then it is forgotten.
     """
     wanted: dict[str, Registration] = {}
     if not picture.carries_traffic:
@@ -22,10 +23,14 @@ def mirror(picture: Picture) -> dict[str, Registration]:
     for cell in picture.observation.cells:
         goal = picture.goals.get(cell.name)
         eligible = [instance for instance in cell.instances if goal and _eligible(picture, cell, instance, goal)]
+        counted = [i for i in eligible if picture.weight(i.id) > 0 or picture.proven(i.id)]
         if goal and eligible:
-            least, rest = divmod(goal.share, len(eligible))
-            for number, instance in enumerate(eligible):
+            least, rest = divmod(goal.share, max(1, len(counted)))
+            for number, instance in enumerate(counted):
                 wanted[instance.id] = registration(picture, cell, instance, least + (1 if number < rest else 0))
+            for instance in eligible:
+                if instance.id not in wanted:
+                    wanted[instance.id] = registration(picture, cell, instance, goal.share // len(eligible))
         for instance in cell.instances:
             if instance.id in picture.registered and instance.id not in wanted:
                 known = picture.registered[instance.id]
@@ -56,6 +61,4 @@ def _eligible(picture: Picture, cell: Cell, instance: Instance, goal: Goal) -> b
         return False
     if instance.state is not InstanceState.READY or not picture.addresses(instance):
         return False
-    if instance.id in picture.condemned:
-        return False
-    return picture.weight(instance.id) > 0 or picture.proven(instance.id)
+    return instance.id not in picture.condemned

@@ -46,21 +46,22 @@ def reconcile(
     failed = _failure(picture)
     if failed:
         return evolve(decision, failed=failed)
-    commands, refusals = _commands(picture, guards)
+    commands, refusals, traffic_waits = _commands(picture, guards)
     if commands:
         return evolve(decision, commands=commands, waits=refusals, until_s=now)
     waits = (*refusals, *_incomplete(picture), *_holding(picture))
     until_s = min([asleep_s, _deadline_s(picture), *(wait.until_s for wait in waits if wait.until_s > now)])
     decision = evolve(decision, waits=_by_importance(waits), until_s=max(now, until_s))
     if picture.progress.stage < len(plan.stages):
-        return evolve(decision, mark=_mark(picture))
-    return evolve(decision, finished=_tidy(picture))
+        return decision if traffic_waits else evolve(decision, mark=_mark(picture))
+    return evolve(decision, finished=not traffic_waits and _tidy(picture))
 
 
 # -- what would bring the world nearer --------------------------------------------------------------------------------
 
 
-def _commands(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command, ...], tuple[Refusal, ...]]:
+def _commands(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command, ...], tuple[Refusal, ...], bool]:
+    """Return what may be sent, what has to wait, and whether a change of traffic is among the latter."""
     tally = Tally()
     refusals: list[Refusal] = []
     commands: list[Command] = []
@@ -73,6 +74,7 @@ def _commands(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
             allowed.append(proposal)
         else:
             refusals.append(refusal)
+    traffic_waits = bool(refusals)
     held, held_refusal = _held(picture, guards)
     if held_refusal is not None:
         refusals.append(held_refusal)
@@ -85,7 +87,7 @@ def _commands(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
             commands.append(_with_cut(picture, command))
         else:
             refusals.append(refusal)
-    return tuple(commands), tuple(refusals)
+    return tuple(commands), tuple(refusals), traffic_waits
 
 
 def _cell_commands(picture: Picture) -> Iterator[Launch | Change | Scale | Retire]:
