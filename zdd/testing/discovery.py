@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from attrs import define, evolve
@@ -197,7 +197,9 @@ def _others_are_fenced(trial: _Trial) -> None:
             _refuses_old(trial, third, 5)
 
 
-_needs_again: Callable[[_Trial], object] = lambda trial: trial.again  # noqa: E731 - it reads as what it is
+def _needs_again(trial: _Trial) -> object:
+    return trial.again
+
 
 DISCOVERY_RULES: tuple[Rule[_Trial], ...] = (
     Rule("a service that nobody registered has no registrations", _empty_at_first),

@@ -1,0 +1,255 @@
+"""The kit on the adapters to real things: local processes, a real Traefik."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import itertools
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from zdd.adapters.local.orchestrator import LocalOrchestrator
+from zdd.adapters.traefik.discovery import TraefikDiscovery
+from zdd.adapters.traefik.edge import TraefikEdge
+from zdd.adapters.traefik.proxy import TraefikProxy
+from zdd.interfaces import Discovery, Orchestrator
+from zdd.model.address import Address
+from zdd.model.cell import Instance
+from zdd.model.release import Process
+from zdd.model.service import Exposure, Service
+from zdd.model.traffic import Registration
+from zdd.testing import (
+    DISCOVERY_RULES,
+    EDGE_RULES,
+    ORCHESTRATOR_RULES,
+    Conditions,
+    EdgeBench,
+    accepts_connections,
+    check_discovery,
+    check_edge,
+    check_orchestrator,
+)
+
+TWO_PORTS = (Exposure("http"), Exposure("admin", path="/admin"))
+SERVICE = Service("kit", exposures=TWO_PORTS, stop_grace_s=1.5)
+
+SERVER = """
+import http.server, os, signal, sys, threading
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/die":
+            os._exit(3)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+if "stubborn" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for name, value in os.environ.items():
+    if name.startswith("PORT_"):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", int(value)), Handler)
+        threading.Thread(target=server.serve_forever).start()
+"""
+
+
+def names(rules: object) -> set[str]:
+    return {rule.name for rule in rules}  # type: ignore[attr-defined]
+
+
+def python(code: str, *arguments: str) -> Process:
+    return Process([sys.executable, "-c", code, *arguments])
+
+
+def die(instance: Instance) -> None:
+    """Let an instance end by itself."""
+    address = instance.addresses["http"]
+    client = http.client.HTTPConnection(address.host, address.port, timeout=5.0)
+    client.request("GET", "/die")
+    with pytest.raises((OSError, http.client.HTTPException)):
+        client.getresponse()
+    client.close()
+
+
+# -- the local orchestrator --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def directories(tmp_path: Path) -> Callable[[], Path]:
+    """Gives an empty state directory with every call."""
+    numbers = itertools.count(1)
+
+    def make() -> Path:
+        directory = tmp_path / f"state-{next(numbers)}"
+        directory.mkdir()
+        return directory
+
+    return make
+
+
+@pytest.mark.timeout(300)
+def test_the_local_orchestrator_keeps_every_rule(directories: Callable[[], Path]) -> None:
+    opened: dict[int, Path] = {}
+
+    @contextmanager
+    def make() -> Iterator[Orchestrator]:
+        directory = directories()
+        orchestrator = LocalOrchestrator(directory)
+        opened[id(orchestrator)] = directory
+        try:
+            yield orchestrator
+        finally:
+            orchestrator.stop_everything()
+
+    def again(orchestrator: Orchestrator) -> Orchestrator:
+        return LocalOrchestrator(opened[id(orchestrator)])
+
+    conditions = Conditions(
+        service=SERVICE,
+        workload=python(SERVER).specification(),
+        never_ready=python("import time; time.sleep(600)").specification(),
+        slow_to_stop=python(SERVER, "stubborn").specification(),
+        refused=Process(["/there/is/no/such/program"]).specification(),
+        answers=accepts_connections,
+        kill=die,
+        steady_s=0.2,
+    )
+    assert set(check_orchestrator(make, conditions, again=again)) == names(ORCHESTRATOR_RULES)
+
+
+# -- Traefik -----------------------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def described_proxy(directories: Callable[[], Path]) -> Iterator[TraefikProxy]:
+    proxy = TraefikProxy(directories(), port=free_port())
+    proxy.make_directories()
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
+
+
+@pytest.mark.timeout(300)
+def test_the_traefik_discovery_keeps_every_rule(directories: Callable[[], Path]) -> None:
+    opened: dict[int, TraefikProxy] = {}
+
+    @contextmanager
+    def make() -> Iterator[Discovery]:
+        with described_proxy(directories) as proxy:
+            discovery = TraefikDiscovery(proxy)
+            opened[id(discovery)] = proxy
+            yield discovery
+
+    def again(discovery: Discovery) -> Discovery:
+        return TraefikDiscovery(opened[id(discovery)])
+
+    conditions = Conditions(service=SERVICE, steady_s=0.1)
+    assert set(check_discovery(make, conditions, again=again)) == names(DISCOVERY_RULES)
+
+
+class Backend:
+    """Two real HTTP servers, of which requests for ``/held`` are answered when they may be."""
+
+    def __init__(self, name: str) -> None:
+        self.may_answer = threading.Event()
+        backend = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                if self.path == "/held":
+                    backend.may_answer.wait(30.0)
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self._servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) for _ in TWO_PORTS]
+        for server in self._servers:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        addresses = {
+            exposure.port: Address("127.0.0.1", server.server_address[1])
+            for exposure, server in zip(TWO_PORTS, self._servers, strict=True)
+        }
+        self.registration = Registration(name, "kit", "r", "1.0", addresses, 0)
+
+    def close(self) -> None:
+        self.may_answer.set()
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+
+@pytest.fixture
+def backends() -> Iterator[list[Backend]]:
+    made = [Backend("kit.1"), Backend("kit.2")]
+    yield made
+    for backend in made:
+        backend.close()
+
+
+@contextmanager
+def held_request(proxy: TraefikProxy, backends: list[Backend]) -> Iterator[None]:
+    for backend in backends:
+        backend.may_answer.clear()
+    client = http.client.HTTPConnection(proxy.address.host, proxy.address.port, timeout=30.0)
+    client.request("GET", "/held")
+    try:
+        yield
+        for backend in backends:
+            backend.may_answer.set()
+        assert client.getresponse().status == 204
+    finally:
+        client.close()
+
+
+@contextmanager
+def paused(proxy: TraefikProxy) -> Iterator[None]:
+    """Let the proxy's process answer nothing for a while."""
+    process = int(proxy.identity.split()[1].rstrip(","))
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+@pytest.mark.timeout(300)
+def test_the_traefik_edge_keeps_every_rule(directories: Callable[[], Path], backends: list[Backend]) -> None:
+    @contextmanager
+    def make() -> Iterator[EdgeBench]:
+        with described_proxy(directories) as proxy:
+            proxy.ensure_running()
+            edge = TraefikEdge(proxy)
+            yield EdgeBench(
+                edge=edge,
+                discovery=TraefikDiscovery(proxy),
+                registrations=[backend.registration for backend in backends],
+                open_request=partial(held_request, proxy, backends),
+                cut_off=partial(paused, proxy),
+            )
+            edge.close()
+
+    able = {rule for rule in names(EDGE_RULES) if "an edge that can't" not in rule or rule.endswith("says so")}
+    assert set(check_edge(make, Conditions(service=SERVICE, steady_s=0.2))) == able
