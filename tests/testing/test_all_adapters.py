@@ -1,4 +1,4 @@
-"""The kit on the adapters to real things: local processes, a real Traefik."""
+"""The kit on the adapters to real things: local processes, a real Traefik, SQLite."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ import itertools
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from zdd.adapters.local.orchestrator import LocalOrchestrator
+from zdd.adapters.sqlite.journal import SqliteJournal
+from zdd.adapters.sqlite.lease import SqliteLease
 from zdd.adapters.traefik.discovery import TraefikDiscovery
 from zdd.adapters.traefik.edge import TraefikEdge
 from zdd.adapters.traefik.proxy import TraefikProxy
@@ -30,12 +34,17 @@ from zdd.model.traffic import Registration
 from zdd.testing import (
     DISCOVERY_RULES,
     EDGE_RULES,
+    JOURNAL_RULES,
+    LEASE_RULES,
     ORCHESTRATOR_RULES,
     Conditions,
     EdgeBench,
+    Rule,
     accepts_connections,
     check_discovery,
     check_edge,
+    check_journal,
+    check_lease,
     check_orchestrator,
 )
 
@@ -64,8 +73,8 @@ for name, value in os.environ.items():
 """
 
 
-def names(rules: object) -> set[str]:
-    return {rule.name for rule in rules}  # type: ignore[attr-defined]
+def names(rules: Iterable[Rule[Any]]) -> set[str]:
+    return {rule.name for rule in rules}
 
 
 def python(code: str, *arguments: str) -> Process:
@@ -253,3 +262,36 @@ def test_the_traefik_edge_keeps_every_rule(directories: Callable[[], Path], back
 
     able = {rule for rule in names(EDGE_RULES) if "an edge that can't" not in rule or rule.endswith("says so")}
     assert set(check_edge(make, Conditions(service=SERVICE, steady_s=0.2))) == able
+
+
+# -- SQLite ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_sqlite_journal_keeps_every_rule(directories: Callable[[], Path]) -> None:
+    files: dict[int, Path] = {}
+
+    def make() -> SqliteJournal:
+        path = directories() / "zdd.sqlite3"
+        journal = SqliteJournal(path)
+        files[id(journal)] = path
+        return journal
+
+    def damage(journal: object) -> None:
+        with closing(sqlite3.connect(files[id(journal)])) as connection, connection:
+            connection.execute("UPDATE event SET body = replace(body, '\"t\"', '\"x\"') WHERE number = 1")
+            assert connection.total_changes == 1
+
+    checked = check_journal(make, again=lambda journal: SqliteJournal(files[id(journal)]), damage=damage)
+    assert set(checked) == names(JOURNAL_RULES)
+
+
+def test_the_sqlite_lease_keeps_every_rule(directories: Callable[[], Path]) -> None:
+    files: dict[int, Path] = {}
+
+    def make() -> SqliteLease:
+        path = directories() / "zdd.sqlite3"
+        lease = SqliteLease(path)
+        files[id(lease)] = path
+        return lease
+
+    assert set(check_lease(make, again=lambda lease: SqliteLease(files[id(lease)]))) == names(LEASE_RULES)
