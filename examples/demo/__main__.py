@@ -70,6 +70,7 @@ def _play(directory: Path) -> Ending:
             outcome = report.outcome.value if report.outcome else "unknown"
             surprises.append(f"{chapter.title} ended as {outcome}, not as {chapter.expected.value}: {report.reason}")
 
+    _say(f"{story.REPLICAS} replicas of {story.APPLICATION.name} behind Traefik at http://127.0.0.1:{port}")
     try:
         deploy(story.OPENING)
         with Load(bad_versions=story.BAD_VERSIONS) as load:

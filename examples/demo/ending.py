@@ -17,6 +17,12 @@ from zdd.display.html import report_html
 from zdd.wording import count
 
 
+WEBSOCKETS = (
+    "An open websocket ends only when its instance is told to stop, so the instances that have one are shown as cut: "
+    "their drain deadline passed. The application closed each of them with 1001, and the client came back at once."
+)
+
+
 @frozen
 class Orders:
     """What became of the orders that were acknowledged to the clients.
@@ -137,7 +143,7 @@ class Ending:
     def write_page(self, page: Path) -> None:
         """Write the report with its timeline."""
         traffic = [TrafficSample(each.at_s, each.version, each.requests, each.failed) for each in self.load.periods]
-        notes = [*self.faults, *self._figures()]
+        notes = [*self.faults, *self._figures(), WEBSOCKETS]
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(report_html(self.reports, title="zdd demo", traffic=traffic, notes=notes), encoding="utf-8")
 
