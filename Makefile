@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 export PYTHON
 
 # Tests of these folders start processes, proxies and servers. `make unit` leaves them out.
-REAL_PARTS := tests/adapters/local tests/adapters/traefik tests/examples tests/end_to_end
+REAL_PARTS := tests/adapters/local tests/adapters/traefik tests/examples tests/end_to_end tests/testing/test_all_adapters.py
 # What pytest gets besides: make test TESTS="tests/gates -x"
 TESTS ?=
 

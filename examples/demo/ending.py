@@ -16,7 +16,6 @@ from zdd.display.drawing import TrafficSample
 from zdd.display.html import report_html
 from zdd.wording import count
 
-
 WEBSOCKETS = (
     "An open websocket ends only when its instance is told to stop, so the instances that have one are shown as cut: "
     "their drain deadline passed. The application closed each of them with 1001, and the client came back at once."
