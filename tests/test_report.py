@@ -99,7 +99,7 @@ def test_capacity_that_was_never_measured_is_not_made_up() -> None:
     ("outcome", "succeeded", "words"),
     [
         (Outcome.SUCCEEDED, True, "succeeded in 9.0 s;"),
-        (Outcome.UNCHANGED, True, "unchanged in 9.0 s: why;"),
+        (Outcome.UNCHANGED, True, "web: nothing was changed: why"),
         (Outcome.ROLLED_BACK, False, "rolled back in 9.0 s: why;"),
         (Outcome.FROZEN, False, "frozen in 9.0 s: why;"),
         (Outcome.STUCK, False, "stuck in 9.0 s: why;"),
@@ -155,6 +155,25 @@ def test_an_instance_has_a_time_for_each_moment() -> None:
     assert instance.between_s(Moment.LAUNCHED, Moment.SEEN) == 4.0
     assert instance.between_s(Moment.SEEN, Moment.LAUNCHED) is None
     assert instance.between_s(Moment.SEEN, Moment.LOST) is None
+
+
+def test_what_ran_before_is_found_and_not_launched() -> None:
+    launch = CommandIntended(at_s=1, number=1, command=Launch("web-2", "r2", 1), **WEB)
+    old = [moved(0.5, moment, "web.old") for moment in (Moment.LAUNCHED, Moment.READY, Moment.SEEN)]
+    new = [moved(2, Moment.LAUNCHED), moved(5, Moment.SEEN)]
+    report = Report.of([started(), *old, launch, *new, ended(9)])
+    assert [(one.id, one.found) for one in report.instances] == [("web.old", True), ("web-2.a", False)]
+    assert "1 found, 1 launched of which 1 took traffic, 0 stopped, 0 lost" in str(report)
+    assert "3.0 s from launch to traffic (web-2.a)" in str(report)
+
+
+def test_a_deployer_that_goes_on_does_not_launch_again_what_it_finds() -> None:
+    launch = CommandIntended(at_s=1, number=1, command=Launch("web-2", "r2", 1), **WEB)
+    again = [started(6), moved(6, Moment.LAUNCHED), moved(6, Moment.READY), moved(6, Moment.SEEN)]
+    report = Report.of([started(), launch, moved(2, Moment.LAUNCHED), moved(3, Moment.READY), *again, ended(9)])
+    (instance,) = report.instances
+    assert instance.moments == ((Moment.LAUNCHED, 2), (Moment.READY, 3), (Moment.SEEN, 6))
+    assert not instance.found
 
 
 def test_the_last_verdict_of_a_gate_stays_with_its_figures() -> None:

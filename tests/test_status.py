@@ -7,6 +7,7 @@ import pytest
 from zdd.events import (
     CapacityChanged,
     CommandAnswered,
+    CommandIntended,
     DeploymentEnded,
     DeploymentStarted,
     Event,
@@ -19,6 +20,7 @@ from zdd.events import (
     StagePassed,
     Waited,
 )
+from zdd.model.command import Launch, Route
 from zdd.model.plan import Direction, Goal, Plan, Stage
 from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Service
@@ -83,6 +85,25 @@ def test_the_last_moment_of_an_instance_counts_and_its_place_in_the_list_stays()
     assert (status.instances["a"].moment, status.instances["a"].since_s) == (Moment.READY, 103)
     assert status.instances["a"].note == "up"
     assert status.instances["b"].moment is Moment.LAUNCHED
+
+
+def test_an_instance_that_is_found_with_traffic_and_then_proves_itself_stays_in_traffic() -> None:
+    def move(at_s: float, instance: str, moment: Moment) -> Event:
+        return InstanceMoved(at_s=at_s, instance=instance, cell="web", version="1", moment=moment, **WEB)
+
+    found = [move(101, "old", moment) for moment in (Moment.LAUNCHED, Moment.READY, Moment.SEEN, Moment.PROVEN)]
+    route = CommandIntended(at_s=102, number=1, command=Route(()), **WEB)
+    launch = CommandIntended(at_s=103, number=2, command=Launch("web", "r2", 1), **WEB)
+    status = fold(
+        [started(), *found, route, move(102, "late", Moment.LAUNCHED), launch, move(104, "new", Moment.LAUNCHED)]
+    )
+    assert {key: (one.moment, one.found) for key, one in status.instances.items()} == {
+        "old": (Moment.SEEN, True),
+        "late": (Moment.LAUNCHED, True),
+        "new": (Moment.LAUNCHED, False),
+    }
+    back = fold([started(), *found, move(105, "old", Moment.OUT), move(106, "old", Moment.ADMITTED)])
+    assert back.instances["old"].moment is Moment.ADMITTED
 
 
 def test_capacity_and_shares_are_those_last_measured() -> None:

@@ -25,7 +25,7 @@ from zdd.events import (
 from zdd.model.command import Retire
 from zdd.model.plan import Direction
 from zdd.report_forms import data_of, history_line_of, summary_of, text_of
-from zdd.status import GateStatus, fold
+from zdd.status import GateStatus, InstanceStatus, fold
 
 
 @frozen
@@ -61,6 +61,8 @@ class InstanceTimes:
         version: What it ran.
         moments: Everything that happened to it, in order, with its time in seconds since the epoch.
         note: The last thing that was said about it.
+        found: It ran already when the deployment began; then it was first looked at, and not launched, at the time of
+            `Moment.LAUNCHED`.
     """
 
     id: str
@@ -68,6 +70,7 @@ class InstanceTimes:
     version: str
     moments: tuple[tuple[Moment, float], ...]
     note: str = ""
+    found: bool = False
 
     @property
     def times(self) -> dict[Moment, float]:
@@ -208,7 +211,7 @@ class Report:
             below_floor_s=_below_s(capacity, floor, ended_s),
             capacity=capacity,
             stages=_stages(everything),
-            instances=_instances(everything),
+            instances=_instances(everything, status.instances),
             gates=tuple(status.gates.values()),
             commands=_commands(everything),
             cut=_cut(everything),
@@ -288,7 +291,7 @@ def _stages(events: Sequence[Event]) -> tuple[StageTimes, ...]:
     return tuple(stages)
 
 
-def _instances(events: Sequence[Event]) -> tuple[InstanceTimes, ...]:
+def _instances(events: Sequence[Event], known: Mapping[str, InstanceStatus]) -> tuple[InstanceTimes, ...]:
     moves: dict[str, list[InstanceMoved]] = {}
     for event in events:
         if isinstance(event, InstanceMoved):
@@ -298,11 +301,22 @@ def _instances(events: Sequence[Event]) -> tuple[InstanceTimes, ...]:
             instance,
             own[-1].cell,
             own[-1].version,
-            tuple((move.moment, move.at_s) for move in own),
+            _moments(own),
             next((move.note for move in reversed(own) if move.note), ""),
+            known[instance].found,
         )
         for instance, own in moves.items()
     )
+
+
+def _moments(moves: Sequence[InstanceMoved]) -> tuple[tuple[Moment, float], ...]:
+    """Leave out beginnings that a later deployer tells again: an id is never used twice."""
+    kept: list[tuple[Moment, float]] = []
+    for move in moves:
+        again = move.moment in (Moment.LAUNCHED, Moment.READY) and any(move.moment is moment for moment, _ in kept)
+        if not again:
+            kept.append((move.moment, move.at_s))
+    return tuple(kept)
 
 
 def _commands(events: Sequence[Event]) -> CommandCount:

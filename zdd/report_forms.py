@@ -23,11 +23,11 @@ _LINES_MAX = 3  # of one kind in the text form; the rest is counted there and wh
 
 def summary_of(report: Report) -> str:
     """Return the most important things on one line."""
-    change = printable(report.to_version) or "nothing"
-    if report.from_version:
-        change = f"{printable(report.from_version)} → {change}"
-    elif report.outcome is not Outcome.UNCHANGED:
-        change = f"first deployment of {change}"
+    if report.outcome is Outcome.UNCHANGED:
+        why = printable(report.reason) or f"{printable(report.to_version)} runs already"
+        return f"{printable(report.service)}: nothing was changed: {why}"
+    after = printable(report.to_version) or "nothing"
+    change = f"{printable(report.from_version)} → {after}" if report.from_version else f"first deployment of {after}"
     ending = "has no end on record after" if report.outcome is None else f"{report.outcome.value} in"
     reason = f": {printable(report.reason)}" if report.reason and report.outcome is not Outcome.SUCCEEDED else ""
     what = f"{printable(report.service)}: {change} {ending} {duration(report.seconds)}{reason}"
@@ -102,20 +102,24 @@ def _gate_lines(report: Report) -> list[tuple[str, str]]:
 
 
 def _instance_lines(report: Report) -> list[tuple[str, str]]:
-    moments = [Moment.LAUNCHED, Moment.SEEN, Moment.STOPPED, Moment.LOST]
-    words = ["launched", "took traffic", "stopped", "lost"]
-    numbers = [sum(moment in one.times for one in report.instances) for moment in moments]
-    lines = [("instances", ", ".join(f"{n} {word}" for n, word in zip(numbers, words, strict=True)))]
+    found = sum(one.found for one in report.instances)
+    new = [one for one in report.instances if not one.found]
+    stopped, lost = (sum(end in one.times for one in report.instances) for end in (Moment.STOPPED, Moment.LOST))
+    served = sum(Moment.SEEN in one.times for one in new)
+    words = f"{found} found, {len(new)} launched of which {served} took traffic, {stopped} stopped, {lost} lost"
+    lines = [("instances", words)]
     slow = [
         (_slowest(report, Moment.LAUNCHED, Moment.SEEN), "from launch to traffic"),
         (_slowest(report, Moment.OUT, Moment.STOPPED), "from out of traffic to stopped"),
     ]
-    found = [f"{duration(worst[0])} {what} ({printable(worst[1])})" for worst, what in slow if worst]
-    return lines + ([("slowest", "; ".join(found))] if found else [])
+    slowest = [f"{duration(worst[0])} {what} ({printable(worst[1])})" for worst, what in slow if worst]
+    return lines + ([("slowest", "; ".join(slowest))] if slowest else [])
 
 
 def _slowest(report: Report, first: Moment, last: Moment) -> tuple[float, str] | None:
-    taken = [(one.between_s(first, last), one.id) for one in report.instances]
+    taken = [
+        (one.between_s(first, last), one.id) for one in report.instances if not (one.found and first is Moment.LAUNCHED)
+    ]
     return max(((seconds, name) for seconds, name in taken if seconds is not None), default=None)
 
 
@@ -193,6 +197,7 @@ def _instance_data(one: InstanceTimes) -> dict[str, Any]:
         "id": one.id,
         "cell": one.cell,
         "version": one.version,
+        "found": one.found,
         "moments": [{"moment": moment.value, "at": iso(at_s)} for moment, at_s in one.moments],
         "note": one.note,
     }

@@ -10,6 +10,7 @@ from zdd.events import (
     ActionEnded,
     CapacityChanged,
     CommandAnswered,
+    CommandIntended,
     DeploymentEnded,
     DeploymentStarted,
     Event,
@@ -22,11 +23,15 @@ from zdd.events import (
     StagePassed,
     Waited,
 )
+from zdd.model.command import Route
 from zdd.model.plan import Direction
 from zdd.model.verdict import Result
 
 GONE = frozenset({Moment.STOPPED, Moment.LOST})
 """The moments after which an instance is no more."""
+
+_BEGINNING = frozenset({Moment.LAUNCHED, Moment.READY, Moment.PROVEN})
+_ORDER = {moment: place for place, moment in enumerate(Moment)}
 
 
 @frozen
@@ -37,9 +42,11 @@ class InstanceStatus:
         id: Its id.
         cell: Its cell.
         version: What it runs.
-        moment: The last thing that happened to it.
+        moment: The last thing that happened to it. An instance that is found with traffic and proves itself then stays
+            in traffic.
         since_s: When that was, in seconds since the epoch.
         note: Why, or what is known about it.
+        found: It ran already when the deployment began.
     """
 
     id: str
@@ -48,6 +55,7 @@ class InstanceStatus:
     moment: Moment
     since_s: float
     note: str = ""
+    found: bool = False
 
 
 @frozen
@@ -95,6 +103,7 @@ class Status:
         instances: By id, in the order in which they were first heard of. Those that are gone stay until the next
             deployment begins.
         gates: The last verdict by gate and target.
+        touched: A command that starts or stops instances was sent.
         waiting_for: What the deployment waits for, most important first; empty if for nothing.
         waiting_until_s: When it stops waiting.
         problem: What the world last said when it refused a command; empty once a command was accepted or
@@ -126,6 +135,7 @@ class Status:
     shares: Mapping[str, int] = field(factory=dict)
     instances: Mapping[str, InstanceStatus] = field(factory=dict)
     gates: Mapping[tuple[str, str], GateStatus] = field(factory=dict)
+    touched: bool = False
     waiting_for: tuple[str, ...] = ()
     waiting_until_s: float | None = None
     problem: str = ""
@@ -155,12 +165,12 @@ class Status:
 
     def _next(self, event: Event) -> Status:
         same = event.service == self.service
-        alive = {key: one for key, one in self.instances.items() if one.moment not in GONE} if same else {}
+        alive = {key: evolve(one, found=True) for key, one in self.instances.items() if one.moment not in GONE}
         return Status(
             service=event.service,
             deployment=event.deployment,
             started_s=event.at_s,
-            instances=alive,
+            instances=alive if same else {},
             useful=self.useful if same else None,
             existing=self.existing if same else None,
             shares=self.shares if same else {},
@@ -199,8 +209,9 @@ def _applied(status: Status, event: Event) -> Status:
         case CommandAnswered():
             return evolve(status, problem=event.error)
         case InstanceMoved():
-            moved = InstanceStatus(event.instance, event.cell, event.version, event.moment, event.at_s, event.note)
-            return evolve(status, instances={**status.instances, event.instance: moved})
+            return evolve(status, instances={**status.instances, event.instance: _moved(status, event)})
+        case CommandIntended(command=command):
+            return status if isinstance(command, Route) else evolve(status, touched=True)
         case GateJudged():
             judged = GateStatus(event.gate, event.target, event.result, event.at_s, event.reason, event.figures)
             return evolve(status, gates={**status.gates, (event.gate, event.target): judged})
@@ -213,6 +224,15 @@ def _applied(status: Status, event: Event) -> Status:
         case DeploymentEnded():
             return _ended(status, event)
     return status
+
+
+def _moved(status: Status, event: InstanceMoved) -> InstanceStatus:
+    known = status.instances.get(event.instance)
+    if known is not None and event.moment in _BEGINNING and _ORDER[known.moment] > _ORDER[event.moment]:
+        return known
+    begins = event.moment is Moment.LAUNCHED
+    found = (not begins or not status.touched) if known is None else known.found
+    return InstanceStatus(event.instance, event.cell, event.version, event.moment, event.at_s, event.note, found)
 
 
 def _started(status: Status, event: DeploymentStarted) -> Status:

@@ -41,6 +41,13 @@ def test_what_leaves_traffic_first_had_it_before(report: Report) -> None:
     assert life.segments == (Segment(Phase.TRAFFIC, 0, 5), Segment(Phase.DRAINING, 5, 9))
 
 
+def test_what_is_found_is_in_traffic_from_the_start_and_stays_so_when_it_proves_itself(report: Report) -> None:
+    told = [Moment.LAUNCHED, Moment.READY, Moment.ADMITTED, Moment.SEEN, Moment.PROVEN]
+    one = InstanceTimes("i", "c", "1", tuple((moment, 2.0) for moment in told), found=True)
+    (life,) = lives(evolve(report, instances=(one,)))
+    assert life.segments == (Segment(Phase.TRAFFIC, 0, 100),)
+
+
 def test_a_drain_that_is_taken_back_is_traffic_again(report: Report) -> None:
     life = drawn(report, (Moment.SEEN, 1.0), (Moment.OUT, 5.0), (Moment.ADMITTED, 7.0))
     assert [(s.phase, s.from_s, s.to_s) for s in life.segments] == [

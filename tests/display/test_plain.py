@@ -13,7 +13,7 @@ import pytest
 from attrs import evolve
 
 from zdd.display.plain import PlainLines, heartbeat_line
-from zdd.events import DeploymentStarted, Event, Waited
+from zdd.events import DeploymentStarted, Event, InstanceMoved, Moment, Waited
 from zdd.status import fold
 
 
@@ -53,6 +53,24 @@ def test_a_falling_count_is_one_wait_and_not_many(stories: dict[str, tuple[Event
         "web.a1: 3 in flight, until 16:05:30",
         "web.a2: 1 in flight, until 16:05:30",
     ]
+
+
+def test_what_ran_before_is_listed_only_when_something_happens_to_it(stories: dict[str, tuple[Event, ...]]) -> None:
+    def moved(moment: Moment) -> InstanceMoved:
+        return InstanceMoved(
+            at_s=1_764_000_300,
+            service="web",
+            deployment="d-7f3a",
+            instance="web.a1",
+            cell="web",
+            version="1.4.2",
+            moment=moment,
+        )
+
+    found = [moved(moment) for moment in (Moment.LAUNCHED, Moment.READY, Moment.ADMITTED, Moment.SEEN, Moment.PROVEN)]
+    drained = [moved(Moment.OUT), moved(Moment.ADMITTED)]
+    lines = [line for line in shown((stories["success"][0], *found, *drained)).splitlines() if "web.a1" in line]
+    assert [line.partition("(1.4.2) ")[2] for line in lines] == ["told out of traffic", "admitted to traffic"]
 
 
 def test_many_instances_are_not_listed(stories: dict[str, tuple[Event, ...]]) -> None:

@@ -61,7 +61,11 @@ def test_the_way_back_is_named(plans: dict[str, Plan]) -> None:
         (Goal("c", "r1", 2, 1), Goal("c", "r1", 2, 0), "take 2 × 1.4.2 out of traffic and drain"),
         (Goal("c", "r1", 2, 0), Goal("c", "r1", 2, 1), "prove, admit to traffic"),
         (Goal("c", "r1", 2, 0), Goal("c", "r2", 2, 0), "replace 2 × 1.4.2 by 2 × 1.5.0"),
-        (Goal("c", "r1", 2, 1), Goal("c", "r1", 5, 1), "go from 2 to 5 × 1.4.2"),
+        (
+            Goal("c", "r1", 2, 1),
+            Goal("c", "r1", 5, 1),
+            "go from 2 to 5 × 1.4.2, then prove the new ones, admit them to traffic",
+        ),
         (Goal("c", "r1", 2, 1), Goal("c", "r1", 2, 3), "2 × 1.4.2 stay in traffic, now 100 % of it"),
         (Goal("c", "r1", 2, 1), Goal("c", "r1", 2, 1), "stays as it is"),
     ],

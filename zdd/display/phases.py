@@ -80,6 +80,9 @@ _BEFORE = {
 }
 """What an instance must have been doing if this is the first that is heard of it."""
 
+_ALREADY = frozenset({Moment.LAUNCHED, Moment.READY})
+"""What is told of an instance that is found, as if it happened when it was first looked at."""
+
 
 def lives(report: Report, earlier: Iterable[Report] = ()) -> tuple[Life, ...]:
     """Return every instance of the report, and those that `earlier` ones left running, in order of their beginning."""
@@ -101,13 +104,18 @@ def _left(service: str, earlier: Iterable[Report]) -> list[tuple[InstanceTimes, 
 
 
 def _life(one: InstanceTimes, before: Phase | None, report: Report) -> Life:
-    first = one.moments[0][0]
-    phase = before if before is not None else _BEFORE.get(first)
+    moments = [pair for pair in one.moments if not (one.found and pair[0] in _ALREADY)]
+    phase = before
+    if phase is None and moments:
+        phase = _BEFORE.get(moments[0][0])
+    if phase is None and one.found:
+        phase = Phase.TRAFFIC if Moment.SEEN in one.times else Phase.STARTING
     since_s = report.started_s
     segments: list[Segment] = []
-    for moment, at_s in one.moments:
+    for moment, at_s in moments:
         following = _PHASES.get(moment)
-        if following is phase:
+        proven_on_the_way = following is Phase.PROVEN and phase in (Phase.TRAFFIC, Phase.DRAINING)
+        if following is phase or proven_on_the_way:
             continue
         if phase is not None and at_s > since_s:
             segments.append(Segment(phase, since_s, at_s))

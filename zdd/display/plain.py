@@ -43,6 +43,9 @@ from zdd.status import Status
 from zdd.wording import clock, count, duration, figures, printable
 
 _log = logging.getLogger(__name__)
+_EXPECTED = (Moment.LAUNCHED, Moment.READY, Moment.PROVEN, Moment.ADMITTED, Moment.SEEN)
+"""What goes without saying of an instance that ran already when the deployment began."""
+
 _COUNT = re.compile(r"(?<= )\d+(?= )")
 
 
@@ -156,7 +159,7 @@ def _words(before: Status, status: Status, event: Event, zone: tzinfo | None) ->
             kind = "command may or may not have been applied" if event.unknown else "command refused"
             return f"{kind}: {printable(error)}"
         case InstanceMoved():
-            return _move(status, event)
+            return _move(before, status, event)
         case GateJudged():
             return _verdict(status, event)
         case CapacityChanged():
@@ -180,8 +183,12 @@ def _start(status: Status, event: DeploymentStarted) -> str:
     return f"starts: {change_words(status)}{strategy}, {stages}, {promise}, started by {printable(event.actor)}{many}"
 
 
-def _move(status: Status, event: InstanceMoved) -> str:
+def _move(before: Status, status: Status, event: InstanceMoved) -> str:
     if status.replicas > MANY and event.moment not in (Moment.CUT, Moment.LOST):
+        return ""
+    known = before.instances.get(event.instance)
+    unmoved = known is None or known.moment in _EXPECTED
+    if event.moment in _EXPECTED and unmoved and status.instances[event.instance].found:
         return ""
     note = f": {printable(event.note)}" if event.note else ""
     return f"{printable(event.instance)} ({printable(event.version)}) {MOMENTS[event.moment].past}{note}"

@@ -139,6 +139,9 @@ def _change(plan: Plan, before: Goal, after: Goal, total: int) -> str:
         )
     elif before.replicas != after.replicas:
         steps.append(f"go from {before.replicas} to {_copies(plan, after)}")
+        if after.share and before.share and after.replicas > before.replicas:
+            steps.append("prove the new ones, admit them to traffic")
+            return ", then ".join(steps)
     if after.share and (drained or not before.replicas or not before.share):
         steps.append("prove, admit to traffic")
     elif after.share != before.share and after.share:
@@ -154,5 +157,6 @@ def _traffic(plan: Plan, goals: Iterable[Goal]) -> str:
         if goal.replicas and goal.share:
             shares[goal.revision] = shares.get(goal.revision, 0) + goal.share
     total = sum(shares.values())
-    parts = [f"{percent(share, total)} {_version(plan, revision)}" for revision, share in sorted(shares.items())]
+    ordered = sorted(shares.items(), key=lambda item: (item[0] == plan.target, item[0]))
+    parts = [f"{percent(share, total)} {_version(plan, revision)}" for revision, share in ordered]
     return ", ".join(parts) or "none"

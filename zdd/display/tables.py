@@ -130,10 +130,10 @@ def _instances(report: Report) -> str:
 
 
 def _instance_row(one: InstanceTimes, begin_s: float) -> list[Cell]:
-    times = one.times
+    times = {m: at_s for m, at_s in one.times.items() if not (one.found and m in (Moment.LAUNCHED, Moment.READY))}
     cells = [(f"{times[m] - begin_s:.1f}" if m in times else "", "number") for m in _COLUMNS]
     ends = [f"{m.value} at {times[m] - begin_s:.1f}" for m in (Moment.CUT, Moment.LOST) if m in times]
-    note = "; ".join([*ends, *([printable(one.note)] if one.note else [])])
+    note = "; ".join([*(["there before"] if one.found else []), *ends, *([printable(one.note)] if one.note else [])])
     return [(_text(one.id), "tight"), (_text(one.version), "tight"), *cells, (html.escape(note), "text")]
 
 
