@@ -15,13 +15,7 @@ from zdd.clock import SystemClock
 from zdd.codec import MissingGate
 from zdd.driver import Driver, Surroundings
 from zdd.errors import (
-    AdapterError,
     ConfigurationError,
-    DeploymentError,
-    DeploymentFailed,
-    DeploymentInProgress,
-    DeploymentInterrupted,
-    RollbackFailed,
 )
 from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome
 from zdd.gates import TcpGate
@@ -34,7 +28,7 @@ from zdd.model.observation import Observation
 from zdd.model.plan import Plan
 from zdd.model.release import Release, Revision
 from zdd.model.service import Overlap, Service, check_ports
-from zdd.planner import make_plan, observed_goals
+from zdd.planner import make_plan, make_removal, observed_goals
 from zdd.report import Report
 from zdd.sampler import InlineSampler, Sampler, ThreadSampler
 from zdd.strategies.recreate import Recreate
@@ -52,8 +46,7 @@ class _Wanted:
     """What a deployment was asked for, after everything that can be known beforehand was looked at."""
 
     service: Service
-    version: str
-    workload: Revision
+    revision: Revision
     strategy: Strategy
 
 
@@ -136,19 +129,15 @@ class Deployer:
         Raises:
             ConfigurationError: The directory can't be written, or holds a journal of a newer zdd.
         """
-        from zdd.adapters.local import LocalOrchestrator
-        from zdd.adapters.sqlite import SqliteJournal, SqliteLease
-        from zdd.adapters.traefik import TraefikDiscovery, TraefikEdge, TraefikProxy
+        from zdd.adapters.embedded import Embedded
 
-        directory = Path(state_directory) if state_directory is not None else default_state_directory()
-        make_directory(directory)
-        proxy = TraefikProxy(directory, port=port, host=host)
+        parts = Embedded(state_directory, port=port, host=host)
         return cls(
-            LocalOrchestrator(directory),
-            TraefikDiscovery(proxy),
-            (TraefikEdge(proxy),),
-            journal=SqliteJournal(directory / "zdd.sqlite3"),
-            lease=SqliteLease(directory / "zdd.sqlite3"),
+            parts.orchestrator,
+            parts.discovery,
+            (parts.edge,),
+            journal=parts.journal,
+            lease=parts.lease,
             listeners=listeners,
         )
 
@@ -189,7 +178,7 @@ class Deployer:
         """
         wanted = self._check(service, release, strategy)
         observation = self._driver(service, Fence(0, self._actor), "plan").observe(service)
-        return self._plan(wanted, observation, self._history(service.name), "planned")
+        return self._plan(wanted, observation, self._history(service.name))
 
     def history(self, service: str) -> tuple[Deployment, ...]:
         """Return the deployments of a service, oldest first.
@@ -276,6 +265,19 @@ class Deployer:
         strategy = cast("Strategy", unfinished.strategy) if hasattr(unfinished.strategy, "stages") else None
         return self.deploy(plan.service, Release(target.version, target.workload, target.gates), strategy)
 
+    def remove(self, service: str) -> Report:
+        """Take a service out: its traffic ends, what is in flight is waited for, then its instances are stopped.
+
+        Its history stays, so that `rollback` can bring it back.
+
+        Raises:
+            ConfigurationError: It was never deployed. Else as `deploy`.
+        """
+        history = self._history(service)
+        if history.last is None:
+            raise ConfigurationError(f"{service} was never deployed, so there is nothing to remove")
+        return self._with_lease(history.last.plan.service, self._remove)
+
     # -- how --------------------------------------------------------------------------------------------------------
 
     def _check(self, service: Service, release: Release, strategy: Strategy | None) -> _Wanted:
@@ -291,7 +293,7 @@ class Deployer:
             around.discovery.check(service)
         if strategy is None:
             strategy = Recreate() if service.overlap is Overlap.FORBIDDEN else RollingUpdate()
-        return _Wanted(service, release.version, Revision("", release.version, release.workload, gates), strategy)
+        return _Wanted(service, Revision("planned", release.version, release.workload, gates), strategy)
 
     def _history(self, service: str) -> History:
         history = read_history(self._around.journal.read(service))
@@ -300,57 +302,67 @@ class Deployer:
     def _driver(self, service: Service, fence: Fence, deployment: str) -> Driver:
         return Driver(self._around, service.name, fence, deployment, self._actor, self._around.clock.now())
 
-    def _deploy(self, wanted: _Wanted, *, restart: bool) -> Report:
-        service, around = wanted.service, self._around
-        history = self._history(service.name)
+    def _with_lease(self, service: Service, work: Callable[[Service, Fence, History], Report]) -> Report:
+        """Do it while nobody else can change the service."""
+        around = self._around
         fence = around.lease.acquire(service.name, self._actor, around.lease_s)
         try:
+            around.orchestrator.claim(service, fence)
+            if service.exposures:
+                around.discovery.claim(service, fence)
+            return work(service, fence, self._history(service.name))
+        finally:
+            around.lease.release(service.name, fence)
+
+    def _deploy(self, wanted: _Wanted, *, restart: bool) -> Report:
+        def work(service: Service, fence: Fence, history: History) -> Report:
             deployment = f"{service.name}-{fence.token}"
-            self._claim(service, fence)
             driver = self._driver(service, fence, deployment)
             observation = driver.observe(service)
             target = self._target(wanted, observation, history, f"r{fence.token}", restart=restart)
-            wanted = evolve(wanted, workload=target)
-            plan = self._plan(wanted, observation, history, target.id)
+            plan = self._plan(evolve(wanted, revision=target), observation, history)
             if not restart and self._runs_already(plan, observation, history):
                 return self._unchanged(plan, deployment)
             from_version = _serving_version(plan, observation)
-            try:
-                ended = driver.carry_out(plan, from_version, wanted.strategy)
-            except KeyboardInterrupt:
-                ended = driver.interrupted()
-            return self._conclude(plan, driver, ended)
-        finally:
-            around.lease.release(service.name, fence)
+            return self._run(plan, driver, lambda: driver.carry_out(plan, from_version, wanted.strategy))
+
+        return self._with_lease(wanted.service, work)
 
     def _undo(self, unfinished: Deployment) -> Report:
-        plan, around = unfinished.plan, self._around
-        service = plan.service
-        fence = around.lease.acquire(service.name, self._actor, around.lease_s)
-        try:
-            self._claim(service, fence)
+        def work(service: Service, fence: Fence, _: History) -> Report:
             driver = self._driver(service, fence, unfinished.id)
             reason = unfinished.reason or f"{unfinished.to_version} was being taken back when its deployer ended"
-            try:
-                ended = driver.take_back(plan, reason, unfinished.from_version)
-            except KeyboardInterrupt:
-                ended = driver.interrupted()
-            if ended.outcome is Outcome.ROLLED_BACK:
-                return Report.of(driver.events)
-            return self._conclude(plan, driver, ended)
-        finally:
-            around.lease.release(service.name, fence)
+            plan = unfinished.plan
+            return self._run(plan, driver, lambda: driver.take_back(plan, reason, unfinished.from_version), undo=True)
 
-    def _claim(self, service: Service, fence: Fence) -> None:
-        self._around.orchestrator.claim(service, fence)
-        if service.exposures:
-            self._around.discovery.claim(service, fence)
+        return self._with_lease(unfinished.plan.service, work)
+
+    def _remove(self, service: Service, fence: Fence, history: History) -> Report:
+        deployment = f"{service.name}-{fence.token}"
+        driver = self._driver(service, fence, deployment)
+        observation = driver.observe(service)
+        plan = make_removal(service, observation, self._known(history, observation))
+        if not observation.cells and not observation.registrations:
+            return self._unchanged(plan, deployment)
+        from_version = _serving_version(plan, observation)
+        return self._run(plan, driver, lambda: driver.carry_out(plan, from_version))
+
+    def _run(self, plan: Plan, driver: Driver, work: Callable[[], DeploymentEnded], *, undo: bool = False) -> Report:
+        try:
+            ended = work()
+        except KeyboardInterrupt:
+            ended = driver.interrupted()
+        wanted = Outcome.ROLLED_BACK if undo else Outcome.SUCCEEDED
+        report = Report.of(driver.events)
+        if ended.outcome is wanted:
+            return report
+        raise failure(plan, report, ended.outcome, driver.observe)
 
     def _target(
         self, wanted: _Wanted, observation: Observation, history: History, fresh: str, *, restart: bool
     ) -> Revision:
         """Return the revision to deploy: the one that runs or was under way if it is the same, else a new one."""
-        new = evolve(wanted.workload, id=fresh)
+        new = evolve(wanted.revision, id=fresh)
         if restart:
             return new
         running = {cell.revision for cell in observation.cells}
@@ -360,26 +372,31 @@ class Deployer:
         same = [one for one in candidates if one.digest == new.digest]
         return evolve(same[0], gates=new.gates) if same else new
 
-    def _plan(self, wanted: _Wanted, observation: Observation, history: History, revision: str) -> Plan:
+    def _known(self, history: History, observation: Observation) -> dict[str, Revision]:
+        """Return every revision by id; of one that somebody else made, only the id is known."""
+        unknown = {cell.revision: Revision(cell.revision, "unknown", {}) for cell in observation.cells}
+        return {**unknown, **history.revisions}
+
+    def _cells(self, service: Service) -> int:
+        """Return into how many cells the instances are divided."""
+        each = service.replicas if self._around.orchestrator.abilities.cell_per_instance else 1
+        return min(service.cells or each, service.replicas)
+
+    def _plan(self, wanted: _Wanted, observation: Observation, history: History) -> Plan:
         service = wanted.service
-        target = wanted.workload if wanted.workload.id else evolve(wanted.workload, id=revision)
-        cells = service.cells or (service.replicas if self._around.orchestrator.abilities.cell_per_instance else 1)
-        known = dict(history.revisions)
-        for cell in observation.cells:
-            known.setdefault(cell.revision, Revision(cell.revision, "unknown", {}))
         entrances: dict[str, Address] = {}
         for edge in self._around.edges if service.exposures else ():
             entrances = {**edge.addresses(service), **entrances}
         unfinished = history.unfinished
         return make_plan(
             service,
-            target,
+            wanted.revision,
             observation,
             wanted.strategy,
-            revisions=known,
+            revisions=self._known(history, observation),
             retreat=unfinished.plan.retreat if unfinished is not None else None,
             entrances=entrances,
-            cells=cells,
+            cells=self._cells(service),
             holds=bool(self._around.edges) and all(edge.abilities.holds for edge in self._around.edges),
         )
 
@@ -392,11 +409,10 @@ class Deployer:
         instances = observation.instances()
         settled = all(instance.state is InstanceState.READY for instance in instances)
         sizes = sorted((cell.replicas for cell in observation.cells), reverse=True)
-        cells = service.cells or (service.replicas if self._around.orchestrator.abilities.cell_per_instance else 1)
         return (
             settled
             and set(observed_goals(service, observation)) == wanted
-            and tuple(sizes) == divide(service.replicas, min(cells, service.replicas))
+            and tuple(sizes) == divide(service.replicas, self._cells(service))
             and len(instances) == service.replicas
             and all(cell.revision == plan.target for cell in observation.cells)
         )
@@ -427,70 +443,6 @@ class Deployer:
                 listener(event)
         return Report.of(events)
 
-    def _conclude(self, plan: Plan, driver: Driver, ended: DeploymentEnded) -> Report:
-        report = Report.of(driver.events)
-        if ended.outcome is Outcome.SUCCEEDED:
-            return report
-        service = plan.service.name
-        kinds: dict[Outcome, type[DeploymentError]] = {
-            Outcome.STUCK: RollbackFailed,
-            Outcome.INTERRUPTED: DeploymentInterrupted,
-        }
-        kind = kinds.get(ended.outcome, DeploymentFailed)
-        now_runs = self._now_runs(plan, driver)
-        steps = {
-            Outcome.ROLLED_BACK: f"{now_runs} Nothing needs to be done.",
-            Outcome.FROZEN: f"{now_runs} Look at what failed; then deployer.resume({service!r}) goes on, "
-            f"or deployer.rollback({service!r}) goes back.",
-            Outcome.STUCK: f"{now_runs} Mend what is in the way; then deployer.resume({service!r}) takes it back.",
-            Outcome.INTERRUPTED: f"{now_runs} deployer.resume({service!r}) goes on, and so does the same deploy call.",
-        }[ended.outcome]
-        raise kind(report.summary, report=report, next_steps=steps)
-
-    def _now_runs(self, plan: Plan, driver: Driver) -> str:
-        """Say what runs now and whether traffic is safe."""
-        try:
-            observation = driver.observe(plan.service)
-        except AdapterError as error:
-            return f"What runs now can't be seen: {error}."
-        weights = {one.instance: one.weight for one in observation.registrations}
-        counts: dict[str, int] = {}
-        serving: dict[str, int] = {}
-        for instance in observation.instances():
-            revision = plan.revisions.get(instance.revision)
-            version = revision.version if revision else instance.revision
-            counts[version] = counts.get(version, 0) + 1
-            ready = instance.state is InstanceState.READY
-            if ready and (weights.get(instance.id, 0) or not plan.service.exposures):
-                serving[version] = serving.get(version, 0) + 1
-        runs = ", ".join(f"{count} of {version}" for version, count in sorted(counts.items())) or "nothing"
-        serve = ", ".join(f"{count} of {version}" for version, count in sorted(serving.items())) or "none"
-        total = sum(serving.values())
-        safe = "traffic is safe" if total >= plan.floor else "traffic is NOT safe"
-        return f"Running now: {runs}; serving: {serve}; {safe} (floor {plan.floor})."
-
-
-def default_state_directory() -> Path:
-    """Return ``zdd`` in the user's directory for state."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "zdd"
-
-
-def make_directory(directory: Path) -> None:
-    """Make the state directory.
-
-    Raises:
-        ConfigurationError: It can't be made or written; the message names it and the fix.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise ConfigurationError(
-            f"state directory {directory} can't be made: {error.strerror}: use another state_directory"
-        ) from None
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"state directory {directory} can't be written: use another state_directory")
-
 
 def _judgeable(revision: Revision) -> Revision:
     """Return the revision with gates that can be asked here: a gate that can't be brought back is left out."""
@@ -502,7 +454,8 @@ def _find_revision(service: str, history: History, to: str | None) -> Revision:
     served = history.served()
     if to is None:
         last = history.last
-        current = last.plan.target if last is not None and last.outcome is Outcome.SUCCEEDED else None
+        serves = last is not None and last.outcome is Outcome.SUCCEEDED and bool(last.to_version)
+        current = last.plan.target if last is not None and serves else None
         earlier = [revision for revision in served if revision.id != current]
         if not earlier:
             raise ConfigurationError(f"{service} has no earlier revision to go back to")
@@ -523,6 +476,3 @@ def _serving_version(plan: Plan, observation: Observation) -> str:
         return ""
     revision = max(sorted(shares), key=lambda name: shares[name])
     return plan.revisions[revision].version
-
-
-__all__ = ["Deployer", "DeploymentInProgress", "Listener", "default_state_directory"]

@@ -34,7 +34,7 @@ from zdd.interfaces import Clock, Discovery, Edge, Fence, Journal, Lease, Orches
 from zdd.model.action import ActionContext
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.observation import Observation
-from zdd.model.plan import OnFailure, Plan
+from zdd.model.plan import Goal, OnFailure, Plan
 from zdd.model.service import Service
 from zdd.model.traffic import EdgeView
 from zdd.model.verdict import Result
@@ -129,7 +129,7 @@ class Driver:
             LeaseLost: A newer deployer has taken over; nothing further was done.
             JournalError: What happens can't be written down any more; nothing further was done.
         """
-        to_version = plan.revisions[plan.target].version
+        to_version = plan.revisions[plan.target].version if any(goal.replicas for goal in final_goals(plan)) else ""
         sampler = self._around.make_sampler(self._around.clock)
         unwatch = self._around.orchestrator.watch(plan.service, self._around.clock.wake)
         try:
@@ -288,8 +288,6 @@ class Driver:
         else:
             self._errors = 0
             self._emit(CommandAnswered, number=number)
-        if isinstance(command, Retire) and command.cut:
-            self._unproven.extend(f"{name} was stopped, its drain deadline had passed" for name in command.cut)
         return self._learn(plan, progress, Sent(command, settles_s))
 
     def _act(self, plan: Plan, command: Command) -> None:
@@ -374,7 +372,9 @@ class Driver:
                 note=moment.note,
             )
             if moment.moment is Moment.CUT:
-                self._unproven.append(f"{moment.instance} still had requests in flight, or an unknown number")
+                self._unproven.append(
+                    f"{moment.instance} had something in flight at its drain deadline, or that was not known"
+                )
         return after
 
     def _tell_verdict(self, progress: Progress, fact: Sampled) -> None:
@@ -425,6 +425,11 @@ class Driver:
                 listener(event)
             except Exception:
                 logger.exception("zdd.listener_failed: %r raised on %s", listener, type(event).__name__)
+
+
+def final_goals(plan: Plan) -> tuple[Goal, ...]:
+    """Return what every cell should be when the plan has ended."""
+    return tuple(plan.goals_at(len(plan.stages) - 1).values())
 
 
 def _shares(plan: Plan, observation: Observation) -> tuple[tuple[str, int], ...]:

@@ -74,7 +74,7 @@ class History:
 
     def served(self) -> list[Revision]:
         """Return the revisions that were deployed with success, oldest first, each where it was deployed last."""
-        ids = [one.plan.target for one in self.deployments if one.outcome is Outcome.SUCCEEDED]
+        ids = [one.plan.target for one in self.deployments if one.outcome is Outcome.SUCCEEDED and one.to_version]
         return [self.revisions[name] for name in reversed(list(dict.fromkeys(reversed(ids))))]
 
 

@@ -10,7 +10,10 @@ from zdd.model.observation import Observation
 from zdd.model.plan import Direction, Goal, OnFailure, Plan, Stage, check_plan
 from zdd.model.release import Revision
 from zdd.model.service import Service, check_ports
-from zdd.strategies.situation import Situation, Strategy, divide
+from zdd.strategies.situation import Situation, Strategy, divide, full_share
+
+REMOVAL = "removal"
+"""What a plan that takes a service out calls its strategy."""
 
 
 def make_plan(
@@ -44,9 +47,7 @@ def make_plan(
     origin = observed_goals(service, observation)
     retreat = origin if retreat is None else tuple(retreat)
     shares = {goal.cell: goal.share for goal in origin}
-    situation = Situation(
-        service, target, observation.cells, shares, divide(service.replicas, min(cells, service.replicas)), holds
-    )
+    situation = Situation(service, target, observation.cells, shares, divide(service.replicas, cells), holds)
     stages = tuple(strategy.stages(situation))
     if not stages:
         raise ConfigurationError(f"{strategy} has no stage for {service.name}: a strategy returns at least one")
@@ -82,7 +83,7 @@ def observed_goals(service: Service, observation: Observation) -> tuple[Goal, ..
         weights[registration.cell] = weights.get(registration.cell, 0) + registration.weight
     goals = []
     for cell in observation.cells:
-        share = weights.get(cell.name, 0) if service.exposures else cell.replicas
+        share = weights.get(cell.name, 0) if service.exposures else full_share(service, cell.replicas)
         goals.append(Goal(cell.name, cell.revision, cell.replicas, share if cell.replicas else 0))
     return tuple(goals)
 
@@ -123,4 +124,22 @@ def make_retreat(plan: Plan, observation: Observation) -> Plan:
         entrances=plan.entrances,
         strategy=plan.strategy,
         direction=Direction.BACK,
+    )
+
+
+def make_removal(service: Service, observation: Observation, revisions: Mapping[str, Revision]) -> Plan:
+    """Return the plan that takes a service out: all traffic ends, everything drains, and everything is stopped."""
+    origin = observed_goals(service, observation)
+    allowed_s = service.drain_deadline_s + service.stop_grace_s + service.settle_s + 30.0
+    gone = tuple(Goal(goal.cell, goal.revision, 0, 0) for goal in origin)
+    target = origin[0].revision if origin else next(iter(revisions), "")
+    return Plan(
+        service=service,
+        target=target,
+        revisions={name: one for name, one in revisions.items() if name == target or _mentioned(name, origin)},
+        origin=origin,
+        stages=(Stage("remove", gone, deadline_s=allowed_s, on_failure=OnFailure.FREEZE),),
+        floor=0,
+        ceiling=sum(cell.size for cell in observation.cells),
+        strategy=REMOVAL,
     )

@@ -1,0 +1,67 @@
+"""From a deployment that did not succeed to the error that says what runs now and what a person can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zdd.errors import AdapterError, DeploymentError, DeploymentFailed, DeploymentInterrupted, RollbackFailed
+from zdd.events import Outcome
+from zdd.model.cell import InstanceState
+from zdd.model.observation import Observation
+from zdd.model.plan import Plan
+from zdd.model.service import Service
+from zdd.report import Report
+
+_KINDS: dict[Outcome, type[DeploymentError]] = {
+    Outcome.STUCK: RollbackFailed,
+    Outcome.INTERRUPTED: DeploymentInterrupted,
+}
+
+
+def failure(plan: Plan, report: Report, outcome: Outcome, observe: Callable[[Service], Observation]) -> DeploymentError:
+    """Return the error for a deployment that ended like this.
+
+    Args:
+        plan: What was wanted.
+        report: The evidence.
+        outcome: How it ended.
+        observe: Looks at the service once more, to say what runs now.
+    """
+    name = plan.service.name
+    now = _now_runs(plan, observe)
+    steps = {
+        Outcome.ROLLED_BACK: f"{now} Nothing needs to be done.",
+        Outcome.FROZEN: f"{now} Look at what failed; then deployer.resume({name!r}) goes on, "
+        f"or deployer.rollback({name!r}) goes back.",
+        Outcome.STUCK: f"{now} Mend what is in the way; then deployer.resume({name!r}) takes it back.",
+        Outcome.INTERRUPTED: f"{now} deployer.resume({name!r}) goes on, and so does the same deploy call.",
+    }
+    kind = _KINDS.get(outcome, DeploymentFailed)
+    return kind(report.summary, report=report, next_steps=steps.get(outcome, now))
+
+
+def _now_runs(plan: Plan, observe: Callable[[Service], Observation]) -> str:
+    """Say what runs now and whether traffic is safe."""
+    try:
+        observation = observe(plan.service)
+    except AdapterError as error:
+        return f"What runs now can't be seen: {error}."
+    weights = {one.instance: one.weight for one in observation.registrations}
+    running: dict[str, int] = {}
+    serving: dict[str, int] = {}
+    for instance in observation.instances():
+        revision = plan.revisions.get(instance.revision)
+        version = revision.version if revision else instance.revision
+        running[version] = running.get(version, 0) + 1
+        ready = instance.state is InstanceState.READY
+        if ready and (weights.get(instance.id, 0) or not plan.service.exposures):
+            serving[version] = serving.get(version, 0) + 1
+    safe = "traffic is safe" if sum(serving.values()) >= plan.floor else "traffic is NOT safe"
+    return (
+        f"Running now: {_counted(running) or 'nothing'}; serving: {_counted(serving) or 'none'}; "
+        f"{safe} (floor {plan.floor})."
+    )
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} of {version}" for version, count in sorted(counts.items()))
