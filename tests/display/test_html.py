@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from zdd.display.html import TrafficSample, report_html
-from zdd.events import Event
+from zdd.events import DeploymentEnded, Event, Outcome
 from zdd.report import Report
 
 
@@ -108,6 +108,20 @@ def test_hostile_text_stays_text(hostile: tuple[Event, ...], reports: list[Repor
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert all(line.isprintable() for line in text.splitlines())
     assert "<script>alert(1)</script>" in page.text
+
+
+def test_a_deployment_that_changed_nothing_says_so_and_draws_nothing(stories: dict[str, tuple[Event, ...]]) -> None:
+    started = stories["success"][0]
+    end = DeploymentEnded(
+        at_s=started.at_s,
+        service=started.service,
+        deployment=started.deployment,
+        outcome=Outcome.UNCHANGED,
+        reason="1.5.0 runs already",
+    )
+    text = report_html([Report.of([started, end])], title="t")
+    assert "1.5.0 runs already" in Page(text).text
+    assert 'class="timeline"' not in text
 
 
 def test_no_deployment_is_a_page_too() -> None:

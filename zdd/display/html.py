@@ -10,6 +10,7 @@ from zdd.display.phases import lives
 from zdd.display.style import STYLE, patterns_svg
 from zdd.display.tables import details_html, outcome_kind, outcome_words, summary_table
 from zdd.display.timeline import timeline_svg
+from zdd.events import Outcome
 from zdd.report import CapacityPoint, Report
 from zdd.report_forms import capacity_words_of
 from zdd.wording import count, date_and_time, duration, printable
@@ -159,12 +160,16 @@ def _section(
         change = f"first deployment of {_text(report.to_version)}"
     outcome = f'<span class="{outcome_kind(report)}">{outcome_words(report)}</span>'
     reason = f'<p class="reason">{_text(report.reason)}</p>' if report.reason and not report.succeeded else ""
-    how = f"{printable(report.strategy)}, {duration(report.seconds)}, {capacity_words_of(report)}"
+    if report.outcome is Outcome.UNCHANGED:
+        how = printable(report.reason)
+    else:
+        how = f"{printable(report.strategy)}, {duration(report.seconds)}, {capacity_words_of(report)}"
+    drawing = f'{_LEGEND}<div class="wide">{timeline_svg(picture)}</div>' if report.seconds else ""
     return (
         f'<section id="deployment-{number + 1}">'
         f'<h2 class="break">{number + 1}. {_text(report.service)}: {change} {outcome}</h2>'
         f'<p class="soft break">{html.escape(how)}</p>{reason}'
-        f'{_LEGEND}<div class="wide">{timeline_svg(picture)}</div>{details_html(report)}</section>'
+        f"{drawing}{details_html(report)}</section>"
     )
 
 

@@ -92,7 +92,15 @@ def lives(report: Report, earlier: Iterable[Report] = ()) -> tuple[Life, ...]:
     for one, phase in left.values():
         if one.id not in seen:
             found.append(Life(one.id, one.version, (Segment(phase, report.started_s, report.ended_s),), ()))
-    return tuple(sorted(found, key=lambda life: (life.segments[0].from_s if life.segments else 0.0, life.id)))
+    return tuple(sorted(found, key=_place))
+
+
+def _place(life: Life) -> tuple[float, bool, str]:
+    """Sort by the beginning; what was there before comes before what begins in the first moment."""
+    if not life.segments:
+        return (0.0, True, life.id)
+    first = life.segments[0]
+    return (first.from_s, first.phase is Phase.STARTING, life.id)
 
 
 def _left(service: str, earlier: Iterable[Report]) -> list[tuple[InstanceTimes, Phase]]:

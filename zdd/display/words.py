@@ -52,7 +52,7 @@ OUTCOMES = {
     Outcome.SUCCEEDED: Sign("✔", "succeeded", "succeeded", "green"),
     Outcome.UNCHANGED: Sign("=", "unchanged", "unchanged", "green"),
     Outcome.ROLLED_BACK: Sign("↩", "rolled back", "rolled back", "yellow"),
-    Outcome.FROZEN: Sign("॥", "frozen", "frozen", "yellow"),
+    Outcome.FROZEN: Sign("‖", "frozen", "frozen", "yellow"),
     Outcome.STUCK: Sign("✖", "stuck", "stuck", "red"),
     Outcome.INTERRUPTED: Sign("◼", "interrupted", "interrupted", "yellow"),
 }
