@@ -18,6 +18,7 @@ from zdd.errors import (
     ConfigurationError,
 )
 from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome
+from zdd.failure import failure_of
 from zdd.gates import TcpGate
 from zdd.history import Deployment, History, read_history
 from zdd.interfaces import Clock, Discovery, Edge, Fence, Journal, Lease, Orchestrator
@@ -322,7 +323,7 @@ class Deployer:
             target = self._target(wanted, observation, history, f"r{fence.token}", restart=restart)
             plan = self._plan(evolve(wanted, revision=target), observation, history)
             if not restart and self._runs_already(plan, observation, history):
-                return self._unchanged(plan, deployment)
+                return self._unchanged(plan, deployment, target.version, f"{target.version} runs already")
             from_version = _serving_version(plan, observation)
             return self._run(plan, driver, lambda: driver.carry_out(plan, from_version, wanted.strategy))
 
@@ -343,7 +344,7 @@ class Deployer:
         observation = driver.observe(service)
         plan = make_removal(service, observation, self._known(history, observation))
         if not observation.cells and not observation.registrations:
-            return self._unchanged(plan, deployment)
+            return self._unchanged(plan, deployment, "", "nothing of it runs")
         from_version = _serving_version(plan, observation)
         return self._run(plan, driver, lambda: driver.carry_out(plan, from_version))
 
@@ -356,7 +357,7 @@ class Deployer:
         report = Report.of(driver.events)
         if ended.outcome is wanted:
             return report
-        raise failure(plan, report, ended.outcome, driver.observe)
+        raise failure_of(plan, report, ended.outcome, driver.observe)
 
     def _target(
         self, wanted: _Wanted, observation: Observation, history: History, fresh: str, *, restart: bool
@@ -417,8 +418,7 @@ class Deployer:
             and all(cell.revision == plan.target for cell in observation.cells)
         )
 
-    def _unchanged(self, plan: Plan, deployment: str) -> Report:
-        version = plan.revisions[plan.target].version
+    def _unchanged(self, plan: Plan, deployment: str, version: str, reason: str) -> Report:
         now = self._around.clock.now()
         events: list[Event] = [
             DeploymentStarted(
@@ -435,7 +435,7 @@ class Deployer:
                 service=plan.service.name,
                 deployment=deployment,
                 outcome=Outcome.UNCHANGED,
-                reason=f"{version} runs already",
+                reason=reason,
             ),
         ]
         for event in events:
@@ -456,7 +456,8 @@ def _find_revision(service: str, history: History, to: str | None) -> Revision:
         last = history.last
         serves = last is not None and last.outcome is Outcome.SUCCEEDED and bool(last.to_version)
         current = last.plan.target if last is not None and serves else None
-        earlier = [revision for revision in served if revision.id != current]
+        digest = history.revisions[current].digest if current else ""
+        earlier = [revision for revision in served if revision.digest != digest]
         if not earlier:
             raise ConfigurationError(f"{service} has no earlier revision to go back to")
         return earlier[-1]

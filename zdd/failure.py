@@ -18,7 +18,9 @@ _KINDS: dict[Outcome, type[DeploymentError]] = {
 }
 
 
-def failure(plan: Plan, report: Report, outcome: Outcome, observe: Callable[[Service], Observation]) -> DeploymentError:
+def failure_of(
+    plan: Plan, report: Report, outcome: Outcome, observe: Callable[[Service], Observation]
+) -> DeploymentError:
     """Return the error for a deployment that ended like this.
 
     Args:
