@@ -220,6 +220,9 @@ class World:
         finally:
             client.close()
 
+    def await_answer(self, path: str, answer: tuple[int, str]) -> None:
+        _await(lambda: self.get(path) == answer, f"{path} is answered with {answer}")
+
     def await_restart(self, before: str) -> None:
         def restarted() -> bool:
             try:

@@ -52,6 +52,18 @@ def test_an_older_deployer_is_refused_and_nothing_changes(discovery) -> None:
     discovery.apply(Service("other"), Route(()), Fence(1, "old"))
 
 
+def test_a_new_deployer_brings_the_exposures_as_they_are_stated_now(world) -> None:
+    one = world.application()
+    world.route(one.registration())
+    world.service = Service("web", exposures=(Exposure("http", "/shop"), Exposure("admin", "/admin")))
+
+    world.discovery.claim(world.service, Fence(2, "later"))
+
+    world.await_answer("/shop", (200, one.name))
+    world.await_answer("/admin", (503, "no"))
+    world.await_answer("/", (404, "404"))
+
+
 def test_an_instance_without_an_address_for_an_exposure_is_refused(discovery) -> None:
     service = Service("web", exposures=(Exposure("http"), Exposure("admin", "/admin")))
 

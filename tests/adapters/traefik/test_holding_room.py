@@ -151,17 +151,31 @@ def test_a_hold_soon_after_a_release_gets_a_room_of_its_own(world) -> None:
     assert world.view().held
 
 
-def test_a_room_that_died_is_seen_and_the_next_apply_opens_another(world, kit) -> None:
+def test_a_room_that_died_ends_the_hold_and_requests_go_where_they_would_without_it(world, kit) -> None:
+    one = world.application()
+    world.route(one.registration(), held=True)
+    room = _room(world)
+    room.close()
+    kit.await_condition(lambda: not room.alive, "it has ended")
+    assert world.get()[0] == 502
+
+    assert world.discovery.registrations(world.service) == ((one.registration(),), False)
+
+    world.await_routed(one)
+    assert world.get() == (200, one.name)
+
+
+def test_after_a_room_has_died_another_can_be_opened(world, kit) -> None:
     one = world.application()
     world.route(one.registration(), held=True)
     room = _room(world)
     room.close()
     kit.await_condition(lambda: not room.alive, "it has ended")
 
-    assert not world.discovery.registrations(world.service)[1]
-    world.apply(one.registration(), held=True)
-    assert world.discovery.registrations(world.service)[1]
+    world.route(one.registration(), held=True)
+
     assert _room(world).alive
+    assert world.discovery.registrations(world.service)[1]
 
 
 def test_nobody_hangs_for_ever_if_the_deployer_has_died(tmp_path, kit) -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,13 +105,38 @@ def test_a_missing_program_is_said_with_the_command_that_brings_it(tmp_path, kit
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_program_that_is_no_traefik_is_reported_with_its_last_words(tmp_path, kit) -> None:
-    program = tmp_path / "traefik"
-    program.write_text("#!/bin/sh\necho this is not it\nexit 3\n")
-    program.chmod(0o755)
-    proxy = TraefikProxy(tmp_path / "state", port=kit.free_port(), binary=program)
+@pytest.fixture
+def program(tmp_path) -> Callable[[str], Path]:
+    def make(script: str) -> Path:
+        path = tmp_path / "program"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
 
-    with pytest.raises(PermanentError, match=r"exited with code 3(.|\n)*this is not it"):
+    return make
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo this is something else", r"program is no Traefik.*binary="),
+        ("echo 'Version:      2.11.0'", r"program is Traefik 2\.11: use 3\.4 or a later one"),
+        ("echo 'Version: 3.3.7'", r"program is Traefik 3\.3: use 3\.4 or a later one"),
+    ],
+)
+def test_a_program_that_is_not_the_right_one_is_refused(tmp_path, kit, program, script, message) -> None:
+    proxy = TraefikProxy(tmp_path / "state", port=kit.free_port(), binary=program(script))
+
+    with pytest.raises(ConfigurationError, match=message):
+        proxy.ensure_running()
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_traefik_that_ends_at_once_is_reported_with_its_last_words(tmp_path, kit, program) -> None:
+    script = '[ "$1" = version ] && echo "Version: 3.7.0" && exit 0; echo can not go on; exit 3'
+    proxy = TraefikProxy(tmp_path / "state", port=kit.free_port(), binary=program(script))
+
+    with pytest.raises(PermanentError, match=r"exited with code 3(.|\n)*can not go on"):
         proxy.ensure_running()
     proxy.stop()
 

@@ -55,6 +55,16 @@ def test_held_requests_go_to_the_room_and_nowhere_else() -> None:
     assert balancer["serversTransport"] == "web_room"
 
 
+def test_a_port_that_was_only_just_added_has_no_server_yet() -> None:
+    exposures = [Exposure(), Exposure("admin", "/admin")]
+
+    for room in (None, {"http": Address("127.0.0.1", 9)}):
+        services = render("web", exposures, [_registration(1, 5)], room)["http"]["services"]
+
+        assert services["web_admin"]["loadBalancer"]["servers"] == []
+        assert len(services["web_http"]["loadBalancer"]["servers"]) == 1
+
+
 def test_nothing_is_named_like_a_part_of_another_service() -> None:
     one = render("a-b", [Exposure("c")], [], None)["http"]
     two = render("a", [Exposure("b-c")], [], None)["http"]

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from attrs import evolve
 
@@ -66,9 +71,20 @@ class TraefikDiscovery:
                 self._write(service, evolve(record, exposures=service.exposures))
 
     def registrations(self, service: Service) -> tuple[tuple[Registration, ...], bool]:
-        """Return what is registered, sorted by instance, and whether requests are held back."""
+        """Return what is registered, sorted by instance, and whether requests are held back.
+
+        A hold whose room has ended, because its time was over or somebody killed it, is over: then Traefik is pointed
+        at the registrations again, which is no more than the room would have done with its last words.
+        """
         record = self._read(service)
-        return record.registrations, record.held and (not service.exposures or self._room(record) is not None)
+        if self._hold_is_over(record):
+            self._proxy.make_directories()
+            with self._locked(service):
+                record = self._read(service)
+                if self._hold_is_over(record):
+                    record = evolve(record, held=False, room=None)
+                    self._write(service, record)
+        return record.registrations, record.held
 
     def apply(self, service: Service, command: Route, fence: Fence) -> None:
         """Make the registrations of this service exactly these; Traefik takes all of them at the same time.
@@ -108,8 +124,27 @@ class TraefikDiscovery:
         room = HoldingRoom(self._proxy.rooms_directory / record.room.directory)
         return room if room.alive else None
 
+    def _hold_is_over(self, record: Record) -> bool:
+        return record.held and bool(record.exposures) and self._room(record) is None
+
     def _fence(self, service: Service) -> FenceFile:
-        return FenceFile(self._proxy.directory / "fences" / service.name)
+        return FenceFile(self._fence_path(service))
+
+    def _fence_path(self, service: Service) -> Path:
+        return self._proxy.directory / "fences" / service.name
+
+    @contextmanager
+    def _locked(self, service: Service) -> Iterator[None]:
+        """Keep writers out, as the fence does, where no deployer is at work who could have one."""
+        try:
+            handle = os.open(self._fence_path(service), os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise PermanentError(f"{error.filename}: {error.strerror}") from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def _read(self, service: Service) -> Record:
         return read_record(self._proxy.dynamic_directory / f"{service.name}.yaml") or Record(service.name)

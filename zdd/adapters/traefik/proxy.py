@@ -7,8 +7,10 @@ import fcntl
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +32,8 @@ START_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 2.0
 STOP_MARGIN_S = 2.0
 STOP_GRACE_S = 10.0  # that requests in flight get when the proxy itself is stopped
+OLDEST_VERSION = (3, 4)  # the oldest that was tried
+_VERSION = re.compile(r"^Version:\s+v?(\d+)\.(\d+)", re.MULTILINE)
 _PORT_MAX = 65_535
 _LOG_TAIL = 400
 _POLL_S = 0.01
@@ -88,15 +92,15 @@ class TraefikProxy:
         """Find what `ensure_running` would stumble over. Change nothing.
 
         Raises:
-            ConfigurationError: There is no Traefik program, the port is taken, the state directory can't be written,
-                or its proxy listens elsewhere.
+            ConfigurationError: There is no Traefik program or an old one, the port is taken, the state directory can't
+                be written, or its proxy listens elsewhere.
         """
         self._check_writable()
         state = self._state()
         if state.phase is not Phase.ENDED:
             self._check_same(state)
             return
-        self._find_binary()
+        _check_version(self._find_binary())
         try:
             _check_free(self.address)
         except ConfigurationError:
@@ -304,6 +308,21 @@ class TraefikProxy:
             return self.log_path.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:].strip()
         except FileNotFoundError:
             return "it wrote no log"
+
+
+def _check_version(binary: str) -> None:
+    try:
+        answer = subprocess.run(
+            [binary, "version"], capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False, env={}
+        )
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{binary} can't be run: {error}") from error
+    found = _VERSION.search(answer.stdout)
+    if found is None:
+        raise ConfigurationError(f"{binary} is no Traefik: it doesn't say its version; name another one with binary=")
+    if (int(found[1]), int(found[2])) < OLDEST_VERSION:
+        oldest = ".".join(map(str, OLDEST_VERSION))
+        raise ConfigurationError(f"{binary} is Traefik {found[1]}.{found[2]}: use {oldest} or a later one")
 
 
 def _await(condition: Callable[[], bool], timeout_s: float) -> bool:

@@ -46,7 +46,8 @@ def render(
     Args:
         service: Its name.
         exposures: Its ways in; each becomes a router and a Traefik service.
-        registrations: Those with a weight above 0 get new requests.
+        registrations: Those with a weight above 0 get new requests, at the ports that they have: an exposure that has
+            only just been added has no instance yet.
         room: Port name → where requests are held; None: they are not.
     """
     if not exposures:
@@ -61,15 +62,16 @@ def render(
             "priority": priority(exposure) if registrations or room else _UNUSED_PRIORITY,
             "service": name,
         }
-        if room:
-            servers = [{"url": f"http://{room[exposure.port]}", "weight": 1}]
+        held_at = room.get(exposure.port) if room else None
+        if held_at is not None:
+            servers = [{"url": f"http://{held_at}", "weight": 1}]
         else:
             servers = [
                 {"url": f"http://{registration.addresses[exposure.port]}", "weight": registration.weight}
                 for registration in registrations
-                if registration.weight > 0
+                if registration.weight > 0 and exposure.port in registration.addresses
             ]
-        transport = room_transport(service) if room else service
+        transport = room_transport(service) if held_at is not None else service
         services[name] = {"loadBalancer": {"servers": servers, "passHostHeader": True, "serversTransport": transport}}
     transports = {service: _TRANSPORT, room_transport(service): _ROOM_TRANSPORT}
     return {"http": {"routers": routers, "services": services, "serversTransports": transports}}
