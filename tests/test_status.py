@@ -178,14 +178,20 @@ def test_the_next_deployment_begins_anew_with_the_instances_that_still_run() -> 
     assert (status.deployment, status.to_version, status.started_s) == ("d2", "3", 200.0)
 
 
-@pytest.mark.parametrize("cut", range(5))
+@pytest.mark.parametrize("cut", range(9))
 def test_a_fold_may_be_continued_at_any_place(cut: int) -> None:
     events = [
         started(),
         StageEntered(at_s=101, stage=0, stages=2, title="t", **WEB),
         InstanceMoved(at_s=102, instance="a", cell="web", version="2", moment=Moment.LAUNCHED, **WEB),
+        GateJudged(at_s=102, gate="g", target="a", result=Result.PASSED, **WEB),
+        InstanceMoved(at_s=102.5, instance="a", cell="web", version="2", moment=Moment.STOPPED, **WEB),
         StagePassed(at_s=103, stage=0, title="t", **WEB),
         DeploymentEnded(at_s=104, outcome=Outcome.SUCCEEDED, **WEB),
+        InstanceMoved(
+            at_s=201, service="web", deployment="d2", instance="b", cell="web", version="3", moment=Moment.LAUNCHED
+        ),
+        GateJudged(at_s=202, service="web", deployment="d2", gate="g", target="b", result=Result.FAILED),
     ]
     status = fold(events[:cut])
     for event in events[cut:]:

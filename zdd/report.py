@@ -12,7 +12,6 @@ from zdd.events import (
     CapacityChanged,
     CommandAnswered,
     CommandIntended,
-    DeploymentEnded,
     DeploymentStarted,
     Event,
     InstanceMoved,
@@ -24,7 +23,7 @@ from zdd.events import (
 )
 from zdd.model.command import Retire
 from zdd.model.plan import Direction
-from zdd.report_forms import data_of, history_line_of, summary_of, text_of
+from zdd.report_forms import data_of, summary_of, text_of
 from zdd.status import GateStatus, InstanceStatus, fold
 
 
@@ -340,71 +339,9 @@ def _cut(events: Sequence[Event]) -> tuple[str, ...]:
     return tuple(found)
 
 
-@frozen(kw_only=True)
-class DeploymentSummary:
-    """One line of a service's history.
-
-    Attributes:
-        service: The service's name.
-        deployment: The id of the deployment.
-        from_revisions: Ids of the revisions that ran before; none at a first deployment.
-        to_revision: Id of the revision that was to run: what a rollback to it names.
-        from_version: What served before; empty at a first deployment.
-        to_version: What was to serve.
-        strategy: What made the plan, in words.
-        outcome: How it ended; None if there is no end on record.
-        reason: Why it ended so.
-        started_s: When it began, in seconds since the epoch.
-        ended_s: When it ended, or when the last thing on record happened, in seconds since the epoch.
-        actor: Who started it.
-    """
-
-    service: str
-    deployment: str
-    from_revisions: tuple[str, ...]
-    to_revision: str
-    from_version: str
-    to_version: str
-    strategy: str
-    outcome: Outcome | None
-    reason: str
-    started_s: float
-    ended_s: float
-    actor: str
-
-    def __str__(self) -> str:
-        return history_line_of(self)
-
-
-def summaries(events: Iterable[Event]) -> tuple[DeploymentSummary, ...]:
-    """Return one line for each deployment in the events of a service, in the order in which they began."""
-    return tuple(_summary(own) for own in grouped(events))
-
-
 def grouped(events: Iterable[Event]) -> tuple[tuple[Event, ...], ...]:
     """Return the events of each deployment of each service, in the order in which the deployments began."""
     groups: dict[tuple[str, str], list[Event]] = {}
     for event in events:
         groups.setdefault((event.service, event.deployment), []).append(event)
     return tuple(tuple(group) for group in groups.values())
-
-
-def _summary(events: Sequence[Event]) -> DeploymentSummary:
-    plans = [event for event in events if isinstance(event, DeploymentStarted)]
-    ends = [event for event in events if isinstance(event, DeploymentEnded | DeploymentStarted)]
-    end = ends[-1] if ends and isinstance(ends[-1], DeploymentEnded) else None
-    first = plans[0] if plans else None
-    return DeploymentSummary(
-        service=events[0].service,
-        deployment=events[0].deployment,
-        from_revisions=tuple(sorted({g.revision for g in first.plan.origin if g.replicas})) if first else (),
-        to_revision=first.plan.target if first else "",
-        from_version=first.from_version if first else "",
-        to_version=first.to_version if first else "",
-        strategy=first.plan.strategy if first else "",
-        outcome=end.outcome if end else None,
-        reason=end.reason if end else "",
-        started_s=events[0].at_s,
-        ended_s=events[-1].at_s,
-        actor=first.actor if first else "",
-    )

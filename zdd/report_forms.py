@@ -12,7 +12,7 @@ from zdd.model.verdict import Result
 from zdd.wording import count, date_and_time, duration, figures, iso, printable
 
 if TYPE_CHECKING:
-    from zdd.report import CapacityPoint, DeploymentSummary, InstanceTimes, Report, StageTimes
+    from zdd.report import CapacityPoint, InstanceTimes, Report, StageTimes
     from zdd.status import GateStatus
 
 SCHEMA = 1
@@ -37,17 +37,6 @@ def summary_of(report: Report) -> str:
 def text_of(report: Report) -> str:
     """Return the summary and ten to fifteen lines of evidence."""
     return "\n".join([summary_of(report), *(f"  {name:<11} {text}" for name, text in _lines(report))])
-
-
-def history_line_of(summary: DeploymentSummary) -> str:
-    """Return one line of a service's history."""
-    change = f"{printable(summary.from_version) or 'nothing'} → {printable(summary.to_version) or 'nothing'}"
-    how = "has no end on record" if summary.outcome is None else summary.outcome.value
-    strategy = f" by {printable(summary.strategy)}" if summary.strategy else ""
-    return (
-        f"{date_and_time(summary.started_s)}  {printable(summary.service)} {change} {how}{strategy}  "
-        f"[{printable(summary.deployment)}, {printable(summary.actor) or 'nobody on record'}]"
-    )
 
 
 def capacity_words_of(report: Report) -> str:

@@ -178,11 +178,24 @@ class Status:
 
 
 def fold(events: Iterable[Event]) -> Status:
-    """Return how things stand after these events, oldest first."""
-    status = Status()
+    """Return how things stand after these events, oldest first: the same as `Status.after` of each in turn."""
+    status, at_s = Status(), 0.0
+    instances: dict[str, InstanceStatus] = {}
+    gates: dict[tuple[str, str], GateStatus] = {}
     for event in events:
-        status = status.after(event)
-    return status
+        at_s = event.at_s
+        known = (event.service, event.deployment) == (status.service, status.deployment)
+        # The two kinds of which there are as many as instances: written in place, for nobody has seen these dicts yet.
+        if known and isinstance(event, InstanceMoved):
+            instances[event.instance] = _moved(status, event)
+        elif known and isinstance(event, GateJudged):
+            gates[event.gate, event.target] = _judged(event)
+        else:
+            status = status.after(event)
+            if not known:
+                instances, gates = dict(status.instances), dict(status.gates)
+                status = evolve(status, instances=instances, gates=gates)
+    return evolve(status, updated_s=at_s)
 
 
 def _applied(status: Status, event: Event) -> Status:
@@ -213,8 +226,7 @@ def _applied(status: Status, event: Event) -> Status:
         case CommandIntended(command=command):
             return status if isinstance(command, Route) else evolve(status, touched=True)
         case GateJudged():
-            judged = GateStatus(event.gate, event.target, event.result, event.at_s, event.reason, event.figures)
-            return evolve(status, gates={**status.gates, (event.gate, event.target): judged})
+            return evolve(status, gates={**status.gates, (event.gate, event.target): _judged(event)})
         case CapacityChanged():
             return evolve(
                 status, useful=event.useful, existing=event.existing, floor=event.floor, shares=dict(event.shares)
@@ -224,6 +236,10 @@ def _applied(status: Status, event: Event) -> Status:
         case DeploymentEnded():
             return _ended(status, event)
     return status
+
+
+def _judged(event: GateJudged) -> GateStatus:
+    return GateStatus(event.gate, event.target, event.result, event.at_s, event.reason, event.figures)
 
 
 def _moved(status: Status, event: InstanceMoved) -> InstanceStatus:
