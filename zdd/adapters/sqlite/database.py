@@ -83,10 +83,8 @@ class Database:
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
                     raise
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeError) as error:
                 raise explain(error, self.path) from error
-            except UnicodeError as error:
-                raise JournalError(f"{self.path}: text that can't be written as UTF-8: {error}") from error
 
     def _open(self) -> None:
         try:
@@ -97,7 +95,7 @@ class Database:
             except BaseException:
                 self._connection.close()
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:
             raise explain(error, self.path, opening=True) from error
         self._pid = os.getpid()
         self._file = (file.st_dev, file.st_ino)
@@ -124,8 +122,13 @@ class Database:
 _INHERITED: list[sqlite3.Connection] = []
 
 
-def explain(error: sqlite3.Error, path: Path, *, opening: bool = False) -> Exception:
-    """Return what an error of SQLite means, and what to do."""
+def explain(error: sqlite3.Error | UnicodeError, path: Path, *, opening: bool = False) -> Exception:
+    """Return what an error of SQLite means, and what to do.
+
+    A `UnicodeError` is one too: SQLite quotes damaged names in its messages as they are.
+    """
+    if isinstance(error, UnicodeEncodeError):
+        return JournalError(f"{path}: {error.object!r} can't be written as UTF-8: use other text")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     unusable = ConfigurationError if opening else JournalError
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -216,7 +219,7 @@ def _check_log(path: Path) -> None:
             ((version,),) = connection.execute("PRAGMA user_version").fetchall()
     except FileNotFoundError:
         return  # whoever had it open has just closed it
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:
         raise explain(error, path, opening=True) from error
     _check_format(path, version, "mode=ro")
 
