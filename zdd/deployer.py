@@ -9,51 +9,37 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from zdd.clock import SystemClock
-from zdd.codec import MissingGate
 from zdd.driver import Driver, Surroundings
-from zdd.errors import (
-    ConfigurationError,
-)
+from zdd.errors import ConfigurationError
 from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome
 from zdd.failure import failure_of
-from zdd.gates import TcpGate
 from zdd.history import Deployment, History, read_history
 from zdd.interfaces import Clock, Discovery, Edge, Fence, Journal, Lease, Orchestrator
-from zdd.model.address import Address
-from zdd.model.cell import InstanceState
 from zdd.model.gate import Gate
-from zdd.model.observation import Observation
 from zdd.model.plan import Plan
-from zdd.model.release import Release, Revision
-from zdd.model.service import Overlap, Service, check_ports
-from zdd.planner import make_plan, make_removal, observed_goals
+from zdd.model.release import Release
+from zdd.model.service import Service
+from zdd.planner import make_removal
 from zdd.report import Report
+from zdd.request import (
+    Request,
+    accepts_connections,
+    judgeable,
+    known_revisions,
+    make_request,
+    runs_already,
+    serving_version,
+)
 from zdd.sampler import InlineSampler, Sampler, ThreadSampler
-from zdd.strategies.recreate import Recreate
-from zdd.strategies.rolling_update import RollingUpdate
-from zdd.strategies.situation import Strategy, divide
+from zdd.strategies.situation import Strategy
 
 if TYPE_CHECKING:
     from zdd.adapters.memory import MemoryWorld
 
 Listener = Callable[[Event], None]
-
-
-@frozen
-class _Wanted:
-    """What a deployment was asked for, after everything that can be known beforehand was looked at."""
-
-    service: Service
-    revision: Revision
-    strategy: Strategy
-
-
-def accepts_connections(service: Service) -> tuple[Gate, ...]:
-    """Return the gate of a service that states none: its first port accepts a connection. None for a worker."""
-    return (TcpGate(service.exposures[0].port),) if service.exposures else ()
 
 
 class Deployer:
@@ -177,9 +163,9 @@ class Deployer:
             JournalError: The journal can't be read.
             AdapterError: The world can't be observed.
         """
-        wanted = self._check(service, release, strategy)
+        request = self._request(service, release, strategy)
         observation = self._driver(service, Fence(0, self._actor), "plan").observe(service)
-        return self._plan(wanted, observation, self._history(service.name))
+        return request.plan(observation, self._history(service.name), self._around)
 
     def history(self, service: str) -> tuple[Deployment, ...]:
         """Return the deployments of a service, oldest first.
@@ -228,7 +214,7 @@ class Deployer:
             LeaseLost, JournalError: Nothing further was done.
             AdapterError: The world could not be observed. Nothing was touched.
         """
-        return self._deploy(self._check(service, release, strategy), restart=restart)
+        return self._deploy(self._request(service, release, strategy), restart=restart)
 
     def rollback(self, service: str, to: str | None = None, strategy: Strategy | None = None) -> Report:
         """Make the service run an earlier revision again, by a deployment like any other.
@@ -244,7 +230,7 @@ class Deployer:
         history = self._history(service)
         if history.last is None:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to go back to")
-        revision = _find_revision(service, history, to)
+        revision = history.find(to)
         release = Release(revision.version, revision.workload, revision.gates)
         return self.deploy(history.last.plan.service, release, strategy)
 
@@ -281,24 +267,11 @@ class Deployer:
 
     # -- how --------------------------------------------------------------------------------------------------------
 
-    def _check(self, service: Service, release: Release, strategy: Strategy | None) -> _Wanted:
-        """Look at everything that can be known before anything is touched."""
-        if not isinstance(service, Service) or not isinstance(release, Release):
-            raise ConfigurationError("deploy(service, release, strategy): use zdd.Service and zdd.Release")
-        gates = release.gates if release.gates is not None else service.gates
-        gates = gates or self._default_gates(service)
-        check_ports(service, gates)
-        around = self._around
-        around.orchestrator.check(service, release.workload)
-        if service.exposures:
-            around.discovery.check(service)
-        if strategy is None:
-            strategy = Recreate() if service.overlap is Overlap.FORBIDDEN else RollingUpdate()
-        return _Wanted(service, Revision("planned", release.version, release.workload, gates), strategy)
+    def _request(self, service: Service, release: Release, strategy: Strategy | None) -> Request:
+        return make_request(service, release, strategy, self._around, self._default_gates)
 
     def _history(self, service: str) -> History:
-        history = read_history(self._around.journal.read(service))
-        return evolve(history, revisions={name: _judgeable(one) for name, one in history.revisions.items()})
+        return judgeable(read_history(self._around.journal.read(service)))
 
     def _driver(self, service: Service, fence: Fence, deployment: str) -> Driver:
         return Driver(self._around, service.name, fence, deployment, self._actor, self._around.clock.now())
@@ -315,19 +288,20 @@ class Deployer:
         finally:
             around.lease.release(service.name, fence)
 
-    def _deploy(self, wanted: _Wanted, *, restart: bool) -> Report:
+    def _deploy(self, request: Request, *, restart: bool) -> Report:
         def work(service: Service, fence: Fence, history: History) -> Report:
             deployment = f"{service.name}-{fence.token}"
             driver = self._driver(service, fence, deployment)
             observation = driver.observe(service)
-            target = self._target(wanted, observation, history, f"r{fence.token}", restart=restart)
-            plan = self._plan(evolve(wanted, revision=target), observation, history)
-            if not restart and self._runs_already(plan, observation, history):
-                return self._unchanged(plan, deployment, target.version, f"{target.version} runs already")
-            from_version = _serving_version(plan, observation)
-            return self._run(plan, driver, lambda: driver.carry_out(plan, from_version, wanted.strategy))
+            chosen = request.named(f"r{fence.token}", None if restart else history, observation)
+            plan = chosen.plan(observation, history, self._around)
+            version = chosen.revision.version
+            if not restart and runs_already(plan, observation, history):
+                return self._unchanged(plan, deployment, version, f"{version} runs already")
+            from_version = serving_version(plan, observation)
+            return self._run(plan, driver, lambda: driver.carry_out(plan, from_version, request.strategy))
 
-        return self._with_lease(wanted.service, work)
+        return self._with_lease(request.service, work)
 
     def _undo(self, unfinished: Deployment) -> Report:
         def work(service: Service, fence: Fence, _: History) -> Report:
@@ -342,10 +316,10 @@ class Deployer:
         deployment = f"{service.name}-{fence.token}"
         driver = self._driver(service, fence, deployment)
         observation = driver.observe(service)
-        plan = make_removal(service, observation, self._known(history, observation))
+        plan = make_removal(service, observation, known_revisions(history, observation))
         if not observation.cells and not observation.registrations:
             return self._unchanged(plan, deployment, "", "nothing of it runs")
-        from_version = _serving_version(plan, observation)
+        from_version = serving_version(plan, observation)
         return self._run(plan, driver, lambda: driver.carry_out(plan, from_version))
 
     def _run(self, plan: Plan, driver: Driver, work: Callable[[], DeploymentEnded], *, undo: bool = False) -> Report:
@@ -358,65 +332,6 @@ class Deployer:
         if ended.outcome is wanted:
             return report
         raise failure_of(plan, report, ended.outcome, driver.observe)
-
-    def _target(
-        self, wanted: _Wanted, observation: Observation, history: History, fresh: str, *, restart: bool
-    ) -> Revision:
-        """Return the revision to deploy: the one that runs or was under way if it is the same, else a new one."""
-        new = evolve(wanted.revision, id=fresh)
-        if restart:
-            return new
-        running = {cell.revision for cell in observation.cells}
-        candidates = [history.revisions[name] for name in sorted(running) if name in history.revisions]
-        if history.unfinished is not None:
-            candidates.insert(0, history.revisions[history.unfinished.plan.target])
-        same = [one for one in candidates if one.digest == new.digest]
-        return evolve(same[0], gates=new.gates) if same else new
-
-    def _known(self, history: History, observation: Observation) -> dict[str, Revision]:
-        """Return every revision by id; of one that somebody else made, only the id is known."""
-        unknown = {cell.revision: Revision(cell.revision, "unknown", {}) for cell in observation.cells}
-        return {**unknown, **history.revisions}
-
-    def _cells(self, service: Service) -> int:
-        """Return into how many cells the instances are divided."""
-        each = service.replicas if self._around.orchestrator.abilities.cell_per_instance else 1
-        return min(service.cells or each, service.replicas)
-
-    def _plan(self, wanted: _Wanted, observation: Observation, history: History) -> Plan:
-        service = wanted.service
-        entrances: dict[str, Address] = {}
-        for edge in self._around.edges if service.exposures else ():
-            entrances = {**edge.addresses(service), **entrances}
-        unfinished = history.unfinished
-        return make_plan(
-            service,
-            wanted.revision,
-            observation,
-            wanted.strategy,
-            revisions=self._known(history, observation),
-            retreat=unfinished.plan.retreat if unfinished is not None else None,
-            entrances=entrances,
-            cells=self._cells(service),
-            holds=bool(self._around.edges) and all(edge.abilities.holds for edge in self._around.edges),
-        )
-
-    def _runs_already(self, plan: Plan, observation: Observation, history: History) -> bool:
-        if history.unfinished is not None or history.last is None:
-            return False
-        service = plan.service
-        final = plan.goals_at(len(plan.stages) - 1)
-        wanted = {goal for goal in final.values() if goal.replicas}
-        instances = observation.instances()
-        settled = all(instance.state is InstanceState.READY for instance in instances)
-        sizes = sorted((cell.replicas for cell in observation.cells), reverse=True)
-        return (
-            settled
-            and set(observed_goals(service, observation)) == wanted
-            and tuple(sizes) == divide(service.replicas, self._cells(service))
-            and len(instances) == service.replicas
-            and all(cell.revision == plan.target for cell in observation.cells)
-        )
 
     def _unchanged(self, plan: Plan, deployment: str, version: str, reason: str) -> Report:
         now = self._around.clock.now()
@@ -442,38 +357,3 @@ class Deployer:
             for listener in self._around.listeners:
                 listener(event)
         return Report.of(events)
-
-
-def _judgeable(revision: Revision) -> Revision:
-    """Return the revision with gates that can be asked here: a gate that can't be brought back is left out."""
-    gates: tuple[Gate, ...] = tuple(gate for gate in revision.gates if not isinstance(gate, MissingGate))
-    return revision if len(gates) == len(revision.gates) else evolve(revision, gates=gates or (TcpGate(),))
-
-
-def _find_revision(service: str, history: History, to: str | None) -> Revision:
-    served = history.served()
-    if to is None:
-        last = history.last
-        serves = last is not None and last.outcome is Outcome.SUCCEEDED and bool(last.to_version)
-        current = last.plan.target if last is not None and serves else None
-        digest = history.revisions[current].digest if current else ""
-        earlier = [revision for revision in served if revision.digest != digest]
-        if not earlier:
-            raise ConfigurationError(f"{service} has no earlier revision to go back to")
-        return earlier[-1]
-    for revision in reversed(served):
-        if to in (revision.id, revision.version):
-            return revision
-    known = ", ".join(f"{revision.version} ({revision.id})" for revision in served) or "none"
-    raise ConfigurationError(f"{service} never served {to!r}; it served: {known}")
-
-
-def _serving_version(plan: Plan, observation: Observation) -> str:
-    """Return the version that has most of the traffic now; empty if none has any."""
-    shares: dict[str, int] = {}
-    for goal in observed_goals(plan.service, observation):
-        shares[goal.revision] = shares.get(goal.revision, 0) + goal.share
-    if not any(shares.values()):
-        return ""
-    revision = max(sorted(shares), key=lambda name: shares[name])
-    return plan.revisions[revision].version

@@ -8,27 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from zdd.errors import AdapterError, LeaseLost, OutcomeUnknown, TemporaryError
 from zdd.events import (
-    ActionEnded,
-    CapacityChanged,
     CommandAnswered,
     CommandIntended,
     DeploymentEnded,
     DeploymentStarted,
     Event,
-    GateJudged,
-    InstanceMoved,
-    Moment,
     Outcome,
     StageEntered,
     StageFailed,
     StagePassed,
-    Waited,
 )
 from zdd.interfaces import Clock, Discovery, Edge, Fence, Journal, Lease, Orchestrator
 from zdd.model.action import ActionContext
@@ -37,18 +30,14 @@ from zdd.model.observation import Observation
 from zdd.model.plan import Goal, OnFailure, Plan
 from zdd.model.service import Service
 from zdd.model.traffic import EdgeView
-from zdd.model.verdict import Result
 from zdd.planner import make_retreat
-from zdd.reconciler.decision import Decision
 from zdd.reconciler.learn import learn
-from zdd.reconciler.moments import moments
-from zdd.reconciler.progress import Fact, Observed, Passed, Performed, Progress, Sampled, Sent, Stopped
+from zdd.reconciler.progress import Fact, Observed, Passed, Progress, Sent, Stopped
 from zdd.reconciler.reconcile import reconcile
+from zdd.recorder import Recorder
 from zdd.sampler import Sampler
 
 logger = logging.getLogger("zdd")
-
-EventKind = TypeVar("EventKind", bound=Event)
 
 RETRY_S_LEAST = 0.2
 RETRY_S_MOST = 5.0
@@ -91,16 +80,6 @@ class Ending:
     observation: Observation
 
 
-@frozen
-class _Shown:
-    """What was last told to the listeners, so that only changes are."""
-
-    useful: int = -1
-    existing: int = -1
-    shares: tuple[tuple[str, int], ...] = ()
-    waits: tuple[str, ...] = ()
-
-
 class Driver:
     """Carries out one deployment of one service."""
 
@@ -114,11 +93,13 @@ class Driver:
         self._renewed_s = renewed_s
         self._number = 0
         self._errors = 0
-        self._shown = _Shown()
-        self._verdicts: dict[tuple[str, str], Result] = {}
         self._service = service
-        self._unproven: list[str] = []
-        self.events: list[Event] = []
+        self._recorder = Recorder(service, deployment, surroundings.journal, fence, surroundings.listeners, self._now)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Everything that has happened so far."""
+        return tuple(self._recorder.events)
 
     # -- the whole deployment -----------------------------------------------------------------------------------------
 
@@ -133,7 +114,7 @@ class Driver:
         sampler = self._around.make_sampler(self._around.clock)
         unwatch = self._around.orchestrator.watch(plan.service, self._around.clock.wake)
         try:
-            self._emit(
+            self._recorder.emit(
                 DeploymentStarted,
                 plan=plan,
                 from_version=from_version,
@@ -147,7 +128,7 @@ class Driver:
             if ending.passed:
                 return self._end(Outcome.FROZEN, f"{to_version} serves, but clearing away: {ending.reason}")
             stage = plan.stages[ending.progress.stage]
-            self._emit(StageFailed, stage=ending.progress.stage, title=stage.title, reason=ending.reason)
+            self._recorder.emit(StageFailed, stage=ending.progress.stage, title=stage.title, reason=ending.reason)
             if stage.on_failure is OnFailure.FREEZE:
                 return self._end(Outcome.FROZEN, ending.reason)
             return self._take_back(plan, ending, sampler, from_version)
@@ -171,7 +152,9 @@ class Driver:
         back = make_retreat(plan, failed.observation)
         to_version = back.revisions[back.target].version if plan.retreat else from_version
         failed_version = plan.revisions[plan.target].version
-        self._emit(DeploymentStarted, plan=back, from_version=failed_version, to_version=to_version, actor=self._actor)
+        self._recorder.emit(
+            DeploymentStarted, plan=back, from_version=failed_version, to_version=to_version, actor=self._actor
+        )
         progress = failed.progress
         ending = self._follow(
             back,
@@ -186,12 +169,12 @@ class Driver:
         )
         if not ending.reason:
             return self._end(Outcome.ROLLED_BACK, failed.reason)
-        self._emit(StageFailed, stage=0, title=back.stages[0].title, reason=ending.reason)
+        self._recorder.emit(StageFailed, stage=0, title=back.stages[0].title, reason=ending.reason)
         return self._end(Outcome.STUCK, f"{failed.reason}; then taking it back: {ending.reason}")
 
     def _end(self, outcome: Outcome, reason: str) -> DeploymentEnded:
-        return self._emit(
-            DeploymentEnded, outcome=outcome, reason=reason, unproven=tuple(dict.fromkeys(self._unproven))
+        return self._recorder.emit(
+            DeploymentEnded, outcome=outcome, reason=reason, unproven=tuple(dict.fromkeys(self._recorder.unproven))
         )
 
     def interrupted(self) -> DeploymentEnded:
@@ -201,7 +184,7 @@ class Driver:
     # -- the loop -----------------------------------------------------------------------------------------------------
 
     def _follow(self, plan: Plan, progress: Progress, sampler: Sampler) -> Ending:
-        self._enter(plan, progress)
+        self._enter(plan, progress.stage)
         observation = Observation(as_of_s=self._now())
         while True:
             self._renew()
@@ -216,7 +199,7 @@ class Driver:
             for fact in sampler.collect():
                 progress = self._learn(plan, progress, fact)
             decision = reconcile(observation, plan, progress, self._now())
-            self._show(plan, observation, decision)
+            self._recorder.show(plan, observation, decision)
             if decision.failed:
                 passed = progress.stage >= len(plan.stages)
                 return Ending(decision.failed, passed, progress, observation)
@@ -263,31 +246,31 @@ class Driver:
                 views.append(edge.view(service, watched))
             except AdapterError as error:
                 views.append(EdgeView(edge.name, asked_s, reachable=False, note=str(error)))
-                self._unproven.append(f"{edge.name} could not be reached: {error}")
+                self._recorder.unproven.append(f"{edge.name} could not be reached: {error}")
         return Observation(as_of_s, cells, registrations, held, tuple(views))
 
     def _send(self, plan: Plan, progress: Progress, command: Command) -> Progress:
         self._number += 1
         number = self._number
-        self._emit(CommandIntended, number=number, command=command)
+        self._recorder.emit(CommandIntended, number=number, command=command)
         settles_s = 0.0
         try:
             self._act(plan, command)
         except OutcomeUnknown as error:
             settles_s = self._now() + error.settles_within_s
-            self._emit(CommandAnswered, number=number, error=str(error), unknown=True)
+            self._recorder.emit(CommandAnswered, number=number, error=str(error), unknown=True)
         except TemporaryError as error:
             self._errors += 1
             settles_s = self._now() + min(RETRY_S_MOST, RETRY_S_LEAST * 2 ** min(self._errors, 10))
-            self._emit(CommandAnswered, number=number, error=str(error))
+            self._recorder.emit(CommandAnswered, number=number, error=str(error))
         except LeaseLost:
             raise
         except AdapterError as error:
-            self._emit(CommandAnswered, number=number, error=str(error))
+            self._recorder.emit(CommandAnswered, number=number, error=str(error))
             return self._learn(plan, progress, Stopped(str(error)))
         else:
             self._errors = 0
-            self._emit(CommandAnswered, number=number)
+            self._recorder.emit(CommandAnswered, number=number)
         return self._learn(plan, progress, Sent(command, settles_s))
 
     def _act(self, plan: Plan, command: Command) -> None:
@@ -324,7 +307,7 @@ class Driver:
         else:
             self._renewed_s = now
 
-    # -- learning, and telling ----------------------------------------------------------------------------------------
+    # -- learning -----------------------------------------------------------------------------------------------------
 
     def _now(self) -> float:
         return self._around.clock.now()
@@ -335,109 +318,29 @@ class Driver:
             plan.service.name, self._deployment, versions[0] if versions else "", plan.revisions[plan.target].version
         )
 
-    def _enter(self, plan: Plan, progress: Progress) -> None:
-        stage = plan.stages[progress.stage]
-        self._emit(
+    def _enter(self, plan: Plan, stage: int) -> None:
+        self._recorder.emit(
             StageEntered,
-            stage=progress.stage,
+            stage=stage,
             stages=len(plan.stages),
-            title=stage.title,
+            title=plan.stages[stage].title,
             direction=plan.direction,
         )
 
     def _mark(self, plan: Plan, progress: Progress, mark: Fact) -> Progress:
         if isinstance(mark, Passed):
-            self._emit(StagePassed, stage=progress.stage, title=plan.stages[progress.stage].title)
+            self._recorder.emit(StagePassed, stage=progress.stage, title=plan.stages[progress.stage].title)
         progress = self._learn(plan, progress, mark)
         if isinstance(mark, Passed) and progress.stage < len(plan.stages):
-            self._enter(plan, progress)
+            self._enter(plan, progress.stage)
         return progress
 
     def _learn(self, plan: Plan, progress: Progress, fact: Fact) -> Progress:
         after = learn(progress, plan, fact, self._now())
-        if isinstance(fact, Sampled):
-            self._tell_verdict(after, fact)
-        if isinstance(fact, Performed):
-            action = plan.stages[progress.stage].actions[fact.number].name
-            self._emit(ActionEnded, stage=progress.stage, action=action, succeeded=fact.succeeded, note=fact.note)
-        for moment in moments(progress, after):
-            revision = plan.revisions.get(moment.record.revision)
-            self._emit(
-                InstanceMoved,
-                at_s=moment.at_s,
-                instance=moment.instance,
-                cell=moment.record.cell,
-                version=revision.version if revision else "",
-                moment=moment.moment,
-                note=moment.note,
-            )
-            if moment.moment is Moment.CUT:
-                self._unproven.append(
-                    f"{moment.instance} had something in flight at its drain deadline, or that was not known"
-                )
+        self._recorder.learned(plan, progress, after, fact)
         return after
-
-    def _tell_verdict(self, progress: Progress, fact: Sampled) -> None:
-        key = (fact.key, fact.target.key)
-        verdict = progress.gates[key].verdict
-        if self._verdicts.get(key) is verdict.result:
-            return
-        self._verdicts[key] = verdict.result
-        self._emit(
-            GateJudged,
-            gate=str(fact.gate),
-            target=fact.target.instance or fact.target.service,
-            result=verdict.result,
-            reason=verdict.reason,
-            figures=dict(verdict.figures),
-        )
-
-    def _show(self, plan: Plan, observation: Observation, decision: Decision) -> None:
-        shares = _shares(plan, observation)
-        known = (decision.useful, decision.existing, shares)
-        if decision.useful is not None and known != (self._shown.useful, self._shown.existing, self._shown.shares):
-            self._shown = evolve(self._shown, useful=decision.useful, existing=decision.existing, shares=shares)
-            self._emit(
-                CapacityChanged,
-                useful=decision.useful,
-                existing=decision.existing,
-                floor=plan.floor,
-                shares=dict(shares),
-            )
-        reasons = tuple(dict.fromkeys(wait.reason for wait in decision.waits))
-        if reasons != self._shown.waits and reasons:
-            self._shown = evolve(self._shown, waits=reasons)
-            until_s = next((wait.until_s for wait in decision.waits), decision.until_s)
-            about: dict[str, Any] = {"at_s": self._now(), "service": self._service, "deployment": self._deployment}
-            self._tell(Waited(**about, reasons=reasons, until_s=until_s))
-
-    def _emit(self, kind: type[EventKind], **values: Any) -> EventKind:
-        about: dict[str, Any] = {"at_s": self._now(), "service": self._service, "deployment": self._deployment}
-        event = kind(**{**about, **values})
-        self._around.journal.append(self._service, event, self._fence)
-        self._tell(event)
-        return event
-
-    def _tell(self, event: Event) -> None:
-        self.events.append(event)
-        for listener in self._around.listeners:
-            try:
-                listener(event)
-            except Exception:
-                logger.exception("zdd.listener_failed: %r raised on %s", listener, type(event).__name__)
 
 
 def final_goals(plan: Plan) -> tuple[Goal, ...]:
     """Return what every cell should be when the plan has ended."""
     return tuple(plan.goals_at(len(plan.stages) - 1).values())
-
-
-def _shares(plan: Plan, observation: Observation) -> tuple[tuple[str, int], ...]:
-    """Return version → per mille of the traffic, as discovery was told."""
-    weights: dict[str, int] = {}
-    for registration in observation.registrations:
-        revision = plan.revisions.get(registration.revision)
-        version = revision.version if revision else registration.version
-        weights[version] = weights.get(version, 0) + registration.weight
-    total = sum(weights.values())
-    return tuple((version, round(1000 * weight / total)) for version, weight in sorted(weights.items()) if weight)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import evolve, field, frozen
 
+from zdd.errors import ConfigurationError
 from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome
 from zdd.model.plan import Direction, Plan
 from zdd.model.release import Revision
@@ -76,6 +77,33 @@ class History:
         """Return the revisions that were deployed with success, oldest first, each where it was deployed last."""
         ids = [one.plan.target for one in self.deployments if one.outcome is Outcome.SUCCEEDED and one.to_version]
         return [self.revisions[name] for name in reversed(list(dict.fromkeys(reversed(ids))))]
+
+    def find(self, to: str | None) -> Revision:
+        """Return the revision to go back to.
+
+        Args:
+            to: A version or a revision's id; None: what served before the present one, or what served last if the
+                last deployment left the service somewhere in between.
+
+        Raises:
+            ConfigurationError: There is none; the message lists those there are.
+        """
+        served = self.served()
+        if to is None:
+            serving = None if self.unfinished is not None or self._removed() else next(reversed(served), None)
+            earlier = [revision for revision in served if serving is None or revision.digest != serving.digest]
+            if not earlier:
+                raise ConfigurationError("there is no earlier revision to go back to")
+            return earlier[-1]
+        for revision in reversed(served):
+            if to in (revision.id, revision.version):
+                return revision
+        known = ", ".join(f"{revision.version} ({revision.id})" for revision in served) or "none"
+        raise ConfigurationError(f"{to!r} never served; these did: {known}")
+
+    def _removed(self) -> bool:
+        ended = [one for one in self.deployments if one.outcome is Outcome.SUCCEEDED]
+        return bool(ended) and not ended[-1].to_version
 
 
 def read_history(events: Iterable[Event]) -> History:

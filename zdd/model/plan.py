@@ -114,6 +114,12 @@ class Plan:
     strategy: str = ""
     direction: Direction = Direction.FORWARD
 
+    def __str__(self) -> str:
+        """Return the plan for a person to read, before anything happens."""
+        from zdd.model.plan_text import plan_text  # it knows plans, so it can only be known when one is shown
+
+        return plan_text(self)
+
     def goals_at(self, stage: int) -> dict[str, Goal]:
         """Return what every cell should be at the end of stage number `stage`; -1 is where the plan comes from."""
         goals = {goal.cell: goal for goal in self.origin}

@@ -313,13 +313,23 @@ def _start_failure(picture: Picture) -> str:
         told = picture.progress.told.get(goal.cell)
         if not goal.replicas or goal.revision != picture.plan.target or told is None or picture.complete(goal):
             continue
+        if not isinstance(told.command, Launch | Change | Scale) or told.command.replicas != goal.replicas:
+            continue  # what it was told last was another stage's goal
         cell = picture.cells.get(goal.cell)
         for instance in cell.instances if cell else ():
             if instance.id in picture.condemned:
                 return f"{instance.id}: {picture.condemned[instance.id]}"
-        if isinstance(told.command, Launch | Change | Scale) and picture.now >= told.at_s + patience_s:
+        if picture.now >= _starting_since_s(picture, goal, told.at_s) + patience_s:
             return f"{goal.cell} was not ready and proven within {patience_s:g} s: {_state_of(picture, cell)}"
     return ""
+
+
+def _starting_since_s(picture: Picture, goal: Goal, told_s: float) -> float:
+    """Return since when the cell has been starting: since it was told, or, once it was complete, since a replacement."""
+    records = [r for r in picture.progress.instances.values() if r.cell == goal.cell and r.revision == goal.revision]
+    if sum(1 for record in records if record.proven_s is not None) < goal.replicas:
+        return told_s
+    return max(record.launched_s or told_s for record in records)
 
 
 # -- words for what is awaited ----------------------------------------------------------------------------------------

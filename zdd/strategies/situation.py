@@ -67,7 +67,7 @@ class Situation:
 
     def full_share(self, replicas: int) -> int:
         """Return the share of so many instances when all of the service's have the same."""
-        return max(1, FULL_SHARE * replicas // self.service.replicas) if replicas else 0
+        return full_share(self.service, replicas)
 
     def serve(self, cell: str, replicas: int) -> Goal:
         """Return the goal: so many instances of the target, with the share that they have in the end."""
@@ -80,6 +80,11 @@ class Situation:
     def gone(self, cell: Cell) -> Goal:
         """Return the goal: retired."""
         return Goal(cell.name, cell.revision, 0, 0)
+
+
+def full_share(service: Service, replicas: int) -> int:
+    """Return the share of so many instances of a service when all of its instances have the same."""
+    return max(1, FULL_SHARE * replicas // service.replicas) if replicas else 0
 
 
 class Strategy(Protocol):

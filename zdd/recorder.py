@@ -1,0 +1,149 @@
+"""Writes down what happens, and tells those who listen: the driver's memory and its voice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from attrs import evolve, frozen
+
+from zdd.events import ActionEnded, CapacityChanged, Event, GateJudged, InstanceMoved, Moment, Waited
+from zdd.interfaces import Fence, Journal
+from zdd.model.observation import Observation
+from zdd.model.plan import Plan
+from zdd.model.verdict import Result
+from zdd.reconciler.decision import Decision
+from zdd.reconciler.moments import moments
+from zdd.reconciler.progress import Fact, Performed, Progress, Sampled
+
+logger = logging.getLogger("zdd")
+
+EventKind = TypeVar("EventKind", bound=Event)
+
+
+@frozen
+class _Shown:
+    """What was last told to the listeners, so that only changes are."""
+
+    useful: int = -1
+    existing: int = -1
+    shares: tuple[tuple[str, int], ...] = ()
+    waits: tuple[str, ...] = ()
+    until_s: float = 0.0
+
+
+class Recorder:
+    """Writes each event to the journal, then tells the listeners. Only what changed is told.
+
+    Attributes:
+        events: Everything that happened so far.
+        unproven: What could not be proven so far, one line each.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        deployment: str,
+        journal: Journal,
+        fence: Fence,
+        listeners: Sequence[Callable[[Event], None]],
+        now: Callable[[], float],
+    ) -> None:
+        self._about: dict[str, Any] = {"service": service, "deployment": deployment}
+        self._journal = journal
+        self._fence = fence
+        self._listeners = listeners
+        self._now = now
+        self._shown = _Shown()
+        self._verdicts: dict[tuple[str, str], Result] = {}
+        self.events: list[Event] = []
+        self.unproven: list[str] = []
+
+    def emit(self, kind: type[EventKind], **values: Any) -> EventKind:
+        """Write an event of this kind to the journal, tell the listeners, and return it.
+
+        Raises:
+            LeaseLost: A newer deployer has taken over.
+            JournalError: It can't be written; nobody was told.
+        """
+        event = kind(**{"at_s": self._now(), **self._about, **values})
+        self._journal.append(event.service, event, self._fence)
+        self.tell(event)
+        return event
+
+    def tell(self, event: Event) -> None:
+        """Tell the listeners, without writing it down. One that raises is logged and goes on being told."""
+        self.events.append(event)
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                logger.exception("zdd.listener_failed: %r raised on %s", listener, type(event).__name__)
+
+    def learned(self, plan: Plan, before: Progress, after: Progress, fact: Fact) -> None:
+        """Write down what a fact has changed."""
+        if isinstance(fact, Sampled):
+            self._judged(after, fact)
+        if isinstance(fact, Performed):
+            action = plan.stages[before.stage].actions[fact.number].name
+            self.emit(ActionEnded, stage=before.stage, action=action, succeeded=fact.succeeded, note=fact.note)
+        for moment in moments(before, after):
+            revision = plan.revisions.get(moment.record.revision)
+            self.emit(
+                InstanceMoved,
+                at_s=moment.at_s,
+                instance=moment.instance,
+                cell=moment.record.cell,
+                version=revision.version if revision else "",
+                moment=moment.moment,
+                note=moment.note,
+            )
+            if moment.moment is Moment.CUT:
+                what = "had something in flight at its drain deadline, or that was not known"
+                self.unproven.append(f"{moment.instance} {what}")
+
+    def _judged(self, progress: Progress, fact: Sampled) -> None:
+        key = (fact.key, fact.target.key)
+        verdict = progress.gates[key].verdict
+        if self._verdicts.get(key) is verdict.result:
+            return
+        self._verdicts[key] = verdict.result
+        self.emit(
+            GateJudged,
+            gate=str(fact.gate),
+            target=fact.target.instance or fact.target.service,
+            result=verdict.result,
+            reason=verdict.reason,
+            figures=dict(verdict.figures),
+        )
+
+    def show(self, plan: Plan, observation: Observation, decision: Decision) -> None:
+        """Write down the capacity if it changed, and tell what is awaited if that did."""
+        shares = _shares(plan, observation)
+        known = (decision.useful, decision.existing, shares)
+        if decision.useful is not None and known != (self._shown.useful, self._shown.existing, self._shown.shares):
+            self._shown = evolve(self._shown, useful=decision.useful, existing=decision.existing, shares=shares)
+            self.emit(
+                CapacityChanged,
+                useful=decision.useful,
+                existing=decision.existing,
+                floor=plan.floor,
+                shares=dict(shares),
+            )
+        reasons = tuple(dict.fromkeys(wait.reason for wait in decision.waits))
+        until_s = decision.waits[0].until_s if decision.waits else 0.0
+        if reasons and (reasons != self._shown.waits or abs(until_s - self._shown.until_s) > 1.0):
+            self._shown = evolve(self._shown, waits=reasons, until_s=until_s)
+            self.tell(Waited(at_s=self._now(), **self._about, reasons=reasons, until_s=until_s))
+
+
+def _shares(plan: Plan, observation: Observation) -> tuple[tuple[str, int], ...]:
+    """Return version → per mille of the traffic, as discovery was told."""
+    weights: dict[str, int] = {}
+    for registration in observation.registrations:
+        revision = plan.revisions.get(registration.revision)
+        version = revision.version if revision else registration.version
+        weights[version] = weights.get(version, 0) + registration.weight
+    total = sum(weights.values())
+    return tuple((version, round(1000 * weight / total)) for version, weight in sorted(weights.items()) if weight)

@@ -1,0 +1,155 @@
+"""What a deployment was asked for, after everything that can be known beforehand was looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import evolve, frozen
+
+from zdd.codec import MissingGate
+from zdd.driver import Surroundings, final_goals
+from zdd.errors import ConfigurationError
+from zdd.gates import TcpGate
+from zdd.history import History
+from zdd.model.address import Address
+from zdd.model.cell import InstanceState
+from zdd.model.gate import Gate
+from zdd.model.observation import Observation
+from zdd.model.plan import Plan
+from zdd.model.release import Release, Revision
+from zdd.model.service import Overlap, Service, check_ports
+from zdd.planner import make_plan, observed_goals
+from zdd.strategies.recreate import Recreate
+from zdd.strategies.rolling_update import RollingUpdate
+from zdd.strategies.situation import Strategy, divide
+
+
+@frozen
+class Request:
+    """What a deployment was asked for.
+
+    Attributes:
+        service: How the service wants to be treated.
+        revision: What is to run.
+        strategy: What should happen.
+    """
+
+    service: Service
+    revision: Revision
+    strategy: Strategy
+
+    def named(self, fresh: str, history: History | None, observation: Observation) -> Request:
+        """Return it with the id of its revision: of the one that runs or was under way if that is the same.
+
+        Args:
+            fresh: The id for a revision that is new.
+            history: What is known of the service; None: the revision is to count as new.
+            observation: What runs now.
+        """
+        new = evolve(self, revision=evolve(self.revision, id=fresh))
+        if history is None:
+            return new
+        names = [history.unfinished.plan.target] if history.unfinished is not None else []
+        names += sorted({cell.revision for cell in observation.cells})
+        known = [history.revisions[name] for name in names if name in history.revisions]
+        same = [one for one in known if one.digest == self.revision.digest]
+        return evolve(self, revision=evolve(self.revision, id=same[0].id)) if same else new
+
+    def plan(self, observation: Observation, history: History, around: Surroundings) -> Plan:
+        """Return the plan from what is observed now.
+
+        Raises:
+            ConfigurationError: The strategy can't do it, or its plan can't be carried out.
+        """
+        service = self.service
+        entrances: dict[str, Address] = {}
+        for edge in around.edges if service.exposures else ():
+            entrances = {**edge.addresses(service), **entrances}
+        each = service.replicas if around.orchestrator.abilities.cell_per_instance else 1
+        unfinished = history.unfinished
+        return make_plan(
+            service,
+            self.revision,
+            observation,
+            self.strategy,
+            revisions=known_revisions(history, observation),
+            retreat=unfinished.plan.retreat if unfinished is not None else None,
+            entrances=entrances,
+            cells=min(service.cells or each, service.replicas),
+            holds=bool(around.edges) and all(edge.abilities.holds for edge in around.edges),
+        )
+
+
+def make_request(
+    service: Service,
+    release: Release,
+    strategy: Strategy | None,
+    around: Surroundings,
+    default_gates: Callable[[Service], tuple[Gate, ...]],
+) -> Request:
+    """Look at everything that can be known before anything is touched.
+
+    Raises:
+        ConfigurationError: It can't work; the message names the thing and the fix.
+    """
+    if not isinstance(service, Service) or not isinstance(release, Release):
+        raise ConfigurationError("deploy(service, release, strategy): use a zdd.Service and a zdd.Release")
+    if strategy is not None and not (hasattr(strategy, "stages") and hasattr(strategy, "surge")):
+        raise ConfigurationError(f"strategy {strategy!r}: use an object such as zdd.RollingUpdate()")
+    gates = release.gates if release.gates is not None else service.gates
+    gates = gates or default_gates(service)
+    check_ports(service, gates)
+    around.orchestrator.check(service, release.workload)
+    if service.exposures:
+        around.discovery.check(service)
+    if strategy is None:
+        strategy = Recreate() if service.overlap is Overlap.FORBIDDEN else RollingUpdate()
+    return Request(service, Revision("planned", release.version, release.workload, gates), strategy)
+
+
+def accepts_connections(service: Service) -> tuple[Gate, ...]:
+    """Return the gate of a service that states none: its first port accepts a connection. None for a worker."""
+    return (TcpGate(service.exposures[0].port),) if service.exposures else ()
+
+
+def known_revisions(history: History, observation: Observation) -> dict[str, Revision]:
+    """Return every revision by id; of one that somebody else made, only the id is known."""
+    unknown = {cell.revision: Revision(cell.revision, "unknown", {}) for cell in observation.cells}
+    return {**unknown, **history.revisions}
+
+
+def judgeable(history: History) -> History:
+    """Return the history with gates that can be asked here: a gate that can't be brought back is left out."""
+    return evolve(history, revisions={name: _judgeable(one) for name, one in history.revisions.items()})
+
+
+def _judgeable(revision: Revision) -> Revision:
+    gates: tuple[Gate, ...] = tuple(gate for gate in revision.gates if not isinstance(gate, MissingGate))
+    return revision if len(gates) == len(revision.gates) else evolve(revision, gates=gates or (TcpGate(),))
+
+
+def runs_already(plan: Plan, observation: Observation, history: History) -> bool:
+    """Tell whether what the plan leads to is what runs, and nothing was left half done."""
+    if history.unfinished is not None or history.last is None:
+        return False
+    wanted = {goal for goal in final_goals(plan) if goal.replicas}
+    instances = observation.instances()
+    sizes = sorted((cell.replicas for cell in observation.cells), reverse=True)
+    return (
+        set(observed_goals(plan.service, observation)) == wanted
+        and all(cell.revision == plan.target for cell in observation.cells)
+        and all(instance.state is InstanceState.READY for instance in instances)
+        and len(instances) == plan.service.replicas
+        and tuple(sizes) == divide(plan.service.replicas, len(sizes))
+    )
+
+
+def serving_version(plan: Plan, observation: Observation) -> str:
+    """Return the version that has most of the traffic now; empty if none has any."""
+    shares: dict[str, int] = {}
+    for goal in observed_goals(plan.service, observation):
+        shares[goal.revision] = shares.get(goal.revision, 0) + goal.share
+    if not any(shares.values()):
+        return ""
+    revision = max(sorted(shares), key=lambda name: shares[name])
+    return plan.revisions[revision].version
