@@ -122,7 +122,7 @@ print("the program's own output")
 def run_on_terminal(**environment: str) -> tuple[str, str]:
     """Run the success story with standard error on a pseudo-terminal; return what it showed, and standard output."""
     ours, theirs = pty.openpty()
-    program = PROGRAM.format(folder=str(Path(__file__).parent))
+    program = PROGRAM.format(folder=str(Path(__file__).parents[1]))
     variables = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "COLUMNS": "120", **environment}
     with subprocess.Popen(
         [sys.executable, "-c", program], stderr=theirs, stdout=subprocess.PIPE, stdin=theirs, env=variables
