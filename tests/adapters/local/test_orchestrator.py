@@ -6,11 +6,12 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -189,11 +190,19 @@ class TestRetiring:
 
     def test_the_name_may_be_used_again_even_while_the_old_ones_are_leaving(self, orchestrator, revision, wait_until):
         orchestrator.launch(WORKER, revision("r1", "stubborn"), Launch("worker", "r1", 1), FENCE)
-        wait_until(lambda: states(the_cell(orchestrator, WORKER, "worker")) == [("r1", "ready")])
+        log = orchestrator._state_directory / "services/worker/cells/worker/worker.0001/log.txt"
+        wait_until(lambda: "deaf" in log.read_text())
         orchestrator.retire(Service("worker", stop_grace_s=1.0), Retire("worker"), FENCE)
-        orchestrator.launch(WORKER, revision("r1", "stubborn"), Launch("worker", "r1", 1), FENCE)
+        orchestrator.launch(WORKER, revision("r1", "sleep"), Launch("worker", "r1", 1), FENCE)
+        wait_until(lambda: states(the_cell(orchestrator, WORKER, "worker")) == [("r1", "stopping"), ("r1", "ready")])
         wait_until(lambda: states(the_cell(orchestrator, WORKER, "worker")) == [("r1", "ready")])
         assert the_cell(orchestrator, WORKER, "worker").instances[0].id == "worker.0002.1"
+
+    def test_what_is_left_of_an_interrupted_removal_goes_too(self, orchestrator):
+        remains = orchestrator._state_directory / "services/worker/cells/worker/worker.0001"
+        remains.mkdir(parents=True)
+        assert orchestrator.observe(WORKER) == ()
+        assert not remains.parent.exists()
 
 
 class TestFailing:
@@ -343,43 +352,68 @@ class TestChecking:
         assert f"no permission to write in {tmp_path}: use another directory" in message
 
 
+CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "socket.bind", "subprocess.Popen", "fcntl.flock"}
+
+
+def killed_at(number: int, write: Callable[[], object]) -> bool:
+    """Do it in a copy of this process that kills itself just before its n-th change of the world.
+
+    Return whether it came so far.
+    """
+    copy = os.fork()
+    if copy:
+        status = os.waitpid(copy, 0)[1]
+        assert status in (0, signal.SIGKILL), f"the write failed by itself: {status}"
+        return status == signal.SIGKILL
+    left = number
+
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        if event in CHANGES or (event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    try:
+        sys.addaudithook(count)
+        write()
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
 class TestInterruptions:
     """A write that was killed at any point is repaired by repeating it; nothing is left twice, or without an owner."""
 
-    @pytest.mark.parametrize(("operation", "replicas"), [("launch", 2), ("change", 1), ("retire", 2)])
+    @pytest.mark.parametrize(
+        ("operation", "replicas", "changes"), [("launch", 2, 30), ("change", 1, 20), ("retire", 2, 8)]
+    )
     def test_whatever_a_killed_deployer_left_repeating_it_repairs(
-        self, tmp_path, revision, program, wait_until, operation, replicas
+        self, tmp_path, revision, wait_until, operation, replicas, changes
     ):
         r1, r2 = revision("r1"), revision("r2")
-        repeat = {
-            "launch": lambda it: it.launch(WEB, r1, Launch("web", "r1", replicas), FENCE),
-            "change": lambda it: it.change(WEB, r2, Change("web", "r2", replicas), FENCE),
-            "retire": lambda it: it.retire(WEB, Retire("web"), FENCE),
-        }[operation]
         running = {"launch": "r1", "change": "r2", "retire": None}[operation]
         wanted = [(running, "ready")] * replicas if running else []
-        for number in range(1, 200):
+        killed, number = True, 0
+        while killed and number < 200:
+            number += 1
             orchestrator = LocalOrchestrator(tmp_path / f"state-{number}")
+            write = {
+                "launch": lambda it=orchestrator: it.launch(WEB, r1, Launch("web", "r1", replicas), FENCE),
+                "change": lambda it=orchestrator: it.change(WEB, r2, Change("web", "r2", replicas), FENCE),
+                "retire": lambda it=orchestrator: it.retire(WEB, Retire("web"), FENCE),
+            }[operation]
             try:
                 if operation != "launch":
                     orchestrator.launch(WEB, r1, Launch("web", "r1", replicas), FENCE)
-                arguments = [Path(__file__).parent / "interrupted.py", tmp_path / f"state-{number}", operation]
-                run = subprocess.run(
-                    [sys.executable, *arguments, str(replicas), str(number), *program("serve")],
-                    capture_output=True,
-                    text=True,
-                    timeout=60,
-                )
-                assert run.returncode in (0, -signal.SIGKILL), run.stderr
+                killed = killed_at(number, write)
                 orchestrator.observe(WEB)
-                repeat(orchestrator)
+                write()
                 wait_until(lambda it=orchestrator: states(the_cell(it)) == wanted)
             finally:
                 orchestrator.stop_everything(grace_s=0)
-            if run.stdout == "done\n":
-                break
-        assert run.stdout == "done\n"
-        assert number > {"launch": 30, "change": 20, "retire": 8}[operation]
+        assert not killed
+        assert number > changes
 
 
 class TestWatching:

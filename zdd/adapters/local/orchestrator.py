@@ -12,6 +12,9 @@
                 cell.json               what the cell is meant to be
                 <cell>.<number>/        an instance: see `zdd.adapters.local.supervised`
 
+Whatever ends the deployer's processes as a group ends the instances too: a deployer that runs as a systemd unit needs
+``KillMode=process``, or a scope of its own for the instances.
+
 An instance's id is ``<cell>.<number>.<incarnation>``: one that its supervisor had to start again is another instance,
 at the same address.
 """
@@ -226,12 +229,16 @@ class LocalOrchestrator:
         return number
 
     def _forget(self, service: str, cell: CellDirectory) -> None:
-        """Remove what is left of a retired cell, unless somebody is writing just now: there is another time."""
+        """Remove what is left of a retired cell, unless somebody is writing just now: there is another time.
+
+        A directory without a record is what an interrupted removal leaves; a launch writes its record in the same
+        lock in which it makes the directory.
+        """
         try:
             with self._fence(service).hold(patience_s=0):
                 record = cell.record()
-                if record is not None and record.retired and cell.observe() is None:
-                    cell.clear_ended(self._service_directory(service) / "logs")
+                gone = record is None or record.retired
+                if gone and not cell.clear_ended(self._service_directory(service) / "logs"):
                     cell.remove()
         except (TemporaryError, PermanentError, OSError):
             return  # looking must work for somebody who may not write, too

@@ -178,9 +178,7 @@ class Supervised:
         alive = self._supervisor_is_alive()
         seen = self._read("state.json")
         if seen is None:
-            early = self._read("specification.json") or {}
-            phase = Phase.STARTING if alive else Phase.ENDED
-            return SupervisedState(phase, ports=early.get("ports", {}), labels=early.get("labels", {}))
+            return self._early_state() if alive else SupervisedState(Phase.ENDED)
         phase = Phase.ENDED if not alive or seen["phase"] == "stopped" else Phase(seen["phase"])
         if phase not in (Phase.STOPPING, Phase.ENDED) and (self.directory / "stop").exists():
             phase = Phase.STOPPING
@@ -190,7 +188,7 @@ class Supervised:
             ports=seen["ports"],
             labels=seen["labels"],
             since_s=seen["since_s"],
-            pid=seen["pid"],
+            pid=0 if phase is Phase.ENDED else seen["pid"],
             supervisor_pid=seen["supervisor_pid"],
             last_exit=seen["last_exit"],
             note=seen["note"],
@@ -237,6 +235,16 @@ class Supervised:
             raise PermanentError(f"{error.filename or self.directory}: {error.strerror}") from error
         finally:
             os.close(lock)
+
+    def _early_state(self) -> SupervisedState:
+        """Return the state of a program whose supervisor has not said anything yet."""
+        early = self._read("specification.json") or {"ports": {}, "labels": {}}
+        phase = Phase.STOPPING if (self.directory / "stop").exists() else Phase.STARTING
+        try:
+            since_s = self.directory.stat().st_mtime
+        except FileNotFoundError:
+            return SupervisedState(Phase.ENDED)
+        return SupervisedState(phase, ports=early["ports"], labels=early["labels"], since_s=since_s)
 
     def _make_directory(self) -> None:
         try:
