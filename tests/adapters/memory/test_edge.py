@@ -180,3 +180,11 @@ def test_an_edge_that_is_left_with_nobody_loses_requests(stage: Any) -> None:
     stage.route(0, one)
     stage.pass_s(5)
     assert [entry.blame for entry in stage.world.lost()] == [Blame.GAP]
+
+
+def test_an_edge_whose_instances_all_crashed_loses_nothing_more_when_they_are_forgotten(stage: Any) -> None:
+    (one,) = stage.serving()
+    stage.world.kill(one.id)
+    stage.route(100)
+    stage.pass_s(0.5)
+    assert [entry.blame for entry in stage.world.lost()] == [Blame.WORLD]

@@ -182,7 +182,7 @@ class MemoryEdge:
                 route.left[address] = None
         for address in known:
             route.left.pop(address, None)
-        had_somebody = bool(route.weights) or route.held
+        could_answer = not weights and (route.held or any(map(self._answers, route.weights)))
         route.known, route.weights, route.held = known, weights, held and self._abilities.holds
         sending = {} if route.held else weights
         for address in sending_before:
@@ -191,8 +191,12 @@ class MemoryEdge:
         for address in sending:
             if address not in sending_before:
                 self._sends(route, address, service)
-        if had_somebody and not weights and not route.held:
+        if could_answer and not route.held:
             self._world.record(What.LOST, service, edge=self._name, requests=1, blame=Blame.GAP)
+
+    def _answers(self, address: Address) -> bool:
+        instance = self._world.cells.at(address)
+        return instance is not None and instance.state in (InstanceState.READY, InstanceState.FAILED)
 
     def _route(self, service: str) -> _Route:
         route = self._routes.get(service)

@@ -32,7 +32,7 @@ class Blame(enum.Enum):
 
     `STOPPED_BY_COMMAND`: an instance was told to stop while an edge sent it requests, or while some were in flight.
     `ROUTED_BY_COMMAND`: an edge was led to an instance that was not ready.
-    `GAP`: an edge that had instances was left with none, and did not hold requests back.
+    `GAP`: an edge that had an instance which answers was left with none, and did not hold requests back.
     `WORLD`: an instance ended by itself or by a person's hand.
     """
 
