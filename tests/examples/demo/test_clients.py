@@ -432,10 +432,10 @@ def test_any_other_end_is_one_drop_and_the_client_comes_back(fault, kind):
         if connection == 1:
             await fault(talk)
         else:
-            await talk.echo(1000)
+            await talk.echo(1_000_000)
 
     result = websocket(handle, until=lambda result: result.dropped_websockets and result.websocket_messages >= 6)
-    assert (result.failed, result.dropped_websockets) == (0, 1)
+    assert (result.failed, result.dropped_websockets, result.goodbyes) == (0, 1, 0)
     assert result.failure_kinds == {kind: 1}
 
 

@@ -163,6 +163,13 @@ def test_a_fault_of_the_load_itself_is_told_and_not_taken_for_a_quiet_run():
         load.start("http://127.0.0.1:nowhere")
 
 
+def test_a_client_that_dies_of_a_fault_of_its_own_is_told_at_the_end():
+    with Load() as load:
+        load.start("http://not..a.name:80")
+        with pytest.raises(LoadError, match="UnicodeError"):
+            load.stop()
+
+
 def test_a_load_is_started_once(start):
     instance = start()
     instance.await_health()
