@@ -58,6 +58,19 @@ def test_cutting_what_is_in_flight_after_announcing_it_is_on_record(make_stage: 
     assert stage.world.lost(Blame.STOPPED_BY_COMMAND, announced=False) == lost[1:]
 
 
+def test_a_loss_says_for_how_long_the_edge_had_let_go_of_the_instance(make_stage: Any) -> None:
+    stage = make_stage(Behaviour(long_connections=1), edge_lag_s=0.0)
+    one, two = stage.serving(2)
+    stage.route(100, two)
+    stage.pass_s(30)
+    stage.change("2.0")
+    lost = stage.world.lost(Blame.STOPPED_BY_COMMAND)
+    assert [(entry.instance, entry.requests, entry.out_for_s) for entry in lost] == [
+        (one.id, 1, 30.0),
+        (two.id, 4, None),
+    ]
+
+
 @pytest.mark.parametrize("command", ["change", "scale"])
 def test_change_and_scale_are_to_blame_as_well(stage: Any, command: str) -> None:
     (one,) = stage.serving()

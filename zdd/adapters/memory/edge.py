@@ -34,6 +34,7 @@ class _Route:
     left: dict[Address, None] = field(factory=dict)
     in_flight: dict[Address, int] = field(factory=dict)
     out_number: dict[Address, int] = field(factory=dict)
+    out_at_s: dict[Address, float] = field(factory=dict)
 
 
 class MemoryEdge:
@@ -206,6 +207,7 @@ class MemoryEdge:
 
     def _sends(self, route: _Route, address: Address, service: str) -> None:
         route.out_number.pop(address, None)
+        route.out_at_s.pop(address, None)
         instance = self._world.cells.last_at(address)
         if instance is None:
             note = f"nothing was ever at {address}"
@@ -216,10 +218,10 @@ class MemoryEdge:
             instance.edges[self._name] = instance.edges.get(self._name, 0) + 1
             self._world.record_instance(What.SENDING, instance, edge=self._name)
         if instance.state is InstanceState.STARTING:
-            self._world.record_loss(instance, self._name, 1, Blame.ROUTED_BY_COMMAND, announced=False)
+            self._world.record_loss(instance, self._name, 1, Blame.ROUTED_BY_COMMAND)
         elif instance.state is InstanceState.STOPPING or not instance.exists:
             blame = Blame.STOPPED_BY_COMMAND if instance.stopped_by_command else Blame.WORLD
-            self._world.record_loss(instance, self._name, 1, blame, announced=False)
+            self._world.record_loss(instance, self._name, 1, blame)
         else:
             self._fill(route, address, instance)
 
@@ -245,6 +247,7 @@ class MemoryEdge:
             instance.edges[self._name] = left
         else:
             instance.edges.pop(self._name, None)
+        route.out_at_s[address] = self._world.clock.now()
         self._world.record_instance(What.OUT, instance, edge=self._name)
         if route.in_flight.get(address):
             self._number += 1
@@ -276,7 +279,11 @@ class MemoryEdge:
         if in_flight or sending:
             blame = Blame.STOPPED_BY_COMMAND if by_command else Blame.WORLD
             requests = in_flight + (1 if sending else 0)
-            self._world.record_loss(instance, self._name, requests, blame, announced=announced and not sending)
+            now_s = self._world.clock.now()
+            out_s = max((route.out_at_s.get(address, now_s) for address in instance.addresses.values()), default=now_s)
+            out_for_s = None if sending else now_s - out_s
+            told = announced and not sending
+            self._world.record_loss(instance, self._name, requests, blame, announced=told, out_for_s=out_for_s)
 
     def forget(self, instance: MemoryInstance) -> None:
         """Nothing is left of an instance, so nothing can be in flight there."""
@@ -284,6 +291,7 @@ class MemoryEdge:
         if route is not None:
             for address in instance.addresses.values():
                 route.left.pop(address, None)
+                route.out_at_s.pop(address, None)
 
     def truly_in_flight(self, instance: MemoryInstance) -> int:
         """Return how many requests and connections are truly in flight at an instance."""

@@ -56,6 +56,8 @@ class Entry:
         requests: For `LOST`: how many, at least.
         blame: For `LOST`: who is to blame.
         announced: For `LOST`: the command named this instance as cut, and only what was in flight was lost.
+        out_for_s: For `LOST`: for how many seconds the edge had sent it no new requests, so that a cut after the drain
+            deadline can be told from a stop too early. None: it still did.
         note: The rest, in words.
     """
 
@@ -68,4 +70,5 @@ class Entry:
     requests: int = 0
     blame: Blame | None = None
     announced: bool = False
+    out_for_s: float | None = None
     note: str = ""

@@ -260,17 +260,20 @@ class MemoryWorld:
         blame: Blame | None = None, note: str = "",
     ) -> None:  # fmt: skip
         """Write down what happened to a service, and tell the observers."""
-        self._tell(Entry(self.clock.now(), what, service, "", cell, edge, requests, blame, False, note))
+        self._tell(Entry(self.clock.now(), what, service, "", cell, edge, requests, blame, False, None, note))
 
     def record_instance(self, what: What, instance: MemoryInstance, note: str = "", edge: str = "") -> None:
         """Write down what happened to an instance, and tell the observers."""
         service, cell = instance.service, instance.cell
-        self._tell(Entry(self.clock.now(), what, service, instance.id, cell, edge, 0, None, False, note))
+        self._tell(Entry(self.clock.now(), what, service, instance.id, cell, edge, 0, None, False, None, note))
 
-    def record_loss(self, instance: MemoryInstance, edge: str, requests: int, blame: Blame, *, announced: bool) -> None:
+    def record_loss(
+        self, instance: MemoryInstance, edge: str, requests: int, blame: Blame, *,
+        announced: bool = False, out_for_s: float | None = None,
+    ) -> None:  # fmt: skip
         """Write down that requests were lost at an instance, and tell the observers."""
         now_s, service, cell = self.clock.now(), instance.service, instance.cell
-        self._tell(Entry(now_s, What.LOST, service, instance.id, cell, edge, requests, blame, announced))
+        self._tell(Entry(now_s, What.LOST, service, instance.id, cell, edge, requests, blame, announced, out_for_s))
 
     def _tell(self, entry: Entry) -> None:
         self._entries.append(entry)
