@@ -2,7 +2,7 @@
 
 ::
 
-    from zdd.model import Service
+    from zdd import Service
     from zdd.testing import Conditions, check_orchestrator
 
     conditions = Conditions(service=Service("kit"), workload={"kind": "mine", "image": "web:1"})
