@@ -15,6 +15,7 @@ import pytest
 
 from zdd import codec
 from zdd.errors import ConfigurationError
+from zdd.events import DeploymentStarted
 from zdd.gates import AllOf, CommandGate, FunctionGate, Not
 from zdd.model.action import ActionContext
 from zdd.model.address import Address
@@ -69,6 +70,13 @@ class Backup:
     name: str = "back up the database"
     deadline_s: float = 60.0
     def run(self, context): return "done"
+
+@frozen
+class OneByOne:
+    at_once: int
+    def stages(self, situation): return ()
+    def surge(self, situation): return 1
+    def __str__(self): return f"one by one, {self.at_once} at once"
 
 class Checks:
     @classmethod
@@ -273,3 +281,38 @@ def test_a_gate_of_zdd_that_refuses_its_values_now_leaves_the_journal_readable(t
     missing = codec.decode(written)
     assert isinstance(missing, codec.MissingGate)
     assert str(program) in missing.problem
+
+
+# -- a user's own strategies --------------------------------------------------------------------------------
+
+
+def started(strategy: object) -> Any:
+    plan = Plan(Service("web"), "r", {}, (), (), 0, 1)
+    head: Any = {"at_s": 1.0, "service": "web", "deployment": "d"}
+    return DeploymentStarted(**head, plan=plan, from_version="", to_version="1", actor="a", strategy=strategy)
+
+
+def test_a_users_strategy_comes_back_by_its_name_or_says_what_is_missing(users_module: Any, tmp_path: Path) -> None:
+    event = started(users_module.OneByOne(3))
+    written = json.loads(json.dumps(codec.encode(event)))
+    assert codec.decode(written) == event
+    forget(users_module, tmp_path)
+    missing = codec.decode(written).strategy
+    assert isinstance(missing, codec.MissingStrategy)
+    assert str(missing) == "one by one, 3 at once (missing)"
+    assert "users_checks:OneByOne can't be imported" in missing.problem
+    assert not hasattr(missing, "stages")
+    assert through_json(started(missing)) == started(missing)
+
+
+def test_a_strategy_of_the_script_itself_does_not_stop_a_deployment() -> None:
+    class Mine:
+        def stages(self, situation: object) -> tuple[Stage, ...]:
+            return ()
+
+        def surge(self, situation: object) -> int:
+            return 0
+
+    missing = through_json(started(Mine())).strategy
+    assert isinstance(missing, codec.MissingStrategy)
+    assert "has no name under which another process can import it" in missing.problem

@@ -24,6 +24,10 @@ from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Exposure, Overlap, Service
 from zdd.model.traffic import EdgeView, Registration
 from zdd.model.verdict import Result, Sample, Verdict
+from zdd.strategies.blue_green import BlueGreen
+from zdd.strategies.canary import Canary
+from zdd.strategies.recreate import Recreate
+from zdd.strategies.rolling_update import RollingUpdate
 
 TARGET = Target("web", "1.0", "r1", "web-1", {"http": Address("127.0.0.1", 1)})
 
@@ -96,9 +100,18 @@ plans = st.builds(
     st.lists(stages, max_size=3).map(tuple),
     counts,
     counts,
-    words,
-    st.sampled_from(Direction),
+    entrances=by_port,
+    retreat=st.lists(goals, max_size=2).map(tuple),
+    strategy=words,
+    direction=directions,
 )
+strategies = (
+    st.builds(RollingUpdate, gates=gate_lists, on_failure=st.sampled_from(OnFailure))
+    | st.builds(BlueGreen, gates=gate_lists)
+    | st.builds(Canary, st.just((10, 100)), gates=gate_lists, hold_s=times)
+    | st.builds(Recreate)
+)
+kept = st.none() | strategies
 registrations = st.builds(Registration, words, words, words, words, by_port, counts)
 commands = (
     st.builds(Launch, words, words, counts)
@@ -109,10 +122,10 @@ commands = (
 )
 head = {"at_s": times, "service": names, "deployment": words}
 all_events = (
-    st.builds(events.DeploymentStarted, **head, plan=plans, from_version=words, to_version=words, actor=words)
-    | st.builds(
-        events.StageEntered, **head, stage=counts, stages=counts, title=words, direction=st.sampled_from(Direction)
+    st.builds(
+        events.DeploymentStarted, **head, plan=plans, from_version=words, to_version=words, actor=words, strategy=kept
     )
+    | st.builds(events.StageEntered, **head, stage=counts, stages=counts, title=words, direction=directions)
     | st.builds(events.CommandIntended, **head, number=counts, command=commands)
     | st.builds(events.CommandAnswered, **head, number=counts, error=words, unknown=st.booleans())
     | st.builds(

@@ -6,36 +6,39 @@ import enum
 import importlib
 import inspect
 import pkgutil
+from types import ModuleType
 
 import attrs
 
+import zdd.gates
 import zdd.model
+import zdd.strategies
 from zdd import events
+from zdd.codec.place import import_place
 from zdd.codec.tags import CLASSES, PARTS
-from zdd.gates import AllOf, AnyOf, CommandGate, FunctionGate, HttpGate, InARow, Not, TcpGate
 
 
-def own_classes() -> set[type]:
-    modules = [importlib.import_module(f"zdd.model.{found.name}") for found in pkgutil.iter_modules(zdd.model.__path__)]
+def classes_of(package: ModuleType) -> set[type]:
+    """Return the classes that a package or module defines."""
+    names = [f"{package.__name__}.{found.name}" for found in pkgutil.iter_modules(getattr(package, "__path__", []))]
     return {
         kind
-        for module in [*modules, events]
+        for module in [package, *map(importlib.import_module, names)]
         for kind in vars(module).values()
-        if inspect.isclass(kind) and kind.__module__ == module.__name__
-        if attrs.has(kind) or issubclass(kind, enum.Enum)
+        if inspect.isclass(kind) and kind.__module__ == module.__name__ and not kind.__name__.startswith("_")
     }
 
 
 def test_every_class_of_the_model_and_every_event_has_exactly_one_name() -> None:
-    assert len(own_classes()) > 40
-    assert set(CLASSES.values()) == own_classes()
+    found = classes_of(zdd.model) | classes_of(events)
+    own = {kind for kind in found if attrs.has(kind) or issubclass(kind, enum.Enum)}
+    assert len(own) > 40
+    assert set(CLASSES.values()) == own
     assert len(set(CLASSES.values())) == len(CLASSES)
 
 
-def test_every_gate_of_zdd_has_a_name_that_leads_to_it() -> None:
-    gates = {AllOf, AnyOf, CommandGate, FunctionGate, HttpGate, InARow, Not, TcpGate}
-    found = set()
-    for place in PARTS.values():
-        module, _, name = place.partition(":")
-        found.add(getattr(importlib.import_module(module), name))
-    assert gates <= found
+def test_every_gate_action_and_strategy_of_zdd_has_a_name_that_leads_to_it() -> None:
+    found = classes_of(zdd.gates) | classes_of(zdd.strategies)
+    own = {kind for kind in found if attrs.has(kind) and any(hasattr(kind, name) for name in ("judge", "run", "surge"))}
+    assert len(own) >= 12
+    assert set(map(import_place, PARTS.values())) == own

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zdd.adapters.sqlite import SqliteJournal
-from zdd.codec import MissingAction, MissingGate
+from zdd.codec import MissingAction, MissingGate, MissingStrategy
 from zdd.events import (
     ActionEnded,
     CapacityChanged,
@@ -39,9 +39,22 @@ from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Exposure, Overlap, Service
 from zdd.model.traffic import Registration
 from zdd.model.verdict import Result
+from zdd.strategies.canary import Canary
 
 LATENCY = {"$gate": "acme.checks:Latency", "text": "p95 below 200 ms", "fields": {"limit_ms": 200}}
 BACKUP = {"$action": "", "text": "back up", "problem": "Backup lives in the script that was started: move it"}
+
+
+ONE_BY_ONE = {"$strategy": "acme.plans:OneByOne", "text": "one by one", "fields": {"at_once": 3}}
+
+
+def missing_strategy() -> MissingStrategy:
+    """Return what a strategy looks like whose module is not here."""
+    problem = (
+        "one by one can't be used: acme.plans:OneByOne can't be imported: ModuleNotFoundError: No module named 'acme'. "
+        "Make it available where this runs, or deploy without it"
+    )
+    return MissingStrategy("one by one", problem, json.dumps(ONE_BY_ONE, sort_keys=True))
 
 
 def missing_gate() -> MissingGate:
@@ -92,6 +105,8 @@ def plan() -> Plan:
         ),
         floor=3,
         ceiling=6,
+        entrances={"http": Address("127.0.0.1", 80)},
+        retreat=(Goal("web", "r1", 4, 1000000),),
         strategy="canary 50 100",
         direction=Direction.FORWARD,
     )
@@ -109,8 +124,10 @@ def events() -> tuple[Event, ...]:
         Retire("web-2", ("web-2.1",)),
         Route((registration,), True),
     )
+    start: Any = {**head, "plan": plan(), "from_version": "1.0", "to_version": "2.0", "actor": "ann@host:17"}
     return (
-        DeploymentStarted(**head, plan=plan(), from_version="1.0", to_version="2.0", actor="ann@host:17"),
+        DeploymentStarted(**start, strategy=Canary((10, 100), gates=[TcpGate()], hold_s=30.0)),
+        DeploymentStarted(**start, strategy=missing_strategy()),
         StageEntered(**head, stage=0, stages=3, title="up", direction=Direction.BACK),
         *(CommandIntended(**head, number=n, command=command) for n, command in enumerate(commands)),
         CommandAnswered(**head, number=4, error="no answer\nyet", unknown=True),

@@ -17,7 +17,7 @@ from zdd.events import StagePassed
 from zdd.interfaces import Fence
 
 HERE = Path(__file__).parent
-WRITTEN = {"format-1": "d3b2ab1992bfeda1cc1c5ffbf7c3a94150c9ed95a021e9a4db9054a7da7e9503"}
+WRITTEN = {"format-1": "915b0445368ab76e35b5268d149b41e2a9fd6de3c40ab9e498fd5d1fec6f78e2"}
 
 
 def script(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Stand-ins for a user's gate or action that was written down and can't be brought back.
+"""Stand-ins for a user's gate, action or strategy that was written down and can't be brought back.
 
 A journal must stay readable when the module of a gate has moved, or when the gate was a lambda. What can't be imported
 is read as one of these: it says what is missing and what to do, promotes nothing and condemns nothing.
@@ -90,3 +90,21 @@ class MissingAction:
 
     def __str__(self) -> str:
         return self.name
+
+
+@frozen
+class MissingStrategy:
+    """Stands for a strategy that can't be brought back. It has no `stages`: another one is needed in its place.
+
+    Attributes:
+        text: What the strategy called itself.
+        problem: What is missing, by name, and what to do.
+        written: What the journal has of it, as JSON, so that it is found again once it can be imported.
+    """
+
+    text: str
+    problem: str
+    written: str = field(default="null", repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.text} (missing)"

@@ -12,15 +12,17 @@ from typing import Any
 
 import attrs
 
-from zdd.codec.missing import MissingAction, MissingGate
+from zdd.codec.missing import MissingAction, MissingGate, MissingStrategy
 from zdd.codec.place import Unusable, full_name, import_place
 from zdd.codec.tags import CLASSES, PARTS
 from zdd.codec.writing import Json, role_of
 from zdd.errors import JournalError
 
+_StandIn = type[MissingGate | MissingAction | MissingStrategy]
+
 
 def decode(data: Json) -> Any:
-    """Return the value that was encoded. A gate or action that can't be brought back becomes a stand-in.
+    """Return the value that was encoded. A gate, action or strategy that can't be brought back becomes a stand-in.
 
     Raises:
         JournalError: The data isn't what `encode` writes, or was written by another version of zdd.
@@ -92,8 +94,8 @@ def _construct(kind: type, data: Mapping[str, Json], where: str) -> Any:
         raise Unusable(f"{full_name(kind)} refuses its values: {type(error).__name__}: {error}") from error
 
 
-def _read_part(data: Json, where: str, role: str, stand_in: type[MissingGate | MissingAction]) -> Any:
-    """Read a gate or an action, or put a stand-in in its place."""
+def _read_part(data: Json, where: str, role: str, stand_in: _StandIn) -> Any:
+    """Read a gate, an action or a strategy, or put a stand-in in its place."""
     written = json.dumps(data, sort_keys=True)
     name, text = data[role], data["text"]
     if "problem" in data:
@@ -164,6 +166,7 @@ _READERS: Mapping[str, tuple[_Reader, tuple[frozenset[str], ...]]] = {
     "$": (_read_own, ()),
     "$gate": (lambda data, where: _read_part(data, where, "$gate", MissingGate), _PART),
     "$action": (lambda data, where: _read_part(data, where, "$action", MissingAction), _PART),
+    "$strategy": (lambda data, where: _read_part(data, where, "$strategy", MissingStrategy), _PART),
     "$object": (_read_object, (frozenset({"fields"}),)),
     "$enum": (_read_enum, (frozenset({"name"}),)),
     "$function": (_read_function, _ALONE),

@@ -80,8 +80,12 @@ PARTS: Mapping[str, str] = {
     "any of": "zdd.gates.any_of:AnyOf",
     "not": "zdd.gates.negation:Not",
     "in a row": "zdd.gates.in_a_row:InARow",
+    "blue green": "zdd.strategies.blue_green:BlueGreen",
+    "canary": "zdd.strategies.canary:Canary",
+    "recreate": "zdd.strategies.recreate:Recreate",
+    "rolling update": "zdd.strategies.rolling_update:RollingUpdate",
 }
-"""The name of each of zdd's own gates and actions in a journal, and where it lives now: in layers above this one."""
+"""The name of each of zdd's own gates, actions and strategies in a journal, and where it lives: in a layer above."""
 
 NAMES: Mapping[type, str] = {kind: name for name, kind in CLASSES.items()}
 PART_NAMES: Mapping[str, str] = {place: name for name, place in PARTS.items()}

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from zdd.codec.missing import MissingAction, MissingGate
+from zdd.codec.missing import MissingAction, MissingGate, MissingStrategy
 from zdd.codec.place import Unusable, full_name, place_of
 from zdd.codec.tags import NAMES, PART_NAMES
 from zdd.errors import JournalError
@@ -22,12 +22,14 @@ from zdd.errors import JournalError
 Json = Any
 """What the json module reads and writes."""
 
+_ROLES = {"$gate": ("sample", "judge"), "$action": ("run", "deadline_s"), "$strategy": ("stages", "surge")}
+
 
 def encode(value: object) -> Json:
     """Return the value as plain data that the json module writes without loss.
 
     Raises:
-        JournalError: Something in it can't be written down, and is not part of a gate or an action.
+        JournalError: Something in it can't be written down, and is not part of a gate, an action or a strategy.
     """
     try:
         return _encode(value, "value")
@@ -36,16 +38,14 @@ def encode(value: object) -> Json:
 
 
 def role_of(value: object) -> str:
-    """Return ``$gate`` or ``$action`` by the methods that it has; empty for anything else."""
+    """Return ``$gate``, ``$action`` or ``$strategy`` by the methods that it has; empty for anything else."""
 
     def has(name: str) -> bool:
         return inspect.getattr_static(value, name, None) is not None
 
     if isinstance(value, type):
         return ""
-    if has("sample") and has("judge"):
-        return "$gate"
-    return "$action" if has("run") and has("deadline_s") else ""
+    return next((role for role, names in _ROLES.items() if all(map(has, names))), "")
 
 
 def _encode(value: object, where: str) -> Json:
@@ -76,6 +76,8 @@ def _encode_mapping(value: Mapping[Any, object], where: str) -> Json:
 def _encode_object(value: object, where: str) -> Json:
     if type(value) in NAMES:
         return {"$": NAMES[type(value)], **_encode_fields(value, where)}
+    if isinstance(value, MissingGate | MissingAction | MissingStrategy):
+        return json.loads(value.written)
     role = role_of(value)
     if role:
         return _encode_part(value, role)
@@ -98,9 +100,7 @@ def _encode_fields(value: Any, where: str) -> dict[str, Json]:
 
 
 def _encode_part(value: object, role: str) -> Json:
-    """Write a gate or an action. One that can't be written is written as its text and the reason why."""
-    if isinstance(value, MissingGate | MissingAction):
-        return json.loads(value.written)
+    """Write a gate, an action or a strategy. One that can't be written is written as its text and the reason why."""
     text = _text(value, role)
     try:
         place = place_of(type(value))
@@ -115,7 +115,7 @@ def _encode_part(value: object, role: str) -> Json:
 
 def _text(value: Any, role: str) -> str:
     try:
-        return str(value if role == "$gate" else value.name)
+        return str(value.name if role == "$action" else value)
     except Exception as error:  # noqa: BLE001 - a user's __str__ may raise anything, and the deployment goes on
         return f"{full_name(type(value))} (its text can't be had: {type(error).__name__})"
 
