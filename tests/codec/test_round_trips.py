@@ -200,7 +200,7 @@ def test_plain_data_comes_back_exactly(value: object) -> None:
         {"$": "a key that looks like a mark"},
         {1: "a", (2, 3): ["b", ("c",)]},
         {"b": 1, "a": 2},
-        [frozenset({"b", "a"}), {1, 2}, b"\0\xff", Path("a/b"), dt.timedelta(days=-1, microseconds=5)],
+        [frozenset({"a"}), {1}, b"\0\xff", Path("a/b"), dt.timedelta(days=-1, microseconds=5)],
         ((), [], {}),
     ],
     ids=lambda value: type(value).__name__,
@@ -211,3 +211,9 @@ def test_other_values_come_back_exactly(value: object) -> None:
 
 def test_a_mapping_keeps_its_order() -> None:
     assert list(through_json({"b": 1, "a": 2})) == ["b", "a"]
+
+
+def test_a_set_is_written_in_the_same_order_whatever_order_it_has() -> None:
+    values = [f"{number}" for number in range(50)]
+    assert through_json(frozenset(values)) == frozenset(values)
+    assert codec.encode(set(values)) == {"$set": sorted(values)}
