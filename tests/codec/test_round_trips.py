@@ -52,7 +52,7 @@ simple_gates = (
     st.builds(HttpGate, path=st.just("/health"), port=names, status=st.none() | st.just(204) | st.just((200, 503)))
     | st.builds(TcpGate, port=names)
     | st.builds(FunctionGate, st.just(json.loads), name=names)
-    | st.builds(CommandGate, st.just(("true", "x")), environment=st.dictionaries(names, words, max_size=1))
+    | st.builds(CommandGate, st.just(("true", "x")), environment=st.dictionaries(names, names, max_size=1))
 )
 gates = st.recursive(
     simple_gates,
