@@ -19,7 +19,7 @@ class SystemClock:
 
     def wait(self, until_s: float) -> None:
         """Return at that time, or earlier if `wake` is called; at once if it was called since the last wait."""
-        self._woken.wait(max(0.0, until_s - self.now()))
+        self._woken.wait(min(max(0.0, until_s - self.now()), threading.TIMEOUT_MAX))
         self._woken.clear()
 
     def wake(self) -> None:

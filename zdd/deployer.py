@@ -19,6 +19,7 @@ from zdd.failure import failure_of
 from zdd.history import Deployment, History, read_history
 from zdd.interfaces import Clock, Discovery, Edge, Fence, Journal, Lease, Orchestrator
 from zdd.model.gate import Gate
+from zdd.model.observation import Observation
 from zdd.model.plan import Plan
 from zdd.model.release import Release
 from zdd.model.service import Service
@@ -164,8 +165,7 @@ class Deployer:
             AdapterError: The world can't be observed.
         """
         request = self._request(service, release, strategy)
-        observation = self._driver(service, Fence(0, self._actor), "plan").observe(service)
-        return request.plan(observation, self._history(service.name), self._around)
+        return request.plan(self._look(service), self._history(service.name), self._around)
 
     def history(self, service: str) -> tuple[Deployment, ...]:
         """Return the deployments of a service, oldest first.
@@ -214,7 +214,11 @@ class Deployer:
             LeaseLost, JournalError: Nothing further was done.
             AdapterError: The world could not be observed. Nothing was touched.
         """
-        return self._deploy(self._request(service, release, strategy), restart=restart)
+        request = self._request(service, release, strategy)
+        # What the plan alone can refuse is refused here, while nothing is touched; the plan that counts is made again
+        # under the lease.
+        request.plan(self._look(service), self._history(service.name), self._around)
+        return self._deploy(request, restart=restart)
 
     def rollback(self, service: str, to: str | None = None, strategy: Strategy | None = None) -> Report:
         """Make the service run an earlier revision again, by a deployment like any other.
@@ -273,6 +277,9 @@ class Deployer:
     def _history(self, service: str) -> History:
         return judgeable(read_history(self._around.journal.read(service)))
 
+    def _look(self, service: Service) -> Observation:
+        return self._driver(service, Fence(0, self._actor), "").observe(service)
+
     def _driver(self, service: Service, fence: Fence, deployment: str) -> Driver:
         return Driver(self._around, service.name, fence, deployment, self._actor, self._around.clock.now())
 
@@ -304,7 +311,9 @@ class Deployer:
         return self._with_lease(request.service, work)
 
     def _undo(self, unfinished: Deployment) -> Report:
-        def work(service: Service, fence: Fence, _: History) -> Report:
+        def work(service: Service, fence: Fence, history: History) -> Report:
+            if history.unfinished is None or history.unfinished.id != unfinished.id:
+                raise ConfigurationError(f"{service.name} was deployed by somebody else meanwhile: nothing to resume")
             driver = self._driver(service, fence, unfinished.id)
             reason = unfinished.reason or f"{unfinished.to_version} was being taken back when its deployer ended"
             plan = unfinished.plan

@@ -32,7 +32,7 @@ from zdd.model.service import Service
 from zdd.model.traffic import EdgeView
 from zdd.planner import make_retreat
 from zdd.reconciler.learn import learn
-from zdd.reconciler.progress import Fact, Observed, Passed, Progress, Sent, Stopped
+from zdd.reconciler.progress import Completed, Fact, Observed, Passed, Progress, Sent, Stopped
 from zdd.reconciler.reconcile import reconcile
 from zdd.recorder import Recorder
 from zdd.sampler import Sampler
@@ -205,6 +205,8 @@ class Driver:
                 return Ending(decision.failed, passed, progress, observation)
             if decision.finished:
                 return Ending("", True, progress, observation)
+            if decision.complete:
+                progress = self._learn(plan, progress, Completed(decision.complete))
             for ask in decision.asks:
                 sampler.ask(ask)
             if decision.perform is not None:
@@ -213,7 +215,9 @@ class Driver:
                 progress = self._mark(plan, progress, decision.mark)
                 continue
             for command in decision.commands:
-                progress = self._send(plan, progress, command)
+                progress = self._send(plan, progress, command, observation)
+                if progress.settles_s > self._now() or progress.failure:
+                    break  # nothing but looking is done until it has settled
             if not decision.commands:
                 poll_s = self._around.orchestrator.abilities.poll_s
                 self._around.clock.wait(min(decision.until_s, self._now() + poll_s))
@@ -249,13 +253,13 @@ class Driver:
                 self._recorder.unproven.append(f"{edge.name} could not be reached: {error}")
         return Observation(as_of_s, cells, registrations, held, tuple(views))
 
-    def _send(self, plan: Plan, progress: Progress, command: Command) -> Progress:
+    def _send(self, plan: Plan, progress: Progress, command: Command, observation: Observation) -> Progress:
         self._number += 1
         number = self._number
         self._recorder.emit(CommandIntended, number=number, command=command)
         settles_s = 0.0
         try:
-            self._act(plan, command)
+            self._act(plan, command, observation)
         except OutcomeUnknown as error:
             settles_s = self._now() + error.settles_within_s
             self._recorder.emit(CommandAnswered, number=number, error=str(error), unknown=True)
@@ -273,7 +277,7 @@ class Driver:
             self._recorder.emit(CommandAnswered, number=number)
         return self._learn(plan, progress, Sent(command, settles_s))
 
-    def _act(self, plan: Plan, command: Command) -> None:
+    def _act(self, plan: Plan, command: Command, observation: Observation) -> None:
         service, fence, orchestrator = plan.service, self._fence, self._around.orchestrator
         match command:
             case Launch():
@@ -281,18 +285,13 @@ class Driver:
             case Change():
                 orchestrator.change(service, plan.revisions[command.revision], command, fence)
             case Scale():
-                revision = plan.revisions[self._revision_of(plan, command.cell)]
+                cell = observation.cell(command.cell)
+                revision = plan.revisions[cell.revision if cell else plan.target]
                 orchestrator.scale(service, revision, command, fence)
             case Retire():
                 orchestrator.retire(service, command, fence)
             case Route():
                 self._around.discovery.apply(service, command, fence)
-
-    def _revision_of(self, plan: Plan, cell: str) -> str:
-        for goal in (*plan.origin, *(goal for stage in plan.stages for goal in stage.goals)):
-            if goal.cell == cell:
-                return goal.revision
-        return plan.target
 
     def _renew(self) -> None:
         """Keep the lease; stop before it can have expired."""

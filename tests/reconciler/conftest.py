@@ -13,6 +13,7 @@
     lost: web.z web in=250 missing=1     registered, but not listed for so many looks
     told: web retire 2                   the last command to a cell, so many seconds ago
     edge: deaf=4 | held                  the edge can't be reached since so long, or holds requests back
+    routed: web.a=500 2                  what discovery was told last, so many seconds ago
     settles: 3                           a request without an answer may take effect for so long
     passed                               the stage has passed; what it gave up may go
     expect: change web r2 2              the commands, or nothing
@@ -82,6 +83,7 @@ class Reader:
         self.held = False
         self.settles_s = 0.0
         self.stage_passed = False
+        self.routed: tuple[dict[str, int], float] | None = None
 
     def line(self, text: str) -> None:
         """Take in one line."""
@@ -111,6 +113,9 @@ class Reader:
                 self._edge(_pairs(words))
             case "settles":
                 self.settles_s = NOW + float(words[0])
+            case "routed":
+                told = {pair.partition("=")[0]: int(pair.partition("=")[2]) for pair in words[:-1]}
+                self.routed = (told, NOW - float(words[-1]))
             case "passed":
                 self.stage_passed = True
             case other:
@@ -154,7 +159,7 @@ class Reader:
             self.gates[admission_key(revision, 0), target] = GateRecord(
                 asked_s,
                 NOW - 0.01,
-                None if failing else NOW - 0.01,
+                NOW - 0.01 if "proven" in flags else None,
                 (Sample(result),),
                 Verdict(result, "connection refused"),
             )
@@ -166,13 +171,18 @@ class Reader:
         self.registrations.append(Registration(name, cell, "r1", "1.0", address, int(flags["in"])))
         self.records[name] = InstanceRecord(cell, "r1", missing_looks=int(flags["missing"]))
 
+    def _routed(self) -> Route | None:
+        if self.routed is None:
+            return None
+        return Route(tuple(Registration(name, "", "", "", {}, weight) for name, weight in self.routed[0].items()))
+
     def case(self) -> Case:
         """Return the case."""
         if self.service.pop("worker", None) is not None:
             self.service["exposures"] = ()
         service = Service("web", **{"replicas": 2, "drain_deadline_s": 30.0, **self.service})
-        origin = tuple(Goal(c.name, c.revision, c.replicas, 1 if any(r.cell == c.name for r in self.registrations) else 0)
-                       for c in self.cells)  # fmt: skip
+        served = {registration.cell for registration in self.registrations}
+        origin = tuple(Goal(cell.name, cell.revision, cell.replicas, int(cell.name in served)) for cell in self.cells)
         plan = Plan(
             service,
             "r2",
@@ -200,6 +210,8 @@ class Reader:
                 gates=self.gates,
                 told=self.told,
                 settles_s=self.settles_s,
+                routed=self._routed(),
+                routed_s=self.routed[1] if self.routed else 0.0,
                 deaf={} if reachable else {"edge": NOW - float(self.deaf_s or 0)},
             ),
             self.words["expect"],

@@ -47,6 +47,7 @@ class Decision:
         finished: Everything is as the plan wants it, and nothing is left to clear away.
         waits: What is awaited, most important first.
         until_s: When to decide again at the latest, in seconds since the epoch.
+        complete: Cells that have all their instances, proven.
         useful: How many instances serve for certain; None while one that seems to serve was not looked at yet.
         existing: How many instances exist.
     """
@@ -59,5 +60,6 @@ class Decision:
     finished: bool = False
     waits: tuple[Refusal, ...] = ()
     until_s: float = 0.0
+    complete: tuple[str, ...] = ()
     useful: int | None = None
     existing: int = 0

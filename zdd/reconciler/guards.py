@@ -19,6 +19,7 @@ from typing import TypeGuard
 from attrs import evolve, frozen
 
 from zdd.model.command import Change, Command, Launch, Retire, Scale
+from zdd.model.plan import Goal
 from zdd.model.service import Overlap
 from zdd.reconciler.picture import Picture
 
@@ -56,7 +57,12 @@ class Release:
     """The proposal to let held requests go on."""
 
 
-Proposal = Launch | Change | Scale | Retire | Traffic | Release
+@frozen
+class Hold:
+    """The proposal to hold requests back."""
+
+
+Proposal = Launch | Change | Scale | Retire | Traffic | Release | Hold
 
 
 @frozen
@@ -130,7 +136,7 @@ def growth(picture: Picture, proposal: Proposal) -> int:
 
 def victims(picture: Picture, proposal: Proposal) -> tuple[str, ...]:
     """Return the instances that may be stopped. Which of them a smaller number hits, nobody can choose."""
-    if isinstance(proposal, Traffic | Release | Launch):
+    if isinstance(proposal, Traffic | Release | Hold | Launch):
         return ()
     cell = picture.cells.get(proposal.cell)
     if cell is None:
@@ -138,7 +144,7 @@ def victims(picture: Picture, proposal: Proposal) -> tuple[str, ...]:
     if isinstance(proposal, Change):
         return tuple(instance.id for instance in cell.instances if instance.revision != proposal.revision)
     if isinstance(proposal, Scale) and proposal.replicas >= cell.replicas:
-        return ()
+        return tuple(instance.id for instance in cell.instances if instance.revision != cell.revision)
     return tuple(instance.id for instance in cell.instances)
 
 
@@ -159,12 +165,23 @@ def _settled(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, f
 
 
 def _not_repeated(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
-    if isinstance(proposal, Traffic | Release):
-        return None
+    if isinstance(proposal, Traffic | Release | Hold):
+        return _route_shown(picture)
     told = picture.progress.told.get(proposal.cell)
     if told is None or _intent(told.command) != _intent(proposal) or picture.now >= told.at_s + REPEAT_AFTER_S:
         return None
     return f"{proposal.cell} was told to {_words(proposal)}", told.at_s + REPEAT_AFTER_S
+
+
+def _route_shown(picture: Picture) -> tuple[str, float] | None:
+    routed, until_s = picture.progress.routed, picture.progress.routed_s + REPEAT_AFTER_S
+    if routed is None or picture.now >= until_s:
+        return None
+    told = {registration.instance: registration.weight for registration in routed.registrations}
+    known = {registration.instance: registration.weight for registration in picture.observation.registrations}
+    if told == known and routed.held == picture.observation.held:
+        return None
+    return "discovery to show what it was told", until_s
 
 
 def _ceiling(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
@@ -276,7 +293,7 @@ def _rise_before_fall(picture: Picture, proposal: Proposal, tally: Tally) -> str
     if not isinstance(proposal, Traffic) or proposal.shift is not Shift.LOWER:
         return None
     for goal in picture.goals.values():
-        if goal.share and not picture.complete(goal):
+        if goal.share and picture.answers_for(goal) and not picture.complete(goal):
             return f"{proposal.instance} keeps its share until {goal.cell} is complete"
     return None
 
@@ -288,7 +305,7 @@ def _seen_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str 
     if goal is None or goal.share:  # a cell that is to come back makes room first; the floor alone guards that
         return None
     for other in picture.goals.values():
-        if other.share and not (picture.complete(other) and _all_serve(picture, other.cell)):
+        if other.share and picture.answers_for(other) and not _all_serve(picture, other):
             return f"{proposal.instance} stays in traffic until every edge shows {other.cell}"
     return None
 
@@ -331,10 +348,10 @@ def _takes_out(proposal: Proposal) -> TypeGuard[Traffic]:
     return isinstance(proposal, Traffic) and proposal.shift is Shift.OUT
 
 
-def _all_serve(picture: Picture, cell: str) -> bool:
-    return all(
-        picture.serves(i.id) for i in picture.cells[cell].instances if i.revision == picture.goals[cell].revision
-    )
+def _all_serve(picture: Picture, goal: Goal) -> bool:
+    if not picture.complete(goal):
+        return False
+    return all(picture.serves(i.id) for i in picture.cells[goal.cell].instances if i.revision == goal.revision)
 
 
 def _intent(command: Command | Proposal) -> object:
@@ -359,6 +376,8 @@ def proposal_name(proposal: Proposal) -> str:
         return f"to {proposal.shift.value} {proposal.instance}"
     if isinstance(proposal, Release):
         return "to release held requests"
+    if isinstance(proposal, Hold):
+        return "to hold requests back"
     return f"{proposal.cell} to {_words(proposal)}"
 
 

@@ -8,13 +8,14 @@ from attrs import evolve
 
 from zdd.model.address import Address
 from zdd.model.cell import Instance, InstanceState
-from zdd.model.command import Change, Launch, Retire, Scale
+from zdd.model.command import Change, Launch, Retire, Route, Scale
 from zdd.model.observation import Observation
 from zdd.model.plan import Plan
 from zdd.model.traffic import EdgeView, Registration
 from zdd.model.verdict import Result
 from zdd.reconciler.progress import (
     SAMPLES_KEPT,
+    Completed,
     Fact,
     GateRecord,
     InstanceRecord,
@@ -46,6 +47,8 @@ def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
             told = dict(progress.told)
             if isinstance(command, Launch | Change | Scale | Retire):
                 told[command.cell] = Told(command, now)
+            if isinstance(command, Route):
+                progress = evolve(progress, routed=command, routed_s=now)
             return evolve(progress, told=told, settles_s=max(progress.settles_s, settles_s))
         case Performed(number, succeeded, note):
             if not succeeded:
@@ -53,6 +56,8 @@ def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
             return evolve(progress, done=(*progress.done, number))
         case Stopped(reason):
             return evolve(progress, failure=reason)
+        case Completed(cells):
+            return evolve(progress, complete_s={**progress.complete_s, **dict.fromkeys(cells, now)})
         case TrafficReached():
             return evolve(progress, reached_s=now)
         case Passed():

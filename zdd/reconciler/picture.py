@@ -141,7 +141,10 @@ class Picture:
         if instance.state is not InstanceState.READY:
             return False
         since = self.now - PROOF_VALID_S
-        return all(r is not None and r.passed_s is not None and r.passed_s >= since for r in self.verdicts(instance))
+        return all(
+            r is not None and r.passed_s is not None and r.passed_s >= since and r.verdict.result is not Result.FAILED
+            for r in self.verdicts(instance)
+        )
 
     def proven(self, instance: str) -> bool:
         """Tell whether it is ready and has passed all its gates, at this address, not too long ago."""
@@ -218,6 +221,13 @@ class Picture:
         if cell is None or cell.revision != goal.revision or cell.replicas != goal.replicas:
             return False
         return self.proven_in(cell) >= goal.replicas
+
+    def answers_for(self, goal: Goal) -> bool:
+        """Tell whether the stage waits for this cell to be complete.
+
+        Going forward it does not for what it only replaces: a broken old version must not block its own repair.
+        """
+        return goal.revision == self.plan.target or (not self.forward and goal.share > 0)
 
     def proven_in(self, cell: Cell) -> int:
         """Count the proven instances of the cell's own revision."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from zdd.model.cell import InstanceState
-from zdd.model.command import Command
+from zdd.model.command import Command, Route
 from zdd.model.gate import Gate, Target
 from zdd.model.observation import Observation
 from zdd.model.plan import Plan
@@ -104,6 +104,9 @@ class Progress:
         failure: Why the stage failed by something other than a deadline: an action, or a person. Empty: it did not.
         settles_s: A request without an answer may take effect until then; nothing but looking is done before.
         deaf: Edge → since when it can't be reached.
+        routed: What discovery was told last.
+        routed_s: When.
+        complete_s: Cell → when it was last seen to have all its instances, proven.
     """
 
     stage: int = 0
@@ -116,6 +119,9 @@ class Progress:
     failure: str = ""
     settles_s: float = 0.0
     deaf: Mapping[str, float] = field(factory=dict)
+    routed: Route | None = None
+    routed_s: float = 0.0
+    complete_s: Mapping[str, float] = field(factory=dict)
 
 
 @frozen
@@ -170,7 +176,14 @@ class Passed:
     """The stage is passed; the next one begins."""
 
 
-Fact = Observed | Sent | Sampled | Performed | Stopped | TrafficReached | Passed
+@frozen
+class Completed:
+    """These cells have all their instances, proven."""
+
+    cells: tuple[str, ...]
+
+
+Fact = Observed | Sent | Sampled | Performed | Stopped | TrafficReached | Passed | Completed
 
 
 def stage_of(plan: Plan, progress: Progress) -> int:

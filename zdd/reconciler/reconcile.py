@@ -15,7 +15,7 @@ from zdd.model.service import Overlap
 from zdd.model.traffic import Registration
 from zdd.model.verdict import Result
 from zdd.reconciler.decision import Ask, Decision, Perform
-from zdd.reconciler.guards import GUARDS, Guard, Refusal, Release, Shift, Tally, Traffic, permit
+from zdd.reconciler.guards import GUARDS, Guard, Hold, Refusal, Release, Shift, Tally, Traffic, permit
 from zdd.reconciler.mirror import mirror
 from zdd.reconciler.picture import PROOF_VALID_S, Picture
 from zdd.reconciler.progress import GateRecord, Passed, Progress, TrafficReached, admission_key, stage_key
@@ -42,7 +42,10 @@ def reconcile(
     picture = Picture(observation, plan, progress, now)
     due, asleep_s = _asks(picture)
     useful = len(picture.useful) if picture.measured else None
-    decision = Decision(asks=tuple(due), perform=_perform(picture), useful=useful, existing=picture.existing)
+    complete = tuple(goal.cell for goal in picture.goals.values() if goal.replicas and picture.complete(goal))
+    decision = Decision(
+        asks=tuple(due), perform=_perform(picture), complete=complete, useful=useful, existing=picture.existing
+    )
     failed = _failure(picture)
     if failed:
         return evolve(decision, failed=failed)
@@ -99,7 +102,11 @@ def _cell_commands(picture: Picture) -> Iterator[Launch | Change | Scale | Retir
             if goal.replicas:
                 yield Launch(name, goal.revision, goal.replicas)
         elif not goal.replicas:
-            if cell.replicas or any(i.state is not InstanceState.STOPPING for i in cell.instances):
+            if (
+                cell.replicas
+                or not cell.instances
+                or any(i.state is not InstanceState.STOPPING for i in cell.instances)
+            ):
                 yield Retire(name)
         elif cell.revision != goal.revision:
             if picture.plan.service.overlap is Overlap.FORBIDDEN and (cell.replicas or cell.instances):
@@ -138,7 +145,10 @@ def _shifts(picture: Picture, wanted: dict[str, Registration]) -> Iterator[Traff
 def _held(picture: Picture, guards: Sequence[Guard]) -> tuple[bool, Refusal | None]:
     wanted = picture.stage.held and picture.progress.stage < len(picture.plan.stages)
     if wanted and any(goal.share and not picture.complete(goal) for goal in picture.goals.values()):
-        return True, None
+        if picture.observation.held:
+            return True, None
+        refusal = permit(picture, Hold(), Tally(), guards)
+        return refusal is None, refusal
     if not picture.observation.held:
         return False, None
     refusal = permit(picture, Release(), Tally(), guards)
@@ -232,7 +242,7 @@ def _reached(picture: Picture) -> bool:
     if picture.pending_actions:
         return False
     for goal in picture.goals.values():
-        if not goal.replicas or (not goal.share and goal.revision != picture.plan.target):
+        if not goal.replicas or not picture.answers_for(goal):
             continue
         if not picture.complete(goal):
             return False
@@ -310,26 +320,32 @@ def _gate_failure(picture: Picture) -> str:
 def _start_failure(picture: Picture) -> str:
     patience_s = picture.plan.service.start_deadline_s
     for goal in picture.goals.values():
-        told = picture.progress.told.get(goal.cell)
-        if not goal.replicas or goal.revision != picture.plan.target or told is None or picture.complete(goal):
-            continue
-        if not isinstance(told.command, Launch | Change | Scale) or told.command.replicas != goal.replicas:
-            continue  # what it was told last was another stage's goal
         cell = picture.cells.get(goal.cell)
+        since_s = _starting_since_s(picture, goal, cell)
+        if since_s is None or picture.complete(goal):
+            continue
         for instance in cell.instances if cell else ():
             if instance.id in picture.condemned:
                 return f"{instance.id}: {picture.condemned[instance.id]}"
-        if picture.now >= _starting_since_s(picture, goal, told.at_s) + patience_s:
+        if picture.now >= since_s + patience_s:
             return f"{goal.cell} was not ready and proven within {patience_s:g} s: {_state_of(picture, cell)}"
     return ""
 
 
-def _starting_since_s(picture: Picture, goal: Goal, told_s: float) -> float:
-    """Return since when the cell has been starting: since it was told, or, once it was complete, since a replacement."""
-    records = [r for r in picture.progress.instances.values() if r.cell == goal.cell and r.revision == goal.revision]
-    if sum(1 for record in records if record.proven_s is not None) < goal.replicas:
-        return told_s
-    return max(record.launched_s or told_s for record in records)
+def _starting_since_s(picture: Picture, goal: Goal, cell: Cell | None) -> float | None:
+    """Return since when a cell of the target has been on its way to this goal; None: it is not."""
+    if not goal.replicas or goal.revision != picture.plan.target:
+        return None
+    told = picture.progress.told.get(goal.cell)
+    if told is None:  # an earlier deployer started it
+        since_s = picture.progress.entered_s if cell is not None and cell.revision == goal.revision else None
+    elif isinstance(told.command, Launch | Change | Scale) and told.command.replicas == goal.replicas:
+        since_s = told.at_s
+    else:
+        since_s = None  # what it was told last was another stage's goal
+    if since_s is None:
+        return None
+    return max(since_s, picture.progress.complete_s.get(goal.cell, since_s))
 
 
 # -- words for what is awaited ----------------------------------------------------------------------------------------
@@ -341,7 +357,7 @@ def _incomplete(picture: Picture) -> list[Refusal]:
         cell = picture.cells.get(goal.cell)
         if cell is not None and goal.replicas and cell.revision != goal.revision:
             continue  # what keeps it from being changed is among the refusals
-        if goal.replicas and not picture.complete(goal) and (goal.share or goal.revision == picture.plan.target):
+        if goal.replicas and picture.answers_for(goal) and not picture.complete(goal):
             told = picture.progress.told.get(goal.cell)
             until_s = told.at_s + picture.plan.service.start_deadline_s if told else _deadline_s(picture)
             found.append(Refusal("start", f"{goal.cell}: {_state_of(picture, cell)}", until_s))

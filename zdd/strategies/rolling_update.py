@@ -68,7 +68,13 @@ class RollingUpdate:
         parts = dict(zip(home_names, situation.parts, strict=True))
         stale = [cell for cell in homes if (cell.revision, cell.replicas) != (situation.target.id, parts[cell.name])]
         spare = self._spare(situation, stale, extras, fresh[missing:])
+        waiting = [  # an earlier deployer changed them and did not live to admit them
+            cell
+            for cell in homes
+            if cell not in stale and situation.shares.get(cell.name, 0) != situation.full_share(cell.replicas)
+        ]
         first = [situation.serve(name, parts[name]) for name in fresh[:missing]] + spare
+        first += [situation.serve(cell.name, cell.replicas) for cell in waiting]
         steps = [(f"start {_names(first)}", first)] if first else []
         for group in batches([(cell.name, parts[cell.name]) for cell in stale], self._batch(situation)):
             goals = [situation.serve(name, replicas) for name, replicas in group]

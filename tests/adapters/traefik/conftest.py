@@ -269,7 +269,6 @@ def world(proxy: TraefikProxy, loop: asyncio.AbstractEventLoop) -> Iterator[Worl
     proxy.ensure_running()
     world = World(proxy, loop)
     yield world
-    world.edge.close()
     for application in world.applications:
         application.stop()
 

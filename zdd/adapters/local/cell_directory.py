@@ -146,7 +146,11 @@ class CellDirectory:
         instances = tuple(place.instance() for place in self.places() if place.state.phase is not Phase.ENDED)
         if record.retired and not instances:
             return None
-        return Cell(self.name, record.revision, record.replicas, tuple(sorted(instances, key=lambda each: each.id)))
+        # An instance that was never started, or whose supervisor was killed, is nobody's to start again: the cell is as
+        # small as it is, so that whoever wants more asks for it.
+        live = sum(1 for i in instances if i.revision == record.revision and i.state is not InstanceState.STOPPING)
+        replicas = min(record.replicas, live)
+        return Cell(self.name, record.revision, replicas, tuple(sorted(instances, key=lambda each: each.id)))
 
     def clear_ended(self, logs: Path) -> list[Place]:
         """Remove what has ended, and keep the logs; return the places that are left, oldest first."""

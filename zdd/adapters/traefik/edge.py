@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -34,8 +33,6 @@ class TraefikEdge:
 
     def __init__(self, proxy: TraefikProxy) -> None:
         self._proxy = proxy
-        self._lock = threading.Lock()
-        self._connection: _Connection | None = None
 
     @property
     def name(self) -> str:
@@ -60,9 +57,11 @@ class TraefikEdge:
         A connection counts while the application's side of it is established, whoever opened it.
         """
         as_of_s = time.time()
-        with self._lock:
-            answers = [self._ask(traefik_name(service.name, exposure.port)) for exposure in service.exposures]
-            process = self._connection.process if self._connection else ""
+        connection = self._connect()
+        try:
+            answers = [self._ask(connection, traefik_name(service.name, one.port)) for one in service.exposures]
+        finally:
+            connection.client.close()
         weights: dict[Address, int] = {}
         notes = []
         held = []
@@ -81,56 +80,39 @@ class TraefikEdge:
             held=bool(held) and all(held),
             weights=weights,
             in_flight=established(addresses),
-            process=process,
+            process=connection.process,
             note="; ".join(notes),
         )
 
-    def close(self) -> None:
-        """Close the connection to Traefik; the next look opens another."""
-        with self._lock:
-            self._disconnect()
-
-    def _ask(self, name: str) -> dict[str, Any]:
+    def _ask(self, connection: _Connection, name: str) -> dict[str, Any]:
         """Return what Traefik says of one of its services; nothing if it does not know it."""
-        reused = self._connection is not None
         try:
-            return self._ask_once(name)
+            connection.client.request("GET", f"/api/http/services/{name}@file")
+            response = connection.client.getresponse()
+            body = response.read()
+            if response.status == http.client.NOT_FOUND:
+                return {}
+            answer = json.loads(body)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self._disconnect()
-            if not reused or isinstance(error, TimeoutError):
-                raise TemporaryError(f"{self.name} doesn't answer: {error}") from error
-        return self._ask(name)  # the kept connection may have been closed long ago: once more by a fresh one
-
-    def _ask_once(self, name: str) -> dict[str, Any]:
-        if self._connection is None:
-            self._connection = self._connect()
-        client = self._connection.client
-        client.request("GET", f"/api/http/services/{name}@file")
-        response = client.getresponse()
-        body = response.read()
-        if response.status == http.client.NOT_FOUND:
-            return {}
-        answer = json.loads(body)
+            raise TemporaryError(f"{self.name} doesn't answer: {error}") from error
         if response.status != http.client.OK or not isinstance(answer, dict):
-            raise ValueError(f"{response.status} {body[:200]!r}")
+            raise TemporaryError(f"{self.name} answers {response.status} {body[:200]!r}")
         return answer
 
     def _connect(self) -> _Connection:
         """Open a connection, and name the process at its other end."""
         before = self._proxy.identity
-        address = self._proxy.api_address
-        client = http.client.HTTPConnection(address.host, address.port, timeout=TIMEOUT_S)
-        client.connect()
+        try:
+            address = self._proxy.api_address
+            client = http.client.HTTPConnection(address.host, address.port, timeout=TIMEOUT_S)
+            client.connect()
+        except OSError as error:
+            raise TemporaryError(f"{self.name} doesn't answer: {error}") from error
         client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._proxy.identity != before:
             client.close()
             raise TemporaryError(f"{self.name} was restarted a moment ago")
         return _Connection(client, before)
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.client.close()
-            self._connection = None
 
 
 def _servers(balancer: dict[str, Any]) -> dict[Address, int]:

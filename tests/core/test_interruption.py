@@ -1,0 +1,79 @@
+"""A deployer that ends at any call, by Ctrl-C or by kill -9, leaves nothing that the next one does not finish."""
+
+from __future__ import annotations
+
+import pytest
+
+from zdd.adapters.memory import Behaviour, Blame
+from zdd.errors import ConfigurationError, DeploymentInterrupted
+from zdd.model.release import Release
+from zdd.strategies.blue_green import BlueGreen
+from zdd.strategies.canary import Canary
+from zdd.strategies.recreate import Recreate
+from zdd.strategies.rolling_update import RollingUpdate
+
+OLD, NEW = Release("1.0", Behaviour()), Release("2.0", Behaviour())
+
+STRATEGIES = {
+    "rolling": (RollingUpdate(), {}),
+    "blue/green": (BlueGreen(keep_s=1), {}),
+    "canary": (Canary(hold_s=1), {}),
+    "recreate": (Recreate(), {"overlap": "forbidden"}),
+}
+
+
+def resumed(deployer, service, strategy):
+    last = deployer.history(service.name)[-1]
+    if last.to_version == "1.0":  # it ended before anything of the second deployment was written down
+        deployer.deploy(service, NEW, strategy)
+    else:
+        deployer.resume(service.name)
+
+
+def deployed_again(deployer, service, strategy):
+    deployer.deploy(service, NEW, strategy)
+
+
+def calls_needed(scene, service, strategy):
+    scene.deployer().deploy(service, OLD)
+    with scene.ended_at_call(0, KeyboardInterrupt):
+        scene.deployer().deploy(service, NEW, strategy)
+        return scene.calls
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("go_on", [resumed, deployed_again])
+def test_the_next_deployer_finishes_wherever_the_first_one_ended(make_scene, web, killed, name, go_on):
+    strategy, settings = STRATEGIES[name]
+    service = web(**settings)
+    end = killed if go_on is resumed else KeyboardInterrupt
+    wrong = {}
+    for number in range(1, calls_needed(make_scene(), service, strategy) + 1):
+        scene = make_scene()
+        scene.deployer().deploy(service, OLD)
+        with scene.ended_at_call(number, end), pytest.raises((end, DeploymentInterrupted)):
+            scene.deployer().deploy(service, NEW, strategy)
+        scene.pass_s(16)  # longer than the lease of a deployer that was killed
+        try:
+            go_on(scene.deployer(), service, strategy)
+        except ConfigurationError as refusal:
+            wrong[number] = str(refusal)
+        else:
+            wrong[number] = [*scene.untidy(service, "2.0"), *scene.world.lost(Blame.GAP)]
+    assert not {number: what for number, what in wrong.items() if what}
+
+
+def test_a_rolling_update_goes_on_when_a_changed_instance_had_no_traffic_yet(scene, web):
+    service = web()
+    scene.deployer().deploy(service, OLD)
+
+    def interrupt(method, name):
+        if any(one.cell == "web" for one in scene.of_version("2.0")):
+            scene.world.intercept = None
+            raise KeyboardInterrupt
+
+    scene.world.intercept = interrupt
+    with pytest.raises(DeploymentInterrupted):
+        scene.deployer().deploy(service, NEW)
+    scene.deployer().resume("web")
+    assert scene.untidy(service, "2.0") == []

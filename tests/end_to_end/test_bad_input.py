@@ -1,0 +1,141 @@
+"""Bad input is refused with a message that names the thing and the fix, before anything is touched."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zdd
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    """Return everything that is kept, byte by byte; the journal's own files only if they hold events."""
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and "sqlite3" not in path.name
+    }
+
+
+def sleeper(**changes: Any) -> zdd.Release:
+    return zdd.Release("1.0", zdd.Process(["sleep", "60"], **changes))
+
+
+CASES: dict[str, tuple[Callable[[], Any], list[str]]] = {
+    "a name with illegal characters": (lambda: zdd.Service("My Shop!"), ["'My Shop!'", "lower-case letters, digits"]),
+    "an empty name": (lambda: zdd.Service(""), ["service name ''"]),
+    "no replicas": (lambda: zdd.Service("web", replicas=0), ["replicas of web is 0", "1 to"]),
+    "negative replicas": (lambda: zdd.Service("web", replicas=-1), ["replicas of web is -1"]),
+    "half a replica": (lambda: zdd.Service("web", replicas=1.5), ["replicas of web is 1.5", "whole number"]),  # type: ignore[arg-type]
+    "a floor above the replicas": (
+        lambda: zdd.Service("web", replicas=2, floor=3),
+        ["floor of web is 3, above its 2 replicas", "at most 2"],
+    ),
+    "a batch of none": (lambda: zdd.RollingUpdate(0), ["batch of RollingUpdate is 0", "1 or more"]),
+    "steps that do not end in 100": (lambda: zdd.Canary((5, 50)), ["(5, 50)", "end with 100"]),
+    "steps that fall": (lambda: zdd.Canary((50, 5, 100)), ["rising percentages"]),
+    "an environment that isn't text": (
+        lambda: sleeper(environment={"LIMIT": 5}),
+        ["environment variable LIMIT is 5", "'5'"],
+    ),
+    "a command as one string": (lambda: zdd.Process("sleep 60"), ["'sleep 60'", "['sleep', '60']"]),
+    "a gate at an unknown port": (
+        lambda: zdd.Service("web", gates=[zdd.HttpGate("/", port="admin")]),
+        ["looks at port 'admin' of web", "its ports are 'http'"],
+    ),
+    "a gate of a worker": (
+        lambda: zdd.Service("web", exposures=(), gates=[zdd.TcpGate()]),
+        ["'http' of web", "no exposures"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_value_is_refused_where_it_is_made(name: str) -> None:
+    make, parts = CASES[name]
+    with pytest.raises(zdd.ConfigurationError) as refused:
+        make()
+    for part in parts:
+        assert part in str(refused.value)
+
+
+def refuse(machine: Any, service: zdd.Service, release: zdd.Release, *parts: str, **options: Any) -> None:
+    """Check that a deployment is refused like this, and that nothing has changed: no file, no process, no event."""
+    before = files(machine.state)
+    deployer = machine.deployer()
+    with pytest.raises(zdd.ConfigurationError) as refused:
+        deployer.deploy(service, release, **options)
+    for part in parts:
+        assert part in str(refused.value), str(refused.value)
+    assert files(machine.state) == before
+    assert machine.processes() == []
+    assert deployer.history(service.name) == ()
+
+
+def test_a_command_that_is_not_there(machine: Any) -> None:
+    release = zdd.Release("1.0", zdd.Process(["no-such-program", "--serve"]))
+    refuse(machine, machine.service(), release, "no-such-program")
+
+
+def test_a_directory_that_is_not_there(machine: Any) -> None:
+    refuse(machine, machine.service(), sleeper(directory="/no/such/directory"), "/no/such/directory")
+
+
+def test_a_port_that_is_taken(machine: Any) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", machine.port))
+        other.listen()
+        refuse(machine, machine.service(), machine.release("1.0"), str(machine.port), "port=")
+
+
+def test_an_unknown_port_in_a_stage_gate(machine: Any) -> None:
+    strategy = zdd.BlueGreen(gates=[zdd.HttpGate("/", port="admin")])
+    refuse(machine, machine.service(), machine.release("1.0"), "port 'admin' of web", strategy=strategy)
+
+
+def test_a_strategy_that_needs_overlap_where_it_is_forbidden(machine: Any) -> None:
+    service = machine.service(overlap="forbidden")
+    refuse(machine, service, machine.release("1.0"), "overlap is forbidden", "Recreate()", strategy=zdd.BlueGreen())
+
+
+def test_a_batch_smaller_than_a_cell(machine: Any) -> None:
+    service = machine.service(replicas=4, cells=1)
+    refuse(machine, service, machine.release("1.0"), "batch=1", "cells=4", strategy=zdd.RollingUpdate(1))
+
+
+def test_a_strategy_that_is_none(machine: Any) -> None:
+    refuse(machine, machine.service(), machine.release("1.0"), "RollingUpdate", strategy="rolling")
+
+
+def test_a_state_directory_that_can_not_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a directory")
+    with pytest.raises(zdd.ConfigurationError, match=r"state directory .*file/state can't be made.*state_directory"):
+        zdd.Deployer.embedded(tmp_path / "file" / "state")
+    assert (tmp_path / "file").read_text() == "not a directory"
+
+
+def test_a_journal_of_a_newer_format(machine: Any) -> None:
+    with sqlite3.connect(machine.state / "zdd.sqlite3") as database:
+        database.execute("PRAGMA user_version = 999")
+    database.close()
+    with pytest.raises(zdd.ZddError, match="999"):
+        machine.deployer().deploy(machine.service(), machine.release("1.0"))
+    assert machine.processes() == []
+
+
+def test_going_back_to_what_never_was(machine: Any) -> None:
+    deployer = machine.deployer()
+    with pytest.raises(zdd.ConfigurationError, match="never deployed"):
+        deployer.rollback("web")
+    deployer.deploy(machine.service(replicas=1), machine.release("1.0"))
+    with pytest.raises(zdd.ConfigurationError, match=r"'7\.0' never served; these did: 1\.0 \(r1\)"):
+        deployer.rollback("web", "7.0")
+    with pytest.raises(zdd.ConfigurationError, match="no earlier revision"):
+        deployer.rollback("web")
+    with pytest.raises(zdd.ConfigurationError, match="no unfinished deployment"):
+        deployer.resume("web")
