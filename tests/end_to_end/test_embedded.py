@@ -29,7 +29,9 @@ def test_a_version_is_replaced_without_losing_a_request(machine: Any, strategy: 
 
 
 def test_a_second_script_deploys_over_what_the_first_one_left(machine: Any) -> None:
-    assert machine.script("1.0").wait(30) == 0
+    first = machine.script("1.0")
+    first.communicate(timeout=30)
+    assert first.returncode == 0
     with machine.clients() as clients:
         second = machine.script("2.0", "BlueGreen")
         output, errors = second.communicate(timeout=30)
