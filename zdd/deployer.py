@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from attrs import evolve
 
 from zdd.clock import SystemClock
+from zdd.codec import MissingStrategy
 from zdd.driver import Driver, Surroundings
 from zdd.errors import ConfigurationError
 from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome
@@ -19,7 +20,6 @@ from zdd.failure import failure_of
 from zdd.history import Deployment, History, read_history
 from zdd.interfaces import Clock, Discovery, Edge, Fence, Journal, Lease, Orchestrator
 from zdd.model.gate import Gate
-from zdd.model.observation import Observation
 from zdd.model.plan import Plan
 from zdd.model.release import Release
 from zdd.model.service import Service
@@ -31,6 +31,7 @@ from zdd.request import (
     judgeable,
     known_revisions,
     make_request,
+    release_of,
     runs_already,
     serving_version,
 )
@@ -165,7 +166,7 @@ class Deployer:
             AdapterError: The world can't be observed.
         """
         request = self._request(service, release, strategy)
-        return request.plan(self._look(service), self._history(service.name), self._around)
+        return self._preview(request)
 
     def history(self, service: str) -> tuple[Deployment, ...]:
         """Return the deployments of a service, oldest first.
@@ -217,7 +218,7 @@ class Deployer:
         request = self._request(service, release, strategy)
         # What the plan alone can refuse is refused here, while nothing is touched; the plan that counts is made again
         # under the lease.
-        request.plan(self._look(service), self._history(service.name), self._around)
+        self._preview(request)
         return self._deploy(request, restart=restart)
 
     def rollback(self, service: str, to: str | None = None, strategy: Strategy | None = None) -> Report:
@@ -235,8 +236,7 @@ class Deployer:
         if history.last is None:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to go back to")
         revision = history.find(to)
-        release = Release(revision.version, revision.workload, revision.gates)
-        return self.deploy(history.last.plan.service, release, strategy)
+        return self.deploy(history.last.plan.service, release_of(revision), strategy)
 
     def resume(self, service: str) -> Report:
         """Finish a deployment that was interrupted, or undo it if it was being undone.
@@ -253,8 +253,9 @@ class Deployer:
         target = plan.revisions[plan.target]
         if unfinished.went_back:
             return self._undo(unfinished)
-        strategy = cast("Strategy", unfinished.strategy) if hasattr(unfinished.strategy, "stages") else None
-        return self.deploy(plan.service, Release(target.version, target.workload, target.gates), strategy)
+        if isinstance(unfinished.strategy, MissingStrategy):
+            raise ConfigurationError(f"{unfinished.strategy.problem}; or call deploy again with a strategy")
+        return self.deploy(plan.service, release_of(target), cast("Strategy | None", unfinished.strategy))
 
     def remove(self, service: str) -> Report:
         """Take a service out: its traffic ends, what is in flight is waited for, then its instances are stopped.
@@ -274,11 +275,13 @@ class Deployer:
     def _request(self, service: Service, release: Release, strategy: Strategy | None) -> Request:
         return make_request(service, release, strategy, self._around, self._default_gates)
 
-    def _history(self, service: str) -> History:
-        return judgeable(read_history(self._around.journal.read(service)))
+    def _preview(self, request: Request) -> Plan:
+        history, _ = judgeable(self._history(request.service.name), request.service)
+        observation = self._driver(request.service, Fence(0, self._actor), "").observe(request.service)
+        return request.plan(observation, history, self._around)
 
-    def _look(self, service: Service) -> Observation:
-        return self._driver(service, Fence(0, self._actor), "").observe(service)
+    def _history(self, service: str) -> History:
+        return read_history(self._around.journal.read(service))
 
     def _driver(self, service: Service, fence: Fence, deployment: str) -> Driver:
         return Driver(self._around, service.name, fence, deployment, self._actor, self._around.clock.now())
@@ -296,7 +299,8 @@ class Deployer:
             around.lease.release(service.name, fence)
 
     def _deploy(self, request: Request, *, restart: bool) -> Report:
-        def work(service: Service, fence: Fence, history: History) -> Report:
+        def work(service: Service, fence: Fence, journalled: History) -> Report:
+            history, notes = judgeable(journalled, service)
             deployment = f"{service.name}-{fence.token}"
             driver = self._driver(service, fence, deployment)
             observation = driver.observe(service)
@@ -306,7 +310,7 @@ class Deployer:
             if not restart and runs_already(plan, observation, history):
                 return self._unchanged(plan, deployment, version, f"{version} runs already")
             from_version = serving_version(plan, observation)
-            return self._run(plan, driver, lambda: driver.carry_out(plan, from_version, request.strategy))
+            return self._run(plan, driver, lambda: driver.carry_out(plan, from_version, request.strategy, notes))
 
         return self._with_lease(request.service, work)
 

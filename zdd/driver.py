@@ -7,7 +7,7 @@ writes down the answer, then looks again before it decides anything more.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
@@ -103,14 +103,23 @@ class Driver:
 
     # -- the whole deployment -----------------------------------------------------------------------------------------
 
-    def carry_out(self, plan: Plan, from_version: str, strategy: object = None) -> DeploymentEnded:
+    def carry_out(
+        self, plan: Plan, from_version: str, strategy: object = None, unproven: Sequence[str] = ()
+    ) -> DeploymentEnded:
         """Follow the plan to its end, and take it back if a stage fails and says so.
+
+        Args:
+            plan: What is wanted.
+            from_version: What serves now; empty if nothing does.
+            strategy: What made the plan, for the journal.
+            unproven: What is known beforehand not to be provable, one line each.
 
         Raises:
             LeaseLost: A newer deployer has taken over; nothing further was done.
             JournalError: What happens can't be written down any more; nothing further was done.
         """
         to_version = plan.revisions[plan.target].version if any(goal.replicas for goal in final_goals(plan)) else ""
+        self._recorder.unproven.extend(unproven)
         sampler = self._around.make_sampler(self._around.clock)
         unwatch = self._around.orchestrator.watch(plan.service, self._around.clock.wake)
         try:

@@ -113,11 +113,14 @@ def read_history(events: Iterable[Event]) -> History:
     for event in events:
         known = deployments.get(event.deployment)
         if isinstance(event, DeploymentStarted):
-            revisions.update(event.plan.revisions)
+            # A later plan may know an older revision with other gates than its own, to judge what runs of it.
+            revisions = {**event.plan.revisions, **revisions}
             if event.plan.direction is Direction.BACK:
                 if known is not None:
                     deployments[event.deployment] = evolve(known, went_back=True)
             else:
+                if event.plan.target in event.plan.revisions:
+                    revisions[event.plan.target] = event.plan.revisions[event.plan.target]
                 deployments[event.deployment] = Deployment(
                     event.deployment,
                     event.plan,

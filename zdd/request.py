@@ -118,14 +118,45 @@ def known_revisions(history: History, observation: Observation) -> dict[str, Rev
     return {**unknown, **history.revisions}
 
 
-def judgeable(history: History) -> History:
-    """Return the history with gates that can be asked here: a gate that can't be brought back is left out."""
-    return evolve(history, revisions={name: _judgeable(one) for name, one in history.revisions.items()})
+def release_of(revision: Revision) -> Release:
+    """Return what a revision of the history runs, to be deployed again.
+
+    Raises:
+        ConfigurationError: One of its gates can't be brought back, so that it would get traffic unproven.
+    """
+    missing = _missing(revision.gates)
+    if missing:
+        raise ConfigurationError(
+            f"{revision.version} ({revision.id}) can't be proven here: {missing[0].problem}; "
+            "or call deploy with this release and the gates that it needs"
+        )
+    return Release(revision.version, revision.workload, revision.gates)
 
 
-def _judgeable(revision: Revision) -> Revision:
-    gates: tuple[Gate, ...] = tuple(gate for gate in revision.gates if not isinstance(gate, MissingGate))
-    return revision if len(gates) == len(revision.gates) else evolve(revision, gates=gates or (TcpGate(),))
+def judgeable(history: History, service: Service) -> tuple[History, tuple[str, ...]]:
+    """Return the history with gates that can be asked here, and one line for each revision that lost one.
+
+    A gate that can't be brought back says nothing for ever; instances that already serve are then judged by the
+    default gates instead, so that they can be replaced. Nothing new is admitted on those (`release_of`).
+    """
+    revisions = dict(history.revisions)
+    notes = []
+    for name, revision in history.revisions.items():
+        missing = _missing(revision.gates)
+        if missing:
+            revisions[name] = evolve(revision, gates=accepts_connections(service))
+            notes.append(f"{revision.version} ({name}) was judged without its own gate: {missing[0].problem}")
+    return evolve(history, revisions=revisions), tuple(notes)
+
+
+def _missing(value: object) -> list[MissingGate]:
+    """Return the gates in there that can't be brought back, those inside other gates among them."""
+    if isinstance(value, MissingGate):
+        return [value]
+    if isinstance(value, tuple):
+        return [found for one in value for found in _missing(one)]
+    attributes = getattr(type(value), "__attrs_attrs__", ())
+    return [found for one in attributes for found in _missing(getattr(value, one.name))]
 
 
 def runs_already(plan: Plan, observation: Observation, history: History) -> bool:

@@ -24,8 +24,7 @@ from ending import Ending, Orders, first_failures, processes_of
 from load import Load, LoadError
 
 from zdd import Deployer, DeploymentInterrupted, Report, ZddError
-from zdd.adapters.local.orchestrator import LocalOrchestrator
-from zdd.adapters.traefik.proxy import TraefikProxy
+from zdd.adapters.embedded import Embedded
 from zdd.display.live import watcher
 
 PAGE = Path("demo-report") / "report.html"
@@ -101,8 +100,7 @@ def _directory_of_its_own() -> Iterator[Path]:
         directory = Path(tempfile.mkdtemp(prefix="zdd-demo-"))
         last.callback(shutil.rmtree, directory)
         last.callback(_await_end, directory)
-        last.callback(TraefikProxy(directory / "state").stop)
-        last.callback(LocalOrchestrator(directory / "state").stop_everything, STOP_GRACE_S)
+        last.callback(Embedded(directory / "state").stop_everything, STOP_GRACE_S)
         last.callback(_ignore_signals)
         yield directory
 

@@ -166,3 +166,15 @@ def test_going_back_by_hand_and_taking_the_service_out(machine: Any) -> None:
     assert [one.to_version for one in deployer.history("web")] == ["1.0", "2.0", "3.0", "1.0"]
     deployer.remove("web")
     assert machine.processes() == []
+
+
+def test_a_gate_that_only_its_script_knows_does_not_keep_its_release_from_being_replaced(machine: Any) -> None:
+    deployer = machine.deployer()
+    private = zdd.FunctionGate(lambda _: True, "known to this script only")
+    deployer.deploy(machine.service(gates=[private]), machine.release("1.0"))
+    with machine.clients() as clients:
+        report = deployer.deploy(machine.service(), machine.release("2.0"))
+    assert clients.failures == []
+    assert any("1.0 (r1) was judged without its own gate" in line for line in report.unproven)
+    with pytest.raises(zdd.ConfigurationError, match=r"1\.0 \(r1\) can't be proven here.*call deploy"):
+        deployer.rollback("web", "1.0")

@@ -113,25 +113,24 @@ class Picture:
 
     # -- gates ------------------------------------------------------------------------------------------------------
 
-    def target(self, instance: Instance) -> Target:
-        """Return what an admission gate looks at."""
-        revision = self.plan.revisions.get(instance.revision)
-        return Target(
-            self.plan.service.name,
-            revision.version if revision else "",
-            instance.revision,
-            instance.id,
-            instance.addresses,
-        )
+    @cached_property
+    def judged(self) -> Mapping[str, tuple[Target, tuple[GateRecord | None, ...]]]:
+        """Instance → what its gates look at, and what each has said of it at this address."""
+        return {name: self._judged(instance) for name, (_, instance) in self.located.items()}
 
-    def verdicts(self, instance: Instance) -> list[GateRecord | None]:
-        """Return what each gate of its revision has said of this instance at this address."""
+    def _judged(self, instance: Instance) -> tuple[Target, tuple[GateRecord | None, ...]]:
         revision = self.plan.revisions.get(instance.revision)
+        version = revision.version if revision else ""
+        target = Target(self.plan.service.name, version, instance.revision, instance.id, instance.addresses)
         count = len(revision.gates) if revision else 0
         if not count:
-            return []
-        target = self.target(instance).key
-        return [self.progress.gates.get((admission_key(instance.revision, number), target)) for number in range(count)]
+            return target, ()
+        key, said = target.key, self.progress.gates
+        return target, tuple(said.get((admission_key(instance.revision, number), key)) for number in range(count))
+
+    def verdicts(self, instance: str) -> tuple[GateRecord | None, ...]:
+        """Return what each gate of its revision has said of this instance at this address."""
+        return self.judged[instance][1]
 
     @cached_property
     def _proven(self) -> frozenset[str]:
@@ -143,7 +142,7 @@ class Picture:
         since = self.now - PROOF_VALID_S
         return all(
             r is not None and r.passed_s is not None and r.passed_s >= since and r.verdict.result is not Result.FAILED
-            for r in self.verdicts(instance)
+            for r in self.verdicts(instance.id)
         )
 
     def proven(self, instance: str) -> bool:
@@ -162,7 +161,7 @@ class Picture:
 
     def _condemnation(self, instance: Instance) -> str:
         revision = self.plan.revisions.get(instance.revision)
-        for gate, record in zip(revision.gates if revision else (), self.verdicts(instance), strict=True):
+        for gate, record in zip(revision.gates if revision else (), self.verdicts(instance.id), strict=True):
             if record is None or record.verdict.result is not Result.FAILED:
                 continue
             patience_s = gate.deadline_s if gate.deadline_s is not None else self.plan.service.start_deadline_s
@@ -213,7 +212,7 @@ class Picture:
     @cached_property
     def measured(self) -> bool:
         """Whether every instance that seems to serve has been looked at by its gates: before, nobody knows."""
-        return all(None not in self.verdicts(self.located[name][1]) for name in self.serving)
+        return all(None not in self.verdicts(name) for name in self.serving)
 
     def complete(self, goal: Goal) -> bool:
         """Tell whether a cell has all its instances, of the right revision, proven."""

@@ -193,8 +193,7 @@ def _admission_asks(picture: Picture) -> Iterator[tuple[Ask, GateRecord | None]]
             if instance.state is not InstanceState.READY or not _concerns(picture, goal, instance):
                 continue
             revision = picture.plan.revisions.get(instance.revision)
-            target = picture.target(instance)
-            records = picture.verdicts(instance)
+            target, records = picture.judged[instance.id]
             for number, gate in enumerate(revision.gates if revision else ()):
                 yield Ask(admission_key(instance.revision, number), gate, target), records[number]
 
@@ -378,7 +377,7 @@ def _state_of(picture: Picture, cell: Cell | None) -> str:
     for instance in cell.instances:
         if picture.proven(instance.id) or instance.revision != cell.revision:
             continue
-        reasons = [r.verdict.reason for r in picture.verdicts(instance) if r and r.verdict.result is not Result.PASSED]
+        reasons = [r.verdict.reason for r in picture.verdicts(instance.id) if r and r.verdict.result is not Result.PASSED]
         why = reasons[0] if reasons else instance.note
         return f"{instance.id} is {instance.state.value}" + (f", {why}" if why else "")
     return f"{picture.proven_in(cell)} of {cell.replicas} proven"
