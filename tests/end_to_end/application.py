@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 VERSION = os.environ["ZDD_VERSION"]
@@ -56,7 +57,7 @@ if os.environ.get("SINGLETON"):
         sys.exit("another one is running")
 
     def leave(*_):
-        os.unlink(os.environ["SINGLETON"])
+        Path(os.environ["SINGLETON"]).unlink()
         os._exit(0)
 
     signal.signal(signal.SIGTERM, leave)

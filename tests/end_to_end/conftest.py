@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import socket
 import subprocess
 import sys
@@ -152,5 +151,5 @@ def eventually() -> Callable[[Callable[[], bool], str], None]:
 
 def pytest_runtest_setup() -> None:
     """Skip where there are no processes to look at."""
-    if not os.path.isdir("/proc/self"):
+    if not Path("/proc/self").is_dir():
         pytest.skip("needs Linux: the tests look at processes in /proc")

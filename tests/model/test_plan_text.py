@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from attrs import evolve
 
-from zdd.model.plan_text import plan_text
 from zdd.events import DeploymentStarted, Event
 from zdd.model.plan import Direction, Goal, Plan, Stage
+from zdd.model.plan_text import plan_text
 from zdd.model.service import Overlap, Service
 
 

@@ -377,8 +377,8 @@ def _state_of(picture: Picture, cell: Cell | None) -> str:
     for instance in cell.instances:
         if picture.proven(instance.id) or instance.revision != cell.revision:
             continue
-        reasons = [r.verdict.reason for r in picture.verdicts(instance.id) if r and r.verdict.result is not Result.PASSED]
-        why = reasons[0] if reasons else instance.note
+        verdicts = [record.verdict for record in picture.verdicts(instance.id) if record is not None]
+        why = next((one.reason for one in verdicts if one.result is not Result.PASSED), instance.note)
         return f"{instance.id} is {instance.state.value}" + (f", {why}" if why else "")
     return f"{picture.proven_in(cell)} of {cell.replicas} proven"
 
