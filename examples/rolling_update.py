@@ -1,6 +1,6 @@
 """A rolling update on this machine, while a client sends requests all the time: ``python examples/rolling_update.py``.
 
-It needs a Traefik: ``pip install 'zdd-deploy[edge]'``. Everything is in a temporary directory, and gone in the end.
+It needs a Traefik; the extra ``edge`` brings one. Everything is kept in a temporary directory, and gone in the end.
 """
 
 from __future__ import annotations

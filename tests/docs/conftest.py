@@ -116,11 +116,25 @@ def settle(text: str) -> list[str]:
 
 def shows(expected: list[str], printed: list[str]) -> bool:
     """Whether the lines were printed. A line ``…`` stands for any number of lines."""
-    if not expected:
-        return not printed
-    if expected[0] == "…":
-        return any(shows(expected[1:], printed[start:]) for start in range(len(printed) + 1))
-    return bool(printed) and expected[0] == printed[0] and shows(expected[1:], printed[1:])
+    parts: list[list[str]] = [[]]
+    for line in expected:
+        if line == "…":
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    first, *between = parts
+    if not between:
+        return first == printed
+    *between, last = between
+    place, end = len(first), len(printed) - len(last)
+    if printed[:place] != first or printed[end:] != last:
+        return False
+    for part in between:
+        starts = [start for start in range(place, end - len(part) + 1) if printed[start : start + len(part)] == part]
+        if not starts:
+            return False
+        place = starts[0] + len(part)
+    return place <= end
 
 
 @frozen
