@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from consul.std import HTTPClient  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError, NewConnectionError
 
@@ -63,7 +63,7 @@ class Answer:
 
 @frozen(kw_only=True)
 class ConsulConnection:
-    """One Consul agent, and how to speak with it. What is given here holds: no variable of the environment overrides it.
+    """One Consul agent, and how to speak with it. What is given here holds: the environment overrides nothing.
 
     May be used by several threads, and after a fork.
 
@@ -152,7 +152,9 @@ class ConsulConnection:
         except (requests.RequestException, HTTPError, OSError) as error:
             raise self._unanswered(what, error, writes=data is not None) from None
         answer = Answer(what, status, body)
-        if status not in expected:
+        if status == 500 and answer.text.startswith("Unknown "):  # older agents say so of an id that they don't know
+            answer = evolve(answer, status=NOT_FOUND)
+        if answer.status not in expected:
             raise self._refused(answer, right, writes=data is not None)
         return answer
 
@@ -216,21 +218,25 @@ class _Client(HTTPClient):  # type: ignore[misc]
     """python-consul2's own client, but an answer has an end: in time and in size."""
 
     def response(self, response: Any) -> tuple[int, bytes]:
-        end_s = time.monotonic() + self.timeout[1]
-        body = bytearray()
-        read = getattr(response.raw, "read1", response.raw.read)
         try:
-            while chunk := read(_CHUNK_BYTES):
-                body += chunk
-                if len(body) > _ANSWER_BYTES_MAX:
-                    raise requests.ConnectionError(f"the answer is larger than {_ANSWER_BYTES_MAX} bytes")
-                if time.monotonic() > end_s:
-                    raise requests.ReadTimeout(f"the answer took longer than {self.timeout[1]:g} s")
+            body = self._body(response.raw)
         except BaseException:
             response.close()
             raise
         response.raw.release_conn()
-        return response.status_code, bytes(body)
+        return response.status_code, body
+
+    def _body(self, raw: Any) -> bytes:
+        end_s = time.monotonic() + self.timeout[1]
+        body = bytearray()
+        read = getattr(raw, "read1", raw.read)  # where there is one: what has arrived, without waiting for more
+        while chunk := read(_CHUNK_BYTES):
+            body += chunk
+            if len(body) > _ANSWER_BYTES_MAX:
+                raise requests.ConnectionError(f"the answer is larger than {_ANSWER_BYTES_MAX} bytes")
+            if time.monotonic() > end_s:
+                raise requests.ReadTimeout(f"the answer took longer than {self.timeout[1]:g} s")
+        return bytes(body)
 
 
 def _as_it_is(answer: tuple[int, bytes]) -> tuple[int, bytes]:

@@ -11,8 +11,8 @@ from typing import Any
 
 from attrs import frozen
 
-from zdd.adapters.consul.connection import CONFLICT, OK, ConsulConnection
-from zdd.errors import ConfigurationError, PermanentError, TemporaryError
+from zdd.adapters.consul.connection import CONFLICT, OK, Answer, ConsulConnection
+from zdd.errors import ConfigurationError, OutcomeUnknown, PermanentError, TemporaryError
 
 DEFAULT_PREFIX = "zdd"
 CONSISTENT = {"consistent": ""}
@@ -120,6 +120,7 @@ class Store:
         """
         answer = self.connection.tell("/v1/txn", list(operations), expected=(OK, CONFLICT))
         if answer.status == OK:
+            _check_done(answer, self.connection.settles_within_s)
             return True
         for problem in answer.json(dict).get("Errors") or ():
             if str(problem.get("What", "")).startswith("Permission denied"):
@@ -148,6 +149,13 @@ def lock(key: str, session: str, value: bytes) -> Operation:
 def unlock(key: str, session: str, value: bytes) -> Operation:
     """Write a key and let go of it, if this session has locked it."""
     return {"KV": {"Verb": "unlock", "Key": key, "Session": session, "Value": _base64(value)}}
+
+
+def _check_done(answer: Answer, settles_within_s: float) -> None:
+    try:
+        answer.json(dict)
+    except TemporaryError as error:  # who says so may be no Consul at all
+        raise OutcomeUnknown(str(error), settles_within_s=settles_within_s) from None
 
 
 def _base64(value: bytes) -> str:

@@ -1,0 +1,113 @@
+"""A real Consul for each run of the tests, and connections to it. Where none can be had, the tests are skipped."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from zdd.adapters.consul.connection import ConsulConnection
+from zdd.model.address import Address
+from zdd.model.service import Exposure, Service
+from zdd.model.traffic import Registration
+
+MANAGEMENT_TOKEN = "7d0f6b3e-0000-4000-8000-5f6c1d1e2a3b"  # noqa: S105 - of an agent that lives for one test run
+TWO_PORTS = (Exposure("http"), Exposure("admin", path="/admin"))
+
+
+def load_lab() -> ModuleType:
+    name = "zdd_lab_consul"
+    if name not in sys.modules:
+        path = Path(__file__).parents[2] / "lab" / "consul.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+lab = load_lab()
+
+
+@pytest.fixture(scope="session")
+def consul_program() -> Path:
+    try:
+        return lab.find_consul()
+    except lab.NoConsul as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def agent(consul_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """An agent for all tests that do not end it."""
+    running = lab.ConsulAgent(consul_program, tmp_path_factory.mktemp("consul"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_agent(consul_program: Path, tmp_path: Path) -> Iterator[Any]:
+    """An agent that the test may pause, kill and start again."""
+    running = lab.ConsulAgent(consul_program, tmp_path / "consul")
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def guarded_agent(consul_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """An agent that permits nothing without a token."""
+    tokens = {"master": MANAGEMENT_TOKEN, "agent": MANAGEMENT_TOKEN}
+    settings = {"acl": {"enabled": True, "default_policy": "deny", "tokens": tokens}}
+    directory = tmp_path_factory.mktemp("guarded")
+    running = lab.ConsulAgent(consul_program, directory, settings=settings, token=MANAGEMENT_TOKEN)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def connection(agent: Any) -> ConsulConnection:
+    return ConsulConnection(address=agent.address)
+
+
+@pytest.fixture
+def own_connection(own_agent: Any) -> ConsulConnection:
+    return ConsulConnection(address=own_agent.address, connect_timeout_s=0.5, timeout_s=1.0)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def prefixes() -> Callable[[], str]:
+    """Gives a part of the keys that nobody uses, with every call."""
+    return lambda: f"test-{next(_numbers)}"
+
+
+@pytest.fixture
+def prefix(prefixes: Callable[[], str]) -> str:
+    return prefixes()
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> Service:
+    """A service of two ports, with a name of its own for every test."""
+    return Service(f"web{next(_numbers)}", exposures=TWO_PORTS)
+
+
+@pytest.fixture
+def make_registration() -> Callable[..., Registration]:
+    def make(number: int, weight: int, version: str = "1.0") -> Registration:
+        addresses = {"http": Address("127.0.0.1", 40_000 + number), "admin": Address("127.0.0.1", 50_000 + number)}
+        return Registration(f"web.{number}", f"web-{number}", f"r-{version}", version, addresses, weight)
+
+    return make

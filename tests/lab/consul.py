@@ -1,0 +1,257 @@
+"""A throw-away Consul: the user's own program or the distribution's, with a data directory and ports of its own.
+
+``find_consul()`` takes a ``consul`` on PATH. Where there is none, it has the ordinary apt client download the package
+of a Debian release that has one, by a sources list, lists and a cache of its own, and unpacks it into a folder: the
+machine's own apt sources and packages stay as they are.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+
+SUITES = ("bullseye", "bookworm", "trixie")
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+FETCH_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+
+
+class NoConsul(Exception):
+    """There is no Consul to be had here. The message is the reason for skipping."""
+
+
+def cache_directory() -> Path:
+    """Return where what was fetched is kept for the next run."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zdd-lab"
+
+
+def find_consul(cache: Path | None = None) -> Path:
+    """Return the program.
+
+    Raises:
+        NoConsul: There is none on PATH and the distribution's can't be had.
+    """
+    own = shutil.which("consul")
+    if own:
+        return Path(own)
+    directory = (cache or cache_directory()) / "consul"
+    program = directory / "usr" / "bin" / "consul"
+    if not program.exists():
+        _fetch(directory)
+    return program
+
+
+def _fetch(directory: Path) -> None:
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            raise NoConsul(f"no consul on PATH, and no {tool} here to fetch the distribution's")
+    mirror = _mirror()
+    problems = []
+    for suite in SUITES:
+        try:
+            _unpack(_download(mirror, suite, directory.with_name("consul-apt")), directory)
+        except NoConsul as problem:
+            problems.append(f"{suite}: {problem}")
+        else:
+            return
+    raise NoConsul("no consul on PATH, and the distribution's could not be fetched: " + "; ".join(problems))
+
+
+def _mirror() -> str:
+    """Return the address of the Debian archive from which this machine's own packages come."""
+    answer = _run("apt-get", "indextargets", "--format", "$(REPO_URI) $(COMPONENT) $(RELEASE)", "Created-By: Packages")
+    found = re.search(r"^(\S+/debian/?) main \S+$", answer, re.MULTILINE)
+    if not found:
+        raise NoConsul("no consul on PATH, and this machine's apt sources name no Debian archive to fetch it from")
+    return found[1]
+
+
+def _download(mirror: str, suite: str, work: Path) -> Path:
+    shutil.rmtree(work, ignore_errors=True)
+    for part in ("lists/partial", "cache/archives/partial"):
+        (work / part).mkdir(parents=True)
+    signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
+    (work / "sources.list").write_text(f"deb {signed}{mirror} {suite} main\n")
+    own = ["-o", f"Dir::Etc::SourceList={work}/sources.list", "-o", f"Dir::Etc::SourceParts={work}/none"]
+    own += ["-o", f"Dir::State::Lists={work}/lists", "-o", f"Dir::Cache={work}/cache"]
+    own += ["-o", "APT::Sandbox::User="]  # the folder is ours alone, so apt's own user can't write there
+    _run("apt-get", "-q", *own, "update")
+    _run("apt-get", "-q", *own, "download", "consul", cwd=work)
+    return next(work.glob("consul_*.deb"))
+
+
+def _unpack(package: Path, directory: Path) -> None:
+    half = directory.with_name("consul-half")
+    shutil.rmtree(half, ignore_errors=True)
+    _run("dpkg", "-x", str(package), str(half))
+    shutil.rmtree(directory, ignore_errors=True)
+    half.rename(directory)
+    shutil.rmtree(package.parent)
+
+
+def _run(*command: str, cwd: Path | None = None) -> str:
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise NoConsul(f"{command[0]} took longer than {FETCH_TIMEOUT_S:g} s") from None
+    if done.returncode:
+        raise NoConsul((done.stderr.strip() or done.stdout.strip() or f"{command[0]} failed").splitlines()[-1])
+    return done.stdout
+
+
+def free_ports(number: int) -> list[int]:
+    """Return ports that nobody uses on loopback, for TCP and for UDP."""
+    found: list[int] = []
+    while len(found) < number:
+        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:
+            stream.bind(("127.0.0.1", 0))
+            port = int(stream.getsockname()[1])
+            try:
+                datagram.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            if port not in found:
+                found.append(port)
+    return found
+
+
+@define(eq=False)
+class ConsulAgent:
+    """A Consul server of its own on loopback.
+
+    Attributes:
+        program: The ``consul`` to run.
+        directory: Where its configuration, data and log are.
+        settings: More of its configuration, merged over what is set here.
+        token: Sent with `ask`.
+        node: Its node's name.
+    """
+
+    program: Path
+    directory: Path
+    settings: Mapping[str, Any] = field(factory=dict)
+    token: str = ""
+    node: str = "lab"
+    _ports: list[int] = field(factory=lambda: free_ports(4))
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where its HTTP interface is."""
+        return f"http://127.0.0.1:{self._ports[0]}"
+
+    @property
+    def http_port(self) -> int:
+        return self._ports[0]
+
+    @property
+    def dns_port(self) -> int:
+        return self._ports[1]
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "the agent was not started"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it and wait until it has elected itself and knows its own node."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        ports = {"http": self._ports[0], "dns": self._ports[1], "serf_lan": self._ports[2], "server": self._ports[3]}
+        own = {
+            "ports": {**ports, "grpc": -1, "https": -1, "serf_wan": -1},
+            "server": True,
+            "bootstrap_expect": 1,
+            "bind_addr": "127.0.0.1",
+            "client_addr": "127.0.0.1",
+            "node_name": self.node,
+            "data_dir": str(self.directory / "data"),
+            "log_level": "warn",
+            "disable_update_check": True,
+            "performance": {"raft_multiplier": 1},
+        }
+        (self.directory / "consul.json").write_text(json.dumps({**own, **self.settings}))
+        with (self.directory / "log").open("ab") as log:
+            command = [str(self.program), "agent", "-config-file", str(self.directory / "consul.json")]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._await_ready()
+
+    def _await_ready(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            try:
+                checks = self.ask("GET", f"/v1/health/node/{self.node}?consistent")
+            except (OSError, http.client.HTTPException, RuntimeError):
+                checks = None
+            if checks and all(check["Status"] == "passing" for check in checks if check["CheckID"] == "serfHealth"):
+                return
+            time.sleep(0.02)
+        log = (self.directory / "log").read_text(errors="replace")
+        self.stop()
+        raise RuntimeError(f"consul did not get ready: {log[-2000:]}")
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """Ask its HTTP interface, past the library: for looking and for meddling.
+
+        Raises:
+            RuntimeError: It refuses.
+        """
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=5.0)
+        try:
+            data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+            connection.request(method, path, data, {"X-Consul-Token": self.token} if self.token else {})
+            response = connection.getresponse()
+            text = response.read()
+        finally:
+            connection.close()
+        if response.status == http.client.NOT_FOUND:
+            return None
+        if response.status != http.client.OK:
+            raise RuntimeError(f"{method} {path}: {response.status} {text.decode(errors='replace')}")
+        return json.loads(text) if text else None
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(STOP_TIMEOUT_S)
+            self._process = None
+
+    def pause(self) -> None:
+        """Let it answer nothing, while its ports stay open."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def forget_everything(self) -> None:
+        """Remove its data; it must not be running."""
+        shutil.rmtree(self.directory / "data", ignore_errors=True)
+
+    def stop(self) -> None:
+        """End it, by force if it takes too long. It may be paused."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGCONT)
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(STOP_TIMEOUT_S)
+        self._process = None
