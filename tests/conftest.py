@@ -130,7 +130,7 @@ class Story:
 
     def start(self, plan: Plan, from_version: str, to_version: str) -> None:
         self.add(
-            DeploymentStarted, plan=plan, from_version=from_version, to_version=to_version, actor="ann@build-7:4711"
+            DeploymentStarted, plan=plan, from_version=from_version, to_version=to_version, actor="user@host:4711"
         )
 
     def stage(self, plan: Plan, number: int) -> None:

@@ -33,7 +33,7 @@ WEB = {"service": "web", "deployment": "d1"}
 
 
 def started(
-    at_s: float = 0.0, *, before: str = "1.4.2", direction: Direction = Direction.FORWARD, actor: str = "ann@host:1"
+    at_s: float = 0.0, *, before: str = "1.4.2", direction: Direction = Direction.FORWARD, actor: str = "user@host:1"
 ) -> DeploymentStarted:
     workload = Release("1.5.0", Process(["true"])).workload
     revisions = {"r1": Revision("r1", "1.4.2", workload), "r2": Revision("r2", "1.5.0", workload)}
@@ -195,8 +195,8 @@ def test_what_was_cut_is_on_record_once_from_either_source() -> None:
 
 def test_who_goes_on_with_a_deployment_is_on_record() -> None:
     report = Report.of([started(), ended(2, Outcome.INTERRUPTED), started(5, actor="bob@other:2"), ended(9)])
-    assert (report.actor, report.resumed_by, report.outcome) == ("ann@host:1", ("bob@other:2",), Outcome.SUCCEEDED)
-    assert "by ann@host:1, then bob@other:2" in str(report)
+    assert (report.actor, report.resumed_by, report.outcome) == ("user@host:1", ("bob@other:2",), Outcome.SUCCEEDED)
+    assert "by user@host:1, then bob@other:2" in str(report)
 
 
 @pytest.mark.parametrize("found", ["none", "web d1, web d2"])

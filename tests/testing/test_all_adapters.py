@@ -258,7 +258,6 @@ def test_the_traefik_edge_keeps_every_rule(directories: Callable[[], Path], back
                 open_request=partial(held_request, proxy, backends),
                 cut_off=partial(paused, proxy),
             )
-            edge.close()
 
     able = {rule for rule in names(EDGE_RULES) if "an edge that can't" not in rule or rule.endswith("says so")}
     assert set(check_edge(make, Conditions(service=SERVICE, steady_s=0.2))) == able
