@@ -25,3 +25,11 @@ unit: ## The tests that start no processes
 
 lint: ## Style, types, and the layers that may import each other
 	@scripts/with-environment dev scripts/lint
+
+.PHONY: lab lab-down
+
+lab: ## A Docker Engine of its own with a swarm and a registry, for tests; see tests/lab
+	@scripts/with-environment dev python tests/lab up
+
+lab-down: ## End the lab; nothing of it is left
+	@scripts/with-environment dev python tests/lab down

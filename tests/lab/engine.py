@@ -1,0 +1,182 @@
+"""A Docker Engine with a one-node swarm and an image registry, in a namespace of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import docker
+from attrs import asdict, frozen
+from docker.errors import APIError, DockerException
+from images import application_layer, image_archive
+from namespace import Namespace, end_namespace, open_namespace
+from packages import NoLab, unpacked
+
+PACKAGES = ("docker.io", "iptables", "docker-registry")
+REGISTRY_PORT = 5000
+REPOSITORY = "zdd-lab/application"
+START_TIMEOUT_S = 40.0
+POLL_S = 0.02
+
+
+@frozen
+class Lab:
+    """What a test needs to know.
+
+    Attributes:
+        engine: The engine's address, as DOCKER_HOST takes it.
+        client: A ``docker`` program of the engine's version.
+        registry: The registry's name in images.
+        registry_address: Where the registry is reached from this machine.
+        image: An image in the registry, see `application.py`.
+        address: Where ports that are published in host mode are reached.
+        version: The engine's version.
+        pid: The first process of the namespace; 0 for an engine that the user named.
+        group: Its control group.
+    """
+
+    engine: str
+    client: str
+    registry: str
+    registry_address: str
+    image: str
+    address: str
+    version: str = ""
+    pid: int = 0
+    group: str = ""
+
+    def facts(self) -> dict[str, object]:
+        """Return it as plain data."""
+        return asdict(self)
+
+
+def start_lab(directory: Path) -> Lab:
+    """Bring everything up in an empty directory.
+
+    Raises:
+        NoLab: It can't run here; the message says what it needs.
+    """
+    if os.geteuid() != 0:
+        raise NoLab("root is needed to run an engine of its own; or name a throw-away engine, see `make lab`")
+    programs = unpacked("engine", PACKAGES)
+    archive = image_archive()
+    group = f"zdd-lab-{os.getpid()}"
+    socket = directory / "docker.sock"
+    command = ["dockerd", "--data-root", str(directory / "data"), "--exec-root", "/run/docker-exec"]
+    command += ["--host", f"unix://{socket}", "--pidfile", "/run/docker.pid", "--cgroup-parent", f"/{group}"]
+    command += ["--exec-opt", "native.cgroupdriver=cgroupfs", "--config-file", str(directory / "daemon.json")]
+    (directory / "daemon.json").write_text("{}")
+    environment = _environment(programs, directory)
+    namespace = open_namespace(group, command, environment, directory / "log")
+    try:
+        start_registry(directory, namespace.command([]), programs)
+        client = str(programs / "usr/bin/docker")
+        lab = Lab(
+            engine=f"unix://{socket}", client=client if Path(client).exists() else "docker",
+            registry=f"127.0.0.1:{REGISTRY_PORT}", registry_address=f"{namespace.address}:{REGISTRY_PORT}",
+            image=f"127.0.0.1:{REGISTRY_PORT}/{REPOSITORY}:1", address=namespace.address,
+            version=_await_engine(f"unix://{socket}", directory / "log"), pid=namespace.pid, group=group,
+        )  # fmt: skip
+        _prepare(lab, archive)
+    except BaseException:
+        stop_lab(namespace.pid, namespace.group, directory)
+        raise
+    return lab
+
+
+def _environment(programs: Path, directory: Path) -> dict[str, str]:
+    """Let unpacked programs find each other; iptables has the name that its package's script would have made."""
+    commands = directory / "bin"
+    commands.mkdir()
+    for name in ("iptables", "ip6tables", "iptables-save", "iptables-restore"):
+        if (programs / "usr/sbin/xtables-nft-multi").exists():
+            (commands / name).symlink_to(programs / "usr/sbin/xtables-nft-multi")
+    libraries = [str(path) for path in sorted((programs / "usr/lib").glob("*-linux-gnu"))]
+    paths = [commands, programs / "usr/sbin", programs / "usr/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+    return {
+        "PATH": ":".join(map(str, paths)),
+        "LD_LIBRARY_PATH": ":".join(libraries),
+        "XTABLES_LIBDIR": ":".join(f"{path}/xtables" for path in libraries),
+        "HOME": str(directory),
+    }
+
+
+def start_registry(directory: Path, inside: list[str], programs: Path) -> int:
+    """Start the registry inside, and return its process id."""
+    configuration = directory / "registry.yml"
+    configuration.write_text(
+        "version: 0.1\nlog: {level: warn}\n"
+        f"storage: {{filesystem: {{rootdirectory: {directory / 'registry'}}}, delete: {{enabled: true}}}}\n"
+        f"http: {{addr: '0.0.0.0:{REGISTRY_PORT}'}}\n"
+    )
+    program = programs / "usr/bin/docker-registry"
+    with (directory / "registry.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*inside, str(program) if program.exists() else "docker-registry", "serve", str(configuration)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    return process.pid
+
+
+def _await_engine(engine: str, log: Path) -> str:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            with contextlib.closing(docker.APIClient(base_url=engine, version="auto", timeout=START_TIMEOUT_S)) as api:
+                return str(api.version()["Version"])
+        except DockerException:
+            if time.monotonic() > deadline:
+                raise NoLab(f"the engine did not come up: {log.read_text(errors='replace')[-500:]}") from None
+            time.sleep(POLL_S)
+
+
+def _prepare(lab: Lab, archive: Path) -> None:
+    """Make the swarm, build the image and push it."""
+    with contextlib.closing(docker.APIClient(base_url=lab.engine, version="auto", timeout=120)) as api:
+        api.init_swarm(advertise_addr=lab.address, listen_addr="0.0.0.0:2377")
+        build_image(api, lab.image, archive)
+
+
+def build_image(api: docker.APIClient, image: str, archive: Path) -> None:
+    """Build the application's image and push it.
+
+    Raises:
+        NoLab: The engine or the registry refuses.
+    """
+    api.import_image_from_file(str(archive), repository="zdd-lab/base", tag="latest")
+    context = io.BytesIO(application_layer())
+    _follow(api.build(fileobj=context, custom_context=True, tag=image, rm=True, decode=True))
+    repository, _, tag = image.rpartition(":")
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            return _follow(api.push(repository, tag=tag, stream=True, decode=True))
+        except (NoLab, APIError) as error:
+            if "refused" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
+
+
+def _follow(lines: Iterable[dict[str, Any]]) -> None:
+    for line in lines:
+        if "error" in line:
+            raise NoLab(str(line["error"]))
+
+
+def stop_lab(pid: int, group: str, directory: Path) -> None:
+    """End everything and remove the directory. Raises `NoLab` if something resists."""
+    if pid:
+        end_namespace(pid, group)
+    shutil.rmtree(directory, ignore_errors=True)
+    if directory.exists():
+        raise NoLab(f"{directory} can't be removed")
+
+
+__all__ = ["Lab", "Namespace", "build_image", "start_lab", "stop_lab"]

@@ -1,0 +1,91 @@
+"""Programs of the distribution, unpacked into a folder of the lab's own: nothing is installed on the machine.
+
+The ordinary apt client downloads them from the machine's own sources, with lists of the lab's own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+TIMEOUT_S = 300.0
+
+
+class NoLab(Exception):
+    """The lab can't run here. The message says what it needs."""
+
+
+def cache_directory() -> Path:
+    """Return where what was fetched is kept for the next run."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zdd-lab"
+
+
+def run(*command: str, cwd: Path | None = None, environment: dict[str, str] | None = None) -> str:
+    """Run a command to its end and return what it wrote.
+
+    Raises:
+        NoLab: It failed. The message ends with what it said.
+    """
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+    except FileNotFoundError:
+        raise NoLab(f"the program {command[0]} is needed") from None
+    except subprocess.TimeoutExpired:
+        raise NoLab(f"{' '.join(command[:3])} took longer than {TIMEOUT_S:g} s") from None
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
+        raise NoLab(f"{' '.join(command[:3])} failed: {said}")
+    return done.stdout
+
+
+def unpacked(name: str, packages: Sequence[str], *, whole: bool = False) -> Path:
+    """Return a folder into which the packages are unpacked, with what they depend on.
+
+    Args:
+        name: The folder's name in the cache. It is made once.
+        packages: Names of packages.
+        whole: Unpack everything down to the C library, for a root file system, and not only what the machine lacks.
+
+    Raises:
+        NoLab: They can't be had here.
+    """
+    directory = cache_directory() / name
+    if directory.is_dir():
+        return directory
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            raise NoLab(f"{tool} is needed to fetch {', '.join(packages)}: use a Debian machine")
+    half = directory.with_name(f"{name}.half-{os.getpid()}")
+    try:
+        _fetch(packages, half, whole=whole)
+        half.rename(directory)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return directory
+
+
+def _fetch(packages: Sequence[str], directory: Path, *, whole: bool) -> None:
+    work = directory.with_suffix(".packages")
+    lists = cache_directory() / "lists"
+    own = ["-o", f"Dir::State::lists={lists}", "-o", "APT::Sandbox::User="]
+    closure = ["-o", "Dir::State::status=/dev/null"] if whole else []
+    (lists / "partial").mkdir(parents=True, exist_ok=True)
+    work.mkdir(parents=True)
+    try:
+        run("apt-get", "-q", *own, "update")
+        simulated = run("apt-get", "-q", *own, *closure, "install", "-s", "--no-install-recommends", *packages)
+        missing = [line.split()[1] for line in simulated.splitlines() if line.startswith("Inst ")]
+        if missing:
+            run("apt-get", "-q", *own, "download", *missing, cwd=work)
+        directory.mkdir()
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for _ in pool.map(lambda package: run("dpkg", "-x", str(package), str(directory)), work.glob("*.deb")):
+                pass
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
