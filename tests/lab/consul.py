@@ -145,7 +145,7 @@ class ConsulAgent:
     settings: Mapping[str, Any] = field(factory=dict)
     token: str = ""
     node: str = "lab"
-    _ports: list[int] = field(factory=lambda: free_ports(4))
+    _ports: list[int] = field(factory=lambda: free_ports(5))
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -162,6 +162,11 @@ class ConsulAgent:
         return self._ports[1]
 
     @property
+    def https_port(self) -> int:
+        """Where its HTTP interface is with TLS, if the settings name a certificate."""
+        return self._ports[4]
+
+    @property
     def pid(self) -> int:
         assert self._process is not None, "the agent was not started"
         return self._process.pid
@@ -171,7 +176,12 @@ class ConsulAgent:
         self.directory.mkdir(parents=True, exist_ok=True)
         ports = {"http": self._ports[0], "dns": self._ports[1], "serf_lan": self._ports[2], "server": self._ports[3]}
         own = {
-            "ports": {**ports, "grpc": -1, "https": -1, "serf_wan": -1},
+            "ports": {
+                **ports,
+                "grpc": -1,
+                "https": self.https_port if "cert_file" in self.settings else -1,
+                "serf_wan": -1,
+            },
             "server": True,
             "bootstrap_expect": 1,
             "bind_addr": "127.0.0.1",

@@ -33,21 +33,27 @@ def load_lab() -> ModuleType:
     return sys.modules[name]
 
 
-lab = load_lab()
+_lab = load_lab()
+
+
+@pytest.fixture(scope="session")
+def lab() -> ModuleType:
+    """The part of the lab that runs Consul."""
+    return _lab
 
 
 @pytest.fixture(scope="session")
 def consul_program() -> Path:
     try:
-        return lab.find_consul()
-    except lab.NoConsul as reason:
+        return _lab.find_consul()
+    except _lab.NoConsul as reason:
         pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session")
 def agent(consul_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """An agent for all tests that do not end it."""
-    running = lab.ConsulAgent(consul_program, tmp_path_factory.mktemp("consul"))
+    running = _lab.ConsulAgent(consul_program, tmp_path_factory.mktemp("consul"))
     running.start()
     yield running
     running.stop()
@@ -56,7 +62,7 @@ def agent(consul_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture
 def own_agent(consul_program: Path, tmp_path: Path) -> Iterator[Any]:
     """An agent that the test may pause, kill and start again."""
-    running = lab.ConsulAgent(consul_program, tmp_path / "consul")
+    running = _lab.ConsulAgent(consul_program, tmp_path / "consul")
     running.start()
     yield running
     running.stop()
@@ -68,7 +74,7 @@ def guarded_agent(consul_program: Path, tmp_path_factory: pytest.TempPathFactory
     tokens = {"master": MANAGEMENT_TOKEN, "agent": MANAGEMENT_TOKEN}
     settings = {"acl": {"enabled": True, "default_policy": "deny", "tokens": tokens}}
     directory = tmp_path_factory.mktemp("guarded")
-    running = lab.ConsulAgent(consul_program, directory, settings=settings, token=MANAGEMENT_TOKEN)
+    running = _lab.ConsulAgent(consul_program, directory, settings=settings, token=MANAGEMENT_TOKEN)
     running.start()
     yield running
     running.stop()

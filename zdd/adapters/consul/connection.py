@@ -54,7 +54,7 @@ class Answer:
         """
         try:
             value = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, kind):
             raise TemporaryError(f"{self.what} was not answered as Consul does: {_short(self.text)!r}")
@@ -151,6 +151,8 @@ class ConsulConnection:
             status, body = getattr(self._client(), method)(_as_it_is, **arguments)
         except (requests.RequestException, HTTPError, OSError) as error:
             raise self._unanswered(what, error, writes=data is not None) from None
+        if self.token:  # whoever repeats it, it gets into no message
+            body = body.replace(self.token.encode(), b"(the token)")
         answer = Answer(what, status, body)
         if status == 500 and answer.text.startswith("Unknown "):  # older agents say so of an id that they don't know
             answer = evolve(answer, status=NOT_FOUND)
@@ -205,9 +207,7 @@ class ConsulConnection:
             return PermanentError(f"{answer.what} is not permitted{need} ({_short(answer.text)})")
         if answer.status == 429 or any(known in answer.text for known in _NOT_REACHED):
             return TemporaryError(words)
-        if answer.status < 300:
-            return TemporaryError(words)
-        if answer.status < 500:
+        if 400 <= answer.status < 500:
             return PermanentError(words)
         if writes:
             return OutcomeUnknown(words, settles_within_s=self.settles_within_s)

@@ -108,9 +108,7 @@ class ConsulDiscovery:
         known = add_names(self._store, service.name, fence, names, hold=False)
         former = [name for name in known if name not in names]
         if former:
-            registrar = self._registrar(service, fence)
-            for listed in self._listed(service, former):
-                registrar.remove(listed)
+            self._remove(service, former, self._listed(service, former), self._registrar(service, fence))
             set_names(self._store, service.name, fence, names)
 
     def registrations(self, service: Service) -> tuple[tuple[Registration, ...], bool]:
@@ -139,8 +137,7 @@ class ConsulDiscovery:
         registrar = self._registrar(service, fence)
         listed = self._listed(service, names)
         gone, falling = _falls(wanted, listed)
-        for former in gone:
-            registrar.remove(former)
+        self._remove(service, names, gone, registrar)
         for one, before in falling:
             registrar.put(one, before)
         if gone or falling:
@@ -214,6 +211,15 @@ class ConsulDiscovery:
             FenceKey.read(self._store, service.name).check(service.name, fence)
 
         return Registrar(self._connection, agent_for, fence, check_fence)
+
+    def _remove(self, service: Service, names: Sequence[str], gone: Sequence[Listed], registrar: Registrar) -> None:
+        """Deregister with the agents, and strike out of the catalog what an agent has forgotten or died with."""
+        for former in gone:
+            registrar.remove(former)
+        places = {(former.id, former.node) for former in gone}
+        for left in self._listed(service, names) if gone else ():
+            if (left.id, left.node) in places:
+                registrar.strike_out(left)
 
     def _await_lowered(
         self, service: Service, names: Sequence[str], gone: Sequence[Listed], lowered: Sequence[Wanted]

@@ -38,13 +38,12 @@ class DiscoveryKey:
             PermanentError: What is there was not written by zdd.
         """
         heads = store.heads(service)
-        entries = {entry.key: entry for entry in store.under(heads)}
-        entry = entries.get(heads + "discovery", Entry(heads + "discovery"))
+        fence = FenceKey.of(store.get(heads + "fence"))
+        entry = store.get(heads + "discovery")
         record = entry.record()
         held, names = record.get("held", False), record.get("names", [])
         if not isinstance(held, bool) or not isinstance(names, list):
             raise PermanentError(f"Consul's key {entry.key} does not hold what zdd wrote: restore it, or move it away")
-        fence = FenceKey.of(entries.get(heads + "fence", Entry(heads + "fence")))
         return cls(fence, entry, held, tuple(map(str, names)))
 
     def write(self, store: Store, held: bool, names: Sequence[str], fence: Fence) -> bool:

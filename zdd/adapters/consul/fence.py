@@ -5,10 +5,8 @@ from __future__ import annotations
 from attrs import frozen
 
 from zdd.adapters.consul.store import Entry, Operation, Store, encode_record, replace, unchanged
-from zdd.errors import LeaseLost, PermanentError, TemporaryError
+from zdd.errors import LeaseLost, PermanentError
 from zdd.interfaces import Fence
-
-_TRIES = 8
 
 
 @frozen
@@ -58,18 +56,3 @@ class FenceKey:
         if fence.token == self.greatest.token:
             return unchanged(self.entry)
         return replace(self.entry, encode_record(token=fence.token, holder=fence.holder))
-
-
-def claim(store: Store, service: str, fence: Fence) -> None:
-    """From now on refuse smaller tokens.
-
-    Raises:
-        LeaseLost: A greater one was granted or accepted.
-        TemporaryError: Others kept claiming at the same time.
-    """
-    for _ in range(_TRIES):
-        key = FenceKey.read(store, service)
-        key.check(service, fence)
-        if key.greatest.token == fence.token or store.commit([key.accept(fence)]):
-            return
-    raise TemporaryError(f"{service} is being claimed by many deployers at once")

@@ -167,9 +167,7 @@ class ConsulJournal:
 
     def _state(self, service: str) -> _State:
         heads = self._store.heads(service)
-        entries = {entry.key: entry for entry in self._store.under(heads)}
-        fence = FenceKey.of(entries.get(heads + "fence", Entry(heads + "fence")))
-        return _State(fence, _head(entries.get(heads + "journal", Entry(heads + "journal"))))
+        return _State(FenceKey.of(self._store.get(heads + "fence")), _head(self._store.get(heads + "journal")))
 
     def _commit(self, state: _State, row: _Row, fence: Fence) -> bool:
         value = row.value()
@@ -218,7 +216,7 @@ def _parse(entry: Entry) -> _Row:
         if not value.startswith(b"{"):
             value = zlib.decompressobj().decompress(value, _PACKED_BYTES_MAX)
         return _row(json.loads(value))
-    except (ValueError, KeyError, TypeError, zlib.error) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, zlib.error) as error:
         raise _damaged(entry.key, f"it holds no event ({error!r})") from error
 
 

@@ -47,10 +47,18 @@ class Registrar:
         self._do(f"register {one.id}", lambda: self._put(one, before))
 
     def remove(self, listed: Listed) -> None:
-        """Forget a port of an instance. Raises as `put` does."""
+        """Have the agent forget a port of an instance. Raises as `put` does."""
         self._do(f"deregister {listed.id}", lambda: self._remove(listed))
 
-    def _do(self, what: str, write: Callable[[], None]) -> None:
+    def strike_out(self, listed: Listed) -> None:
+        """Have the catalog forget what it lists although its agent does not know it. Raises as `put` does."""
+        body, right = {"Node": listed.node, "ServiceID": listed.id}, service_right(listed.name)
+        self._do(
+            f"strike out {listed.id}",
+            lambda: self.catalog.tell("/v1/catalog/deregister", body, right=right, expected=(OK, NOT_FOUND)),
+        )
+
+    def _do(self, what: str, write: Callable[[], object]) -> None:
         try:
             self._check_time()
             self.check_fence()
@@ -95,18 +103,15 @@ class Registrar:
 
     def _remove(self, listed: Listed) -> None:
         agent, right = self.agent_for(listed.address), service_right(listed.name)
+        path = f"/v1/agent/service/deregister/{listed.id}"
         try:
-            path = f"/v1/agent/service/deregister/{listed.id}"
             answer = agent.tell(path, right=right, expected=(OK, NOT_FOUND))
-            if answer.status == OK:
-                return _check_silent(answer, agent)
         except TemporaryError:
             if listed.node_alive:
                 raise
-        # The agent has forgotten it, or has gone with its node: only the catalog still has it.
-        body = {"Node": listed.node, "ServiceID": listed.id}
-        self.catalog.tell("/v1/catalog/deregister", body, right=right)
-        return None
+            return  # it has gone with its node, and what the catalog lists can be struck out
+        if answer.status == OK:
+            _check_silent(answer, agent)
 
 
 def service_right(name: str) -> str:

@@ -48,7 +48,7 @@ class Entry:
             return {}
         try:
             record = json.loads(self.value)
-        except ValueError:
+        except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict) or "format" not in record:
             raise PermanentError(f"Consul's key {self.key} does not hold what zdd wrote: restore it, or move it away")
@@ -98,7 +98,7 @@ class Store:
         return entries[0] if entries else Entry(key)
 
     def under(self, prefix: str) -> list[Entry]:
-        """Return the entries whose keys begin so, sorted by key."""
+        """Return the entries whose keys begin so, sorted by key. Those that the token may not read are left out."""
         parameters = {"recurse": "", **CONSISTENT}
         answer = self.connection.ask(f"/v1/kv/{prefix}", parameters=parameters, right=_right(prefix, "read"))
         return sorted(_entries(answer.json(list)), key=lambda entry: entry.key) if answer.status == OK else []
