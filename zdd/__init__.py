@@ -6,7 +6,8 @@ How the package is laid out, from the inside out; each layer knows only those be
     events, codec       what happened, and how it is written down
     interfaces          what zdd asks of the outside world
     status, report      what an operator sees: pure functions of the events
-    strategies, gates   what should happen, and the questions whether it may
+    strategies, gates,  what should happen, the questions whether it may,
+    actions             and what is done besides
     reconciler          the one place that knows the safe order
     planner, driver     from a strategy to a plan, and from a plan to what is done
     adapters, display   local processes, Traefik, SQLite, memory; terminal, HTML, JSON
@@ -17,6 +18,7 @@ How the package is laid out, from the inside out; each layer knows only those be
 
 from importlib import metadata as _metadata
 
+from zdd.actions import CommandAction, FunctionAction
 from zdd.deployer import Deployer
 from zdd.errors import (
     AdapterError,
@@ -35,6 +37,7 @@ from zdd.errors import (
 )
 from zdd.events import Event, Outcome
 from zdd.gates import AllOf, AnyOf, CommandGate, FunctionGate, HttpGate, InARow, Not, TcpGate
+from zdd.model.action import ActionContext
 from zdd.model.gate import Target
 from zdd.model.plan import Goal, OnFailure, Plan, Stage
 from zdd.model.release import Process, Release, Revision
@@ -44,16 +47,21 @@ from zdd.report import Report
 from zdd.status import Status
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary
+from zdd.strategies.joined import Joined
+from zdd.strategies.perform import Perform
 from zdd.strategies.recreate import Recreate
 from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Situation, Strategy
+from zdd.strategies.soak import Soak
 
 __all__ = [
+    "ActionContext",
     "AdapterError",
     "AllOf",
     "AnyOf",
     "BlueGreen",
     "Canary",
+    "CommandAction",
     "CommandGate",
     "ConfigurationError",
     "Deployer",
@@ -63,10 +71,12 @@ __all__ = [
     "DeploymentInterrupted",
     "Event",
     "Exposure",
+    "FunctionAction",
     "FunctionGate",
     "Goal",
     "HttpGate",
     "InARow",
+    "Joined",
     "JournalError",
     "LeaseLost",
     "Not",
@@ -74,6 +84,7 @@ __all__ = [
     "Outcome",
     "OutcomeUnknown",
     "Overlap",
+    "Perform",
     "PermanentError",
     "Plan",
     "Process",
@@ -87,6 +98,7 @@ __all__ = [
     "Sample",
     "Service",
     "Situation",
+    "Soak",
     "Stage",
     "Status",
     "Strategy",

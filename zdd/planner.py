@@ -9,8 +9,8 @@ from zdd.model.address import Address
 from zdd.model.observation import Observation
 from zdd.model.plan import Direction, Goal, OnFailure, Plan, Stage, check_plan
 from zdd.model.release import Revision
-from zdd.model.service import Service, check_ports
-from zdd.strategies.situation import Situation, Strategy, divide, full_share
+from zdd.model.service import Overlap, Service, check_ports
+from zdd.strategies.situation import Situation, Strategy, divide, fresh_names, full_share
 
 REMOVAL = "removal"
 """What a plan that takes a service out calls its strategy."""
@@ -91,40 +91,67 @@ def observed_goals(service: Service, observation: Observation) -> tuple[Goal, ..
 def make_retreat(plan: Plan, observation: Observation) -> Plan:
     """Return the plan that takes a failed one back: from what is observed now to where the deployment came from.
 
-    It is one stage: the reconciler takes the new instances out of traffic as soon as the floor allows, starts again
-    what is missing, and clears away what is not wanted. No gate of a stage and no hold time applies, only those of
-    the instances.
+    In its first stage the reconciler takes the new instances out of traffic as soon as the floor allows, starts again
+    what is missing, and clears away what is not wanted. Where nothing would be left above the floor to begin with, a
+    spare cell of the old revision serves meanwhile, and goes in a second stage. No gate of a stage and no hold time
+    applies, only the gates of the instances.
     """
-    wanted = {goal.cell: goal for goal in plan.retreat if goal.replicas}
-    current = observed_goals(plan.service, observation)
-    goals = [*wanted.values()]
-    goals += [Goal(goal.cell, goal.revision, 0, 0) for goal in current if goal.cell not in wanted]
     service = plan.service
+    current = observed_goals(service, observation)
+    wanted = {goal.cell: goal for goal in plan.retreat if goal.replicas}
+    target = max(wanted.values(), key=lambda goal: goal.replicas).revision if wanted else plan.target
+    floor = min(plan.floor, sum(goal.replicas for goal in wanted.values() if goal.share))
+    spare = _spare(service, current, wanted, target, floor)
+    gone = [Goal(goal.cell, goal.revision, 0, 0) for goal in current if goal.cell not in wanted]
     allowed_s = service.start_deadline_s + service.drain_deadline_s + service.stop_grace_s + service.settle_s
     rounds = 1 + len(wanted)  # with one spare cell, the cells come back one after the other
-    capacity = sum(goal.replicas for goal in wanted.values() if goal.share)
-    target = max(wanted.values(), key=lambda goal: goal.replicas).revision if wanted else plan.target
+    back = Stage(
+        "take back",
+        (*spare, *wanted.values(), *gone),
+        deadline_s=allowed_s * rounds + 30.0,
+        on_failure=OnFailure.FREEZE,
+        held=plan.stages[0].held,
+    )
+    away = Stage(
+        "retire the spare cell",
+        tuple(Goal(goal.cell, goal.revision, 0, 0) for goal in spare),
+        deadline_s=allowed_s + 30.0,
+        on_failure=OnFailure.FREEZE,
+    )
     existing = sum(cell.size for cell in observation.cells)
     return Plan(
         service=service,
         target=target,
         revisions=plan.revisions,
         origin=current,
-        stages=(
-            Stage(
-                "take back",
-                tuple(goals),
-                deadline_s=allowed_s * rounds + 30.0,
-                on_failure=OnFailure.FREEZE,
-                held=plan.stages[0].held,
-            ),
-        ),
-        floor=min(plan.floor, capacity),
-        ceiling=max(plan.ceiling, existing),
+        stages=(back, away) if spare else (back,),
+        floor=floor,
+        ceiling=max(plan.ceiling, existing + sum(goal.replicas for goal in spare)),
         entrances=plan.entrances,
         strategy=plan.strategy,
         direction=Direction.BACK,
     )
+
+
+def _spare(
+    service: Service, current: Sequence[Goal], wanted: Mapping[str, Goal], target: str, floor: int
+) -> tuple[Goal, ...]:
+    """Return the spare cell that going back needs, if any: cells that are changed in place leave traffic meanwhile."""
+    if service.overlap is Overlap.FORBIDDEN:
+        return ()
+    changed = [goal.replicas for goal in current if goal.share and _differs(goal, wanted.get(goal.cell))]
+    there = {goal.cell for goal in current}
+    room = sum(goal.replicas for goal in current if goal.share) - floor
+    room += sum(goal.replicas for name, goal in wanted.items() if name not in there)
+    missing = max(changed, default=0) - max(room, 0)
+    if missing <= 0:
+        return ()
+    name = fresh_names(service, {*there, *wanted}, 1)[0]
+    return (Goal(name, target, missing, full_share(service, missing)),)
+
+
+def _differs(goal: Goal, wanted: Goal | None) -> bool:
+    return wanted is not None and (goal.revision != wanted.revision or goal.replicas > wanted.replicas)
 
 
 def make_removal(service: Service, observation: Observation, revisions: Mapping[str, Revision]) -> Plan:

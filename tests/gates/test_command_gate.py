@@ -164,14 +164,14 @@ def test_it_says_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("command", "values", "message"),
     [
-        ("curl -f x", {}, r"command 'curl -f x' of a gate: use a list of words, for example \['curl', '-f', 'x'\]"),
-        ([], {}, r"command \[\] of a gate"),
+        ("curl -f x", {}, r"command 'curl -f x': use a list of words, for example \['curl', '-f', 'x'\]"),
+        ([], {}, r"command \[\]: use a list of words"),
         ([""], {}, "whose first is the program"),
         (["true", 5], {}, "use a list of words"),
         (["no-such-program"], {}, "command 'no-such-program' of a gate is not there, or can't be executed"),
         (["/etc/passwd"], {}, "command '/etc/passwd' of a gate is not there, or can't be executed"),
         (["true"], {"environment": {"PATH": "/nowhere"}}, "command 'true' of a gate is not there"),
-        (["true"], {"environment": {"A": 5}}, "environment variable A of a gate is 5"),
+        (["true"], {"environment": {"A": 5}}, "environment variable A is 5"),
         (["true"], {"environment": {"A=": "5"}}, "environment variable 'A='"),
         (["true"], {"directory": "/no/such/place"}, "directory /no/such/place of gate command true is not there"),
         (["true"], {"port_names": "http"}, "port_names is 'http'"),

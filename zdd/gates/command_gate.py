@@ -19,6 +19,7 @@ from zdd.errors import ConfigurationError
 from zdd.gates.looks import check_pace, last_look, port_names
 from zdd.model.address import Address
 from zdd.model.gate import Target
+from zdd.model.names import command_words, environment_texts
 from zdd.model.verdict import Result, Sample, Verdict
 
 EXIT_INCONCLUSIVE = 75
@@ -27,25 +28,6 @@ EXIT_INCONCLUSIVE = 75
 OUTPUT_BYTES_KEPT = 4096
 OUTPUT_BYTES_READ = 65536
 REASON_CHARACTERS = 200
-
-
-def _command(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise ConfigurationError(f"command {value!r} of a gate: use a list of words, for example {value.split()!r}")
-    words = tuple(value)
-    if not words or not all(isinstance(word, str) and "\0" not in word for word in words) or not words[0]:
-        raise ConfigurationError(f"command {list(words)!r} of a gate: use a list of words whose first is the program")
-    return words
-
-
-def _environment(value: Any) -> dict[str, str]:
-    pairs = dict(value)
-    for name, text in pairs.items():
-        if not isinstance(name, str) or not name or "=" in name or "\0" in name:
-            raise ConfigurationError(f"environment variable {name!r} of a gate: use a name without =")
-        if not isinstance(text, str) or "\0" in text:
-            raise ConfigurationError(f"environment variable {name} of a gate is {text!r}: use text")
-    return pairs
 
 
 def _directory(value: Any) -> str | None:
@@ -76,8 +58,8 @@ class CommandGate:
         ConfigurationError: The program or the directory isn't there, or a value is illegal.
     """
 
-    command: Sequence[str] = field(converter=_command)
-    environment: Mapping[str, str] = field(factory=dict, kw_only=True, converter=_environment)
+    command: Sequence[str] = field(converter=command_words)
+    environment: Mapping[str, str] = field(factory=dict, kw_only=True, converter=environment_texts)
     directory: str | None = field(default=None, kw_only=True, converter=_directory)
     port_names: Sequence[str] = field(default=(), kw_only=True, converter=port_names)
     timeout_s: float = field(default=10.0, kw_only=True)

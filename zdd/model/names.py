@@ -1,4 +1,4 @@
-"""What a name may look like, so that it is legal everywhere it ends up: DNS labels, file names, Swarm services."""
+"""What names, numbers, commands and environments may look like, so that they are legal everywhere they end up."""
 
 from __future__ import annotations
 
@@ -37,3 +37,32 @@ def check_number(what: str, value: Any, *, least: float, most: float = float("in
         kind = "a whole number" if whole else "a number"
         bounds = f"{least} or more" if most == float("inf") else f"from {least} to {most}"
         raise ConfigurationError(f"{what} is {value!r}: use {kind}, {bounds}")
+
+
+def command_words(value: Any) -> tuple[str, ...]:
+    """Return the words of a command.
+
+    Raises:
+        ConfigurationError: It is one string, is empty, or has a word that isn't text.
+    """
+    if isinstance(value, str):
+        raise ConfigurationError(f"command {value!r}: use a list of words, for example {value.split()!r}")
+    words = tuple(value)
+    if not words or not all(isinstance(word, str) and "\0" not in word for word in words) or not words[0]:
+        raise ConfigurationError(f"command {list(words)!r}: use a list of words whose first is the program")
+    return words
+
+
+def environment_texts(value: Any) -> dict[str, str]:
+    """Return the variables of an environment.
+
+    Raises:
+        ConfigurationError: A name isn't one, or a value isn't text.
+    """
+    pairs = dict(value)
+    for key, text in pairs.items():
+        if not isinstance(key, str) or not key or "=" in key or "\0" in key:
+            raise ConfigurationError(f"environment variable {key!r}: use a name without = and null characters")
+        if not isinstance(text, str) or "\0" in text:
+            raise ConfigurationError(f"environment variable {key} is {text!r}: use text, for example {str(text)!r}")
+    return pairs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from attrs import field, frozen
 
@@ -14,6 +14,7 @@ from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
 from zdd.model.release import Revision
 from zdd.model.service import Service
+from zdd.model.traffic import CellShare, TrafficIntent
 
 
 class OnFailure(enum.Enum):
@@ -120,6 +121,10 @@ class Plan:
 
         return plan_text(self)
 
+    def intent_at(self, stage: int) -> TrafficIntent:
+        """Return where traffic is meant to go at the end of stage number `stage`; -1 is where the plan comes from."""
+        return traffic_intent(self.service, self.goals_at(stage).values())
+
     def goals_at(self, stage: int) -> dict[str, Goal]:
         """Return what every cell should be at the end of stage number `stage`; -1 is where the plan comes from."""
         goals = {goal.cell: goal for goal in self.origin}
@@ -127,6 +132,12 @@ class Plan:
             for goal in step.goals:
                 goals[goal.cell] = goal
         return goals
+
+
+def traffic_intent(service: Service, goals: Iterable[Goal]) -> TrafficIntent:
+    """Return where traffic is meant to go when every cell is what these goals say."""
+    cells = {goal.cell: CellShare(goal.revision, goal.replicas, goal.share) for goal in goals}
+    return TrafficIntent(service.name, tuple(exposure.port for exposure in service.exposures), cells)
 
 
 def check_plan(plan: Plan) -> Plan:

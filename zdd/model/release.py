@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.model.gate import Gate
+from zdd.model.names import command_words, environment_texts
 
 VERSION_LENGTH_MAX = 128
 
@@ -23,25 +24,6 @@ class Workload(Protocol):
 
     def specification(self) -> Specification:
         """Return it as plain data that JSON can carry."""
-
-
-def _text_mapping(value: Any) -> Mapping[str, str]:
-    pairs = dict(value)
-    for key, text in pairs.items():
-        if not isinstance(key, str) or not key or "=" in key or "\0" in key:
-            raise ConfigurationError(f"environment variable {key!r}: use a name without = and null characters")
-        if not isinstance(text, str) or "\0" in text:
-            raise ConfigurationError(f"environment variable {key} is {text!r}: use text, for example {str(text)!r}")
-    return pairs
-
-
-def _command(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise ConfigurationError(f"command {value!r}: use a list of words, for example {value.split()!r}")
-    words = tuple(value)
-    if not words or not all(isinstance(word, str) and "\0" not in word for word in words) or not words[0]:
-        raise ConfigurationError(f"command {list(words)!r}: use a list of words whose first is the program")
-    return words
 
 
 def _optional_text(value: Any) -> str | None:
@@ -61,8 +43,8 @@ class Process:
         ConfigurationError: The command is empty or not words, or the environment isn't text.
     """
 
-    command: Sequence[str] = field(converter=_command)
-    environment: Mapping[str, str] = field(factory=dict, converter=_text_mapping)
+    command: Sequence[str] = field(converter=command_words)
+    environment: Mapping[str, str] = field(factory=dict, converter=environment_texts)
     directory: str | None = field(default=None, converter=_optional_text)
 
     def specification(self) -> Specification:

@@ -35,6 +35,38 @@ class Registration:
 
 
 @frozen
+class CellShare:
+    """What one cell is to have of the traffic.
+
+    Attributes:
+        revision: The id of the revision whose instances may have it.
+        replicas: How many instances the cell is meant to have; while it has more, some are victims that nobody chose.
+        share: How much, relative to the other cells. 0: none.
+    """
+
+    revision: str
+    replicas: int
+    share: int
+
+
+@frozen
+class TrafficIntent:
+    """Where traffic is meant to go, whatever instances there happen to be: true in a deployment and between two.
+
+    Attributes:
+        service: The service's name.
+        ports: The names of the ports at which edges reach an instance.
+        cells: Cell → what it is to have.
+        held: Requests are to be held back.
+    """
+
+    service: str
+    ports: tuple[str, ...]
+    cells: Mapping[str, CellShare]
+    held: bool = False
+
+
+@frozen
 class EdgeView:
     """What one edge says right now.
 

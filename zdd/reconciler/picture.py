@@ -11,9 +11,10 @@ from zdd.model.address import Address
 from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.gate import Target
 from zdd.model.observation import Observation
-from zdd.model.plan import Direction, Goal, Plan, Stage
+from zdd.model.plan import Direction, Goal, Plan, Stage, traffic_intent
 from zdd.model.traffic import EdgeView, Registration
 from zdd.model.verdict import Result
+from zdd.reconciler.mirror import mirror, reached_at
 from zdd.reconciler.progress import GateRecord, InstanceRecord, Progress, admission_key, stage_of
 
 PROOF_VALID_S = 30.0
@@ -105,11 +106,16 @@ class Picture:
         """Return what has been seen of an instance."""
         return self.progress.instances.get(instance)
 
+    @cached_property
+    def wanted(self) -> Mapping[str, Registration]:
+        """What discovery should know when the stage's traffic is where it should be, by instance."""
+        versions = {name: revision.version for name, revision in self.plan.revisions.items()}
+        intent = traffic_intent(self.plan.service, self.goals.values())
+        return mirror(intent, self.observation, proven=self._proven, condemned=self.condemned, versions=versions)
+
     def addresses(self, instance: Instance) -> dict[str, Address]:
         """Return the addresses at which edges reach an instance; empty while one of them is not known."""
-        ports = [exposure.port for exposure in self.plan.service.exposures]
-        known = {port: instance.addresses[port] for port in ports if port in instance.addresses}
-        return known if len(known) == len(ports) else {}
+        return reached_at(instance, tuple(exposure.port for exposure in self.plan.service.exposures))
 
     # -- gates ------------------------------------------------------------------------------------------------------
 

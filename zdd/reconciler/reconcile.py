@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import evolve
 
@@ -16,7 +16,6 @@ from zdd.model.traffic import Registration
 from zdd.model.verdict import Result
 from zdd.reconciler.decision import Ask, Decision, Perform
 from zdd.reconciler.guards import GUARDS, Guard, Hold, Refusal, Release, Shift, Tally, Traffic, permit
-from zdd.reconciler.mirror import mirror
 from zdd.reconciler.picture import PROOF_VALID_S, Picture
 from zdd.reconciler.progress import GateRecord, Passed, Progress, TrafficReached, admission_key, stage_key
 
@@ -68,7 +67,7 @@ def _commands(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
     tally = Tally()
     refusals: list[Refusal] = []
     commands: list[Command] = []
-    wanted = mirror(picture)
+    wanted = picture.wanted
     allowed: list[Traffic] = []
     for proposal in _shifts(picture, wanted):
         refusal = permit(picture, proposal, tally, guards)
@@ -126,7 +125,7 @@ def _with_cut(picture: Picture, command: Launch | Change | Scale | Retire) -> Co
     return evolve(command, cut=tuple(name for name, record in records if record and record.cut_s is not None))
 
 
-def _shifts(picture: Picture, wanted: dict[str, Registration]) -> Iterator[Traffic]:
+def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Traffic]:
     for name, registration in wanted.items():
         before, after = picture.weight(name), registration.weight
         if after and not before:
@@ -155,7 +154,7 @@ def _held(picture: Picture, guards: Sequence[Guard]) -> tuple[bool, Refusal | No
     return refusal is not None, refusal
 
 
-def _route(picture: Picture, wanted: dict[str, Registration], allowed: Sequence[Traffic], held: bool) -> Route:
+def _route(picture: Picture, wanted: Mapping[str, Registration], allowed: Sequence[Traffic], held: bool) -> Route:
     registrations = dict(picture.registered)
     for shift in allowed:
         if shift.shift is Shift.FORGET:

@@ -10,6 +10,7 @@ from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
 from zdd.model.plan import Goal, OnFailure, Stage
 from zdd.model.service import Overlap
+from zdd.strategies.joined import join
 from zdd.strategies.situation import Situation
 
 
@@ -30,6 +31,8 @@ class BlueGreen:
 
     def __attrs_post_init__(self) -> None:
         check_number("keep_s of BlueGreen", self.keep_s, least=0)
+
+    __add__ = join
 
     def __str__(self) -> str:
         return f"BlueGreen(keep_s={self.keep_s:g})"

@@ -13,6 +13,7 @@ from zdd.model.names import check_number
 from zdd.model.plan import Goal, OnFailure, Stage
 from zdd.model.traffic import FULL_SHARE
 from zdd.strategies.blue_green import green_cells, refuse_forbidden_overlap
+from zdd.strategies.joined import join
 from zdd.strategies.situation import Situation, split
 
 
@@ -47,6 +48,8 @@ class Canary:
                 f"steps of Canary are {self.steps}: use rising percentages that end with 100, such as (5, 25, 50, 100)"
             )
         check_number("hold_s of Canary", self.hold_s, least=0)
+
+    __add__ = join
 
     def __str__(self) -> str:
         return f"Canary(steps={self.steps}, hold_s={self.hold_s:g})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from zdd.model.plan import Stage
+from zdd.strategies.joined import join
 from zdd.strategies.situation import Situation
 
 
@@ -15,6 +16,8 @@ class Recreate:
     The gap is what stopping, starting and proving take. An edge that can hold requests answers them late; at one that
     can't, they fail meanwhile.
     """
+
+    __add__ = join
 
     def __str__(self) -> str:
         return "Recreate()"

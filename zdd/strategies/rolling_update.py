@@ -10,6 +10,7 @@ from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
 from zdd.model.plan import Goal, OnFailure, Stage
 from zdd.model.service import Overlap
+from zdd.strategies.joined import join
 from zdd.strategies.situation import Situation, batches, divide
 
 
@@ -34,6 +35,8 @@ class RollingUpdate:
         if self.batch is not None:
             check_number("batch of RollingUpdate", self.batch, least=1, whole=True)
         check_number("hold_s of RollingUpdate", self.hold_s, least=0)
+
+    __add__ = join
 
     def __str__(self) -> str:
         return f"RollingUpdate(batch={self.batch})" if self.batch else "RollingUpdate()"

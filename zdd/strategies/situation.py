@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Container, Iterable, Sequence
 from functools import cached_property
 from typing import Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from zdd.model.cell import Cell
 from zdd.model.plan import Goal, Stage
@@ -55,15 +56,17 @@ class Situation:
 
     def fresh_names(self, count: int) -> list[str]:
         """Return names for new cells: the lowest numbers that are free."""
-        taken = {cell.name for cell in self.cells}
-        names: list[str] = []
-        number = 1
-        while len(names) < count:
-            name = self.service.name if number == 1 else f"{self.service.name}-{number}"
-            if name not in taken:
-                names.append(name)
-            number += 1
-        return names
+        return fresh_names(self.service, {cell.name for cell in self.cells}, count)
+
+    def after(self, stages: Iterable[Stage]) -> Situation:
+        """Return the situation to which these stages would have led."""
+        cells = {cell.name: cell for cell in self.cells}
+        shares = dict(self.shares)
+        for goal in (goal for stage in stages for goal in stage.goals):
+            shares[goal.cell] = goal.share
+            cells[goal.cell] = Cell(goal.cell, goal.revision, goal.replicas)
+        left = tuple(cells[name] for name in sorted(cells) if cells[name].replicas)
+        return evolve(self, cells=left, shares={cell.name: shares.get(cell.name, 0) for cell in left})
 
     def full_share(self, replicas: int) -> int:
         """Return the share of so many instances when all of the service's have the same."""
@@ -80,6 +83,12 @@ class Situation:
     def gone(self, cell: Cell) -> Goal:
         """Return the goal: retired."""
         return Goal(cell.name, cell.revision, 0, 0)
+
+
+def fresh_names(service: Service, taken: Container[str], count: int) -> list[str]:
+    """Return so many names for new cells that are not taken: web, web-2, web-3, …"""
+    numbers = (service.name if number == 1 else f"{service.name}-{number}" for number in itertools.count(1))
+    return list(itertools.islice((name for name in numbers if name not in taken), count))
 
 
 def full_share(service: Service, replicas: int) -> int:

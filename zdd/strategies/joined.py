@@ -1,0 +1,55 @@
+"""`Joined`: strategies one after the other, in one plan with one verdict. `+` makes it."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from zdd.errors import ConfigurationError
+from zdd.model.plan import Stage
+from zdd.strategies.situation import Situation, Strategy
+
+
+def join(first: Strategy, second: Strategy) -> Joined:
+    """Return both, one after the other: what ``first + second`` means for zdd's strategies."""
+    return Joined((*_parts(first), *_parts(second)))
+
+
+def _parts(strategy: Strategy) -> tuple[Strategy, ...]:
+    return strategy.parts if isinstance(strategy, Joined) else (strategy,)
+
+
+@frozen
+class Joined:
+    """Strategies one after the other. Each begins where the one before it would have led.
+
+    Attributes:
+        parts: The strategies, in order.
+    """
+
+    parts: tuple[Strategy, ...]
+
+    def __attrs_post_init__(self) -> None:
+        if not self.parts:
+            raise ConfigurationError("Joined(()) has no strategy: give at least one")
+
+    __add__ = join
+
+    def __str__(self) -> str:
+        return " + ".join(map(str, self.parts))
+
+    def surge(self, situation: Situation) -> int:
+        """Return the largest of the parts'."""
+        most = 0
+        for part in self.parts:
+            most = max(most, part.surge(situation))
+            situation = situation.after(part.stages(situation))
+        return most
+
+    def stages(self, situation: Situation) -> tuple[Stage, ...]:
+        """Return the stages of the parts, in order."""
+        stages: list[Stage] = []
+        for part in self.parts:
+            added = part.stages(situation)
+            stages.extend(added)
+            situation = situation.after(added)
+        return tuple(stages)
