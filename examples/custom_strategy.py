@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from zdd import Deployer, OnFailure, Release, RollingUpdate, Service, Situation, Stage
+from zdd import Deployer, Release, RollingUpdate, Service, Situation, Stage
 from zdd.adapters.memory import Behaviour, HealthyGate, MemoryWorld
-from zdd.model.action import ActionContext
-from zdd.model.cell import Cell
 from zdd.model.gate import Gate, gate_tuple
-
-
-@frozen
-class Backup:
-    """What is done before anything is touched. It may run twice: a deployer that was killed leaves it to the next."""
-
-    name: str = "backup"
-    deadline_s: float = 120.0
-
-    def run(self, context: ActionContext) -> str:
-        return f"{context.service} is kept as it was before {context.to_version}"
 
 
 @frozen
@@ -44,23 +31,18 @@ class PilotFirst:
         return self.rest.surge(situation)
 
     def stages(self, situation: Situation) -> tuple[Stage, ...]:
-        """Return: the backup; the pilot; the rolling update from there."""
+        """Return: the pilot; the rolling update from there."""
         if not situation.outdated() or situation.current():  # a first deployment, or one that is gone on with
             return self.rest.stages(situation)
         [name] = situation.fresh_names(1)
-        pilot = situation.serve(name, 1)
-        with_pilot = evolve(situation, cells=(*situation.cells, Cell(name, situation.target.id, 1)))
-        return (
-            Stage("back up", actions=(Backup(),), deadline_s=180.0, on_failure=OnFailure.FREEZE),
-            Stage(
-                "one pilot",
-                (pilot,),
-                gates=self.gates,
-                hold_s=self.hold_s,
-                deadline_s=situation.deadline_s + self.hold_s,
-            ),
-            *self.rest.stages(with_pilot),
+        pilot = Stage(
+            "one pilot",
+            (situation.serve(name, 1),),
+            gates=self.gates,
+            hold_s=self.hold_s,
+            deadline_s=situation.deadline_s + self.hold_s,
         )
+        return (pilot, *self.rest.stages(situation.after((pilot,))))
 
 
 def main() -> None:

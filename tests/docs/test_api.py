@@ -10,7 +10,8 @@ import zdd
 
 GROUPS = {
     "Deploying": ("Deployer", "Service", "Exposure", "Overlap", "Release", "Process"),
-    "Strategies": ("RollingUpdate", "BlueGreen", "Canary", "Recreate", "OnFailure"),
+    "Strategies": ("RollingUpdate", "BlueGreen", "Canary", "Recreate", "Perform", "Soak", "Joined", "OnFailure"),
+    "Actions": ("FunctionAction", "CommandAction", "ActionContext"),
     "Writing a strategy": ("Strategy", "Situation", "Stage", "Goal", "Plan", "Revision"),
     "Gates": (
         *("HttpGate", "TcpGate", "CommandGate", "FunctionGate", "AllOf", "AnyOf", "Not", "InARow"),
