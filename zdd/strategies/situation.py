@@ -86,7 +86,7 @@ class Situation:
 
 
 def fresh_names(service: Service, taken: Container[str], count: int) -> list[str]:
-    """Return so many names for new cells that are not taken: web, web-2, web-3, …"""
+    """Return so many names for new cells that are not taken: web, web-2, web-3 and so on."""
     numbers = (service.name if number == 1 else f"{service.name}-{number}" for number in itertools.count(1))
     return list(itertools.islice((name for name in numbers if name not in taken), count))
 
