@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import json
-import socket
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
 
+from zdd.adapters.traefik.api import ask, open_client, routed_servers
 from zdd.adapters.traefik.connections import can_count, established
 from zdd.adapters.traefik.proxy import TraefikProxy
 from zdd.adapters.traefik.rendering import room_transport, traefik_name
@@ -18,8 +17,6 @@ from zdd.errors import TemporaryError
 from zdd.model.address import Address
 from zdd.model.service import Service
 from zdd.model.traffic import EdgeAbilities, EdgeView
-
-TIMEOUT_S = 2.0
 
 
 @frozen
@@ -66,12 +63,10 @@ class TraefikEdge:
         notes = []
         held = []
         for answer in answers:
-            balancer = answer.get("loadBalancer", {})
-            routed = answer.get("status") == "enabled" and bool(answer.get("usedBy"))
-            servers = _servers(balancer) if routed else {}
-            if answer and not routed:
-                notes.append(f"{answer.get('name')} is {answer.get('status')} and used by {answer.get('usedBy')}")
-            in_room = balancer.get("serversTransport", "").partition("@")[0] == room_transport(service.name)
+            servers, note = routed_servers(answer)
+            notes += [note] if note else []
+            transport = answer.get("loadBalancer", {}).get("serversTransport", "")
+            in_room = transport.partition("@")[0] == room_transport(service.name)
             held.append(bool(servers) and in_room)
             weights |= {} if in_room else servers
         return EdgeView(
@@ -86,38 +81,13 @@ class TraefikEdge:
 
     def _ask(self, connection: _Connection, name: str) -> dict[str, Any]:
         """Return what Traefik says of one of its services; nothing if it does not know it."""
-        try:
-            connection.client.request("GET", f"/api/http/services/{name}@file")
-            response = connection.client.getresponse()
-            body = response.read()
-            if response.status == http.client.NOT_FOUND:
-                return {}
-            answer = json.loads(body)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise TemporaryError(f"{self.name} doesn't answer: {error}") from error
-        if response.status != http.client.OK or not isinstance(answer, dict):
-            raise TemporaryError(f"{self.name} answers {response.status} {body[:200]!r}")
-        return answer
+        return ask(self.name, connection.client, f"/api/http/services/{name}@file")
 
     def _connect(self) -> _Connection:
         """Open a connection, and name the process at its other end."""
         before = self._proxy.identity
-        try:
-            address = self._proxy.api_address
-            client = http.client.HTTPConnection(address.host, address.port, timeout=TIMEOUT_S)
-            client.connect()
-        except OSError as error:
-            raise TemporaryError(f"{self.name} doesn't answer: {error}") from error
-        client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client = open_client(self.name, self._proxy.api_address)
         if self._proxy.identity != before:
             client.close()
             raise TemporaryError(f"{self.name} was restarted a moment ago")
         return _Connection(client, before)
-
-
-def _servers(balancer: dict[str, Any]) -> dict[Address, int]:
-    servers = {}
-    for server in balancer.get("servers", ()):
-        host, _, port = server["url"].removeprefix("http://").rpartition(":")
-        servers[Address(host.strip("[]"), int(port))] = server.get("weight", 1)
-    return servers
