@@ -1,0 +1,137 @@
+"""The lab: a real engine with a swarm and a registry. Where it can't run, its tests are skipped and say what they need."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import docker
+import pytest
+
+from zdd.adapters.swarm.container import Container
+from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
+from zdd.model.service import Service
+
+LAB = Path(__file__).parents[2] / "lab"
+NO_LAB = 3
+HEALTH = {
+    "Test": ["CMD-SHELL", "wget -qO- http://127.0.0.1:$PORT/health"],
+    "Interval": 200_000_000,
+    "Timeout": 2_000_000_000,
+    "Retries": 50,
+}
+
+
+def tell_lab(action: str) -> dict[str, Any]:
+    done = subprocess.run([sys.executable, str(LAB), action], capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode == NO_LAB:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def _wait_until(condition: Callable[[], Any], what: str, deadline_s: float = 40.0) -> Any:
+    deadline = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {deadline_s} s: {what}"
+        time.sleep(0.05)
+
+
+class Swarm:
+    """The lab as a test sees it: the engine past the library, and short words for what tests do."""
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.facts = SimpleNamespace(**facts)
+        self.engine = self.facts.engine
+        self.image = self.facts.image
+        self.api = docker.APIClient(base_url=self.engine, version="auto", timeout=60)
+
+    def client(self, *words: str) -> str:
+        """Run the docker client."""
+        command = [self.facts.client, "--host", self.engine, *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, f"{words}: {done.stderr}"
+        return done.stdout.strip()
+
+    def orchestrator(self, **options: Any) -> SwarmOrchestrator:
+        return SwarmOrchestrator(self.engine, **options)
+
+    def workload(self, **options: Any) -> dict[str, Any]:
+        """Return a workload that is ready when it serves."""
+        image = options.pop("image", self.image)
+        spec = {"TaskTemplate": {"ContainerSpec": {"Healthcheck": dict(HEALTH)}}}
+        defaults = {"ports": {"http": 8080}, "service_spec": spec}
+        return dict(Container(image, **{**defaults, **options}).specification())
+
+    def tasks(self, name: str) -> set[str]:
+        """Return the ids of the tasks that run."""
+        found = self.api.tasks(filters={"service": name})
+        return {task["ID"] for task in found if task["Status"]["State"] == "running"}
+
+    def ever(self, name: str) -> set[str]:
+        """Return the ids of all tasks that there were."""
+        return {task["ID"] for task in self.api.tasks(filters={"service": name})}
+
+    def run(self, name: str, replicas: int, *options: str, words: tuple[str, ...] = ()) -> None:
+        """Create a service as a person would, and wait until it runs."""
+        health = ["--health-cmd", "wget -qO- http://127.0.0.1:8080/health", "--health-interval", "200ms"]
+        health += ["--health-retries", "50"]
+        given = ["--name", name, "--replicas", str(replicas), *health, *options]
+        self.client("service", "create", "--detach", *given, self.image, *words)
+        _wait_until(lambda: len(self.tasks(name)) == replicas, f"{name} runs")
+
+    def clear(self) -> None:
+        """Remove every service and config, and wait until their containers have gone."""
+        for one in self.api.services():
+            self.api.remove_service(one["ID"])
+        for one in self.api.configs():
+            self.api.remove_config(one["ID"])
+        for one in self.api.containers(all=True):
+            with contextlib.suppress(docker.errors.APIError):
+                self.api.remove_container(one["Id"], force=True)
+        _wait_until(lambda: not self.api.containers(all=True), "all containers have gone")
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Swarm]:
+    """A running lab, which is ended again if it was not running before."""
+    facts = tell_lab("up")
+    swarm = Swarm(facts)
+    yield swarm
+    swarm.api.close()
+    if facts["fresh"]:
+        tell_lab("down")
+
+
+@pytest.fixture
+def swarm(lab: Swarm) -> Iterator[Swarm]:
+    """The lab, empty before and after."""
+    lab.clear()
+    yield lab
+    lab.clear()
+
+
+@pytest.fixture
+def orchestrator(swarm: Swarm) -> Iterator[SwarmOrchestrator]:
+    with contextlib.closing(swarm.orchestrator()) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., Any]:
+    return _wait_until
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service("web", replicas=2, stop_grace_s=3.0)

@@ -1,0 +1,80 @@
+"""Where the edges reach a task: at a port of its node, or at its own address on an overlay network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from zdd.adapters.swarm.engine import Engine
+from zdd.adapters.swarm.observed import container_ports
+from zdd.model.address import Address
+from zdd.model.service import Service
+
+Json = dict[str, Any]
+
+
+@frozen
+class NodePorts:
+    """At ports of its node. zdd publishes every exposure there, at a port that Swarm chooses.
+
+    Swarm tells the port only when the task runs.
+
+    Attributes:
+        nodes: Host name of a node → the address at which the edges and the deployer reach it. A node that isn't
+            there has the address by which the swarm knows it.
+    """
+
+    nodes: Mapping[str, str] = field(factory=dict, converter=dict)
+
+
+@frozen
+class OverlayAddresses:
+    """At its own address on an overlay network that the edges and the deployer are on. Nothing is published.
+
+    Attributes:
+        network: The network's name.
+    """
+
+    network: str
+
+
+class TaskAddresses:
+    """Tells the addresses of tasks. The addresses of nodes are asked for once, and again for a node that is new."""
+
+    def __init__(self, engine: Engine, way: NodePorts | OverlayAddresses) -> None:
+        self._engine = engine
+        self._way = way
+        self._nodes: dict[str, str] = {}
+
+    def of(self, service: Service, swarm_service: Json, task: Json) -> dict[str, Address]:
+        """Return port name → address, as far as they are known; all of them or none."""
+        ports = container_ports(service, swarm_service, task)
+        if isinstance(self._way, OverlayAddresses):
+            host = _overlay_address(task, self._way.network)
+            return {name: Address(host, number) for name, number in ports.items()} if host else {}
+        published = (task["Status"].get("PortStatus") or {}).get("Ports") or []
+        numbers = {port["TargetPort"]: port["PublishedPort"] for port in published if port["Protocol"] == "tcp"}
+        if not ports or not all(number in numbers for number in ports.values()):
+            return {}
+        node = self._node(task.get("NodeID", ""), self._way)
+        return {name: Address(node, numbers[number]) for name, number in ports.items()} if node else {}
+
+    def _node(self, node_id: str, way: NodePorts) -> str:
+        if node_id not in self._nodes:
+            self._nodes = {node["ID"]: _node_address(node, way) for node in self._engine.nodes()}
+        return self._nodes.get(node_id, "")
+
+
+def _node_address(node: Json, way: NodePorts) -> str:
+    stated = way.nodes.get(node["Description"].get("Hostname", ""))
+    manager = (node.get("ManagerStatus") or {}).get("Addr", "")  # Status.Addr of a manager may be 0.0.0.0
+    return stated or manager.rpartition(":")[0].strip("[]") or str(node["Status"].get("Addr", ""))
+
+
+def _overlay_address(task: Json, network: str) -> str:
+    for attachment in task.get("NetworksAttachments") or []:
+        if attachment["Network"]["Spec"]["Name"] == network and attachment.get("Addresses"):
+            return str(attachment["Addresses"][0]).partition("/")[0]
+    return ""

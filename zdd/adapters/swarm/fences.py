@@ -1,0 +1,59 @@
+"""Fencing that outlives every cell: the greatest token accepted for a service is in the name of a Swarm config."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from zdd.adapters.swarm import labels
+from zdd.adapters.swarm.engine import Engine, NameTaken
+from zdd.errors import LeaseLost
+from zdd.interfaces import Fence
+
+
+class SwarmFences:
+    """Accepts tokens, and refuses those that are smaller than the greatest so far.
+
+    Two claims at the same time each create a config and look again, so that one of them sees the greater token. The
+    tokens on the services themselves close the gap between looking here and writing there: see `SwarmOrchestrator`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def accept(self, service: str, fence: Fence) -> None:
+        """Return if the token is the greatest, which it is from now on.
+
+        Raises:
+            LeaseLost: A greater one was accepted before.
+        """
+        if self._greatest(service, fence) == fence.token:
+            return
+        described = {labels.FENCE: service, labels.TOKEN: str(fence.token), "zdd.holder": fence.holder}
+        with suppress(NameTaken):
+            self._engine.create_config(f"zdd-fence-{service}-{fence.token}", b"zdd", described)
+        self._greatest(service, fence)
+        for token, config in self._tokens(service):
+            if token < fence.token:
+                self._engine.remove_config(config)
+
+    def _greatest(self, service: str, fence: Fence) -> int:
+        greatest = max((token for token, _ in self._tokens(service)), default=-1)
+        check_token(service, greatest, fence)
+        return greatest
+
+    def _tokens(self, service: str) -> list[tuple[int, str]]:
+        configs = self._engine.configs(f"{labels.FENCE}={service}")
+        return [(token_of(config["Spec"]), config["ID"]) for config in configs]
+
+
+def token_of(spec: dict[str, object]) -> int:
+    """Return the token on a Swarm object; -1 if there is none."""
+    described = spec.get("Labels")
+    text = described.get(labels.TOKEN, "") if isinstance(described, dict) else ""
+    return int(text) if isinstance(text, str) and text.isdigit() else -1
+
+
+def check_token(service: str, accepted: int, fence: Fence) -> None:
+    """Raise `LeaseLost` if a greater token was accepted."""
+    if accepted > fence.token:
+        raise LeaseLost(f"a newer deployer has taken over {service} (token {accepted}, ours is {fence.token})")

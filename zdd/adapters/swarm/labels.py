@@ -1,0 +1,22 @@
+"""The labels by which zdd knows what is its own."""
+
+SERVICE = "zdd.service"
+"""On a Swarm service or a config: the zdd service that it belongs to."""
+
+CELL = "zdd.cell"
+"""On a Swarm service: the cell's name."""
+
+TOKEN = "zdd.token"  # noqa: S105 - a number, no secret
+"""On a Swarm service: the token of the fence with which it was last written. On a config: the token accepted."""
+
+RETIRED = "zdd.retired"
+"""On a Swarm service: its tasks are to stop, and then it is to go. It never comes back to life."""
+
+FENCE = "zdd.fence"
+"""On a config that keeps the token accepted for a service: the service's name."""
+
+REVISION = "zdd.revision"
+"""On a container, its Swarm service and a config that keeps a revision: the revision's id."""
+
+PORT = "zdd.port."
+"""On a container, with the port's name: the port on which it listens."""

@@ -1,0 +1,162 @@
+"""From what Swarm says of a service and its tasks to a cell with its instances. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from zdd.adapters.swarm import labels
+from zdd.adapters.swarm.specification import replicas_of, revision_of
+from zdd.model.address import Address
+from zdd.model.cell import Cell, Instance, InstanceState
+from zdd.model.service import Service
+
+Json = dict[str, Any]
+Addresses = Callable[[Service, Json, Json], dict[str, Address]]
+"""From a service, a Swarm service and a task of it to port name → address."""
+
+UNASSIGNED = ("new", "pending")
+ENDED = ("complete", "shutdown", "failed", "rejected", "remove", "orphaned")
+ENDED_BY_ITSELF = ("complete", "failed", "rejected", "orphaned")
+TOLD_TO_STOP = ("shutdown", "remove")
+
+
+def observed_cell(service: Service, swarm_service: Json, tasks: Sequence[Json], addresses: Addresses) -> Cell:
+    """Return the cell that a Swarm service is.
+
+    A task is `READY` when Swarm says *running*, which for an image with a health check means that it passed;
+    `STOPPING` from the moment it is told to stop until it has ended; `FAILED` while it has ended by itself and
+    nothing has taken its place; and `STARTING` before, also while Swarm waits to start it again.
+    """
+    spec = swarm_service["Spec"]
+    retired = is_retired(swarm_service)
+    found = [
+        _instance(service, swarm_service, task, _earlier(task, tasks), addresses)
+        for task in tasks
+        if _exists(task) or (not retired and _lies_there(task, tasks, replicas_of(spec)))
+    ]
+    return Cell(
+        name=cell_of(swarm_service),
+        revision=revision_of(spec["TaskTemplate"]),
+        replicas=replicas_of(spec),
+        instances=tuple(sorted(found, key=lambda one: one.id)),
+        note=_update_note(swarm_service),
+    )
+
+
+def cell_of(swarm_service: Json) -> str:
+    """Return the name of the cell that a Swarm service is: its own, if nobody gave it another."""
+    spec = swarm_service["Spec"]
+    return str((spec.get("Labels") or {}).get(labels.CELL) or spec["Name"])
+
+
+def is_retired(swarm_service: Json) -> bool:
+    """Say whether the service is to go when its last task has gone."""
+    return labels.RETIRED in (swarm_service["Spec"].get("Labels") or {})
+
+
+def something_left(tasks: Sequence[Json]) -> bool:
+    """Say whether any of these tasks has not ended."""
+    return any(_exists(task) for task in tasks)
+
+
+def _exists(task: Json) -> bool:
+    state = task["Status"]["State"]
+    if state in ENDED:
+        return False
+    return not (state in UNASSIGNED and task["DesiredState"] in TOLD_TO_STOP)
+
+
+def _lies_there(task: Json, tasks: Sequence[Json], replicas: int) -> bool:
+    """Say whether it has ended by itself, in a place that is wanted, and nothing has come after it."""
+    if task["Status"]["State"] not in ENDED_BY_ITSELF or task["DesiredState"] == "remove":
+        return False
+    if task.get("Slot", 0) > replicas:
+        return False
+    return not any(_same_place(task, other) and other["CreatedAt"] > task["CreatedAt"] for other in tasks)
+
+
+def _same_place(one: Json, other: Json) -> bool:
+    return one.get("Slot", one.get("NodeID")) == other.get("Slot", other.get("NodeID"))
+
+
+def _earlier(task: Json, tasks: Sequence[Json]) -> list[Json]:
+    """Return what ended by itself in the same place, of the same revision, oldest first; Swarm keeps only a few."""
+    revision = revision_of(task["Spec"])
+    found = [
+        other
+        for other in tasks
+        if _same_place(task, other)
+        and other["CreatedAt"] < task["CreatedAt"]
+        and other["Status"]["State"] in ENDED_BY_ITSELF
+        and revision_of(other["Spec"]) == revision
+    ]
+    return sorted(found, key=lambda other: str(other["CreatedAt"]))
+
+
+def _instance(
+    service: Service, swarm_service: Json, task: Json, earlier: Sequence[Json], addresses: Addresses
+) -> Instance:
+    state = _state(task)
+    note = _words(task)
+    if not note and earlier and state is not InstanceState.READY:
+        note = f"the one before it ended: {_words(earlier[-1]) or earlier[-1]['Status']['State']}"
+    return Instance(
+        id=task["ID"],
+        revision=revision_of(task["Spec"]),
+        state=state,
+        addresses=addresses(service, swarm_service, task),
+        since_s=seconds(task["Status"].get("Timestamp") or task["UpdatedAt"]),
+        restarts=len(earlier),
+        note=note,
+    )
+
+
+def _state(task: Json) -> InstanceState:
+    state = task["Status"]["State"]
+    if state in ENDED:
+        return InstanceState.FAILED
+    if task["DesiredState"] in TOLD_TO_STOP:
+        return InstanceState.STOPPING
+    return InstanceState.READY if state == "running" else InstanceState.STARTING
+
+
+def _words(task: Json) -> str:
+    """Return Swarm's own words about an error."""
+    status = task["Status"]
+    exit_code = (status.get("ContainerStatus") or {}).get("ExitCode") or 0
+    said = str(status.get("Err") or "")
+    if not said and status["State"] in ENDED and exit_code:
+        said = f"exit code {exit_code}"
+    return said
+
+
+def _update_note(swarm_service: Json) -> str:
+    status = swarm_service.get("UpdateStatus") or {}
+    if status.get("State") in (None, "completed"):
+        return ""
+    return f"Swarm's own update: {status['State']}, {status.get('Message', '')}"
+
+
+def seconds(text: str) -> float:
+    """Return the Engine's time, which has nanoseconds, in seconds since the epoch."""
+    whole = re.sub(r"(\.\d{6})\d*", r"\1", text).replace("Z", "+00:00")
+    return datetime.fromisoformat(whole).timestamp()
+
+
+def container_ports(service: Service, swarm_service: Json, task: Json) -> dict[str, int]:
+    """Return port name → the port on which the container listens.
+
+    A task that zdd did not make doesn't say: then the service's published ports are taken, in their order, if there
+    are as many as exposures.
+    """
+    described: Mapping[str, str] = (task["Spec"].get("ContainerSpec") or {}).get("Labels") or {}
+    told = {exposure.port: described.get(labels.PORT + exposure.port, "") for exposure in service.exposures}
+    if all(text.isdigit() for text in told.values()):
+        return {name: int(text) for name, text in told.items()}
+    published = (swarm_service["Spec"].get("EndpointSpec") or {}).get("Ports") or []
+    if len(published) != len(service.exposures):
+        return {}
+    return {exposure.port: port["TargetPort"] for exposure, port in zip(service.exposures, published, strict=True)}

@@ -1,0 +1,350 @@
+"""Replicas are tasks of Docker Swarm, and a cell is a Swarm service.
+
+The first cell is the service's own name, the others are ``<name>-2`` and so on. A service that somebody else made is
+a cell too: it is observed as it is, and from the first deployment on it has zdd's labels, which restarts no task.
+
+What zdd keeps in the swarm itself, in configs: the token of the last deployer (``zdd-fence-…``, for good), and every
+revision whole (``zdd-revision-…``, until the service is retired). The swarm's managers agree on both.
+
+How a cell is changed: to 0 tasks, which tells all of the old ones to stop, and in the next request to the new template
+with all its tasks, which Swarm starts at once. Its own updater has no part in it: the user's update settings stay as
+they are, nothing is paused half-way, and no new task waits for an old one to end. So this is for a cell without
+traffic, as the reconciler gives it.
+
+How two deployers are kept apart: every write looks at the accepted token first, and is sent with the version of the
+service that it was decided on, so Swarm refuses it when the service was written in between. A claim writes its token on
+every cell, so a write that was decided before the claim is refused after it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from zdd.adapters.swarm import labels
+from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses, TaskAddresses
+from zdd.adapters.swarm.container import read_container
+from zdd.adapters.swarm.engine import Engine, NameTaken, NotThere, OutOfSequence
+from zdd.adapters.swarm.fences import SwarmFences, check_token, token_of
+from zdd.adapters.swarm.observed import cell_of, is_retired, observed_cell, something_left
+from zdd.adapters.swarm.revisions import Record, SwarmRevisions
+from zdd.adapters.swarm.specification import (
+    check_spec,
+    difference,
+    for_cell,
+    pinned,
+    replicas_of,
+    resolved,
+    revision_of,
+    with_labels,
+    with_replicas,
+)
+from zdd.adapters.swarm.watch import Watch
+from zdd.errors import AdapterError, ConfigurationError, PermanentError, TemporaryError
+from zdd.interfaces import Fence, OrchestratorAbilities
+from zdd.model.cell import Cell
+from zdd.model.command import Change, Launch, Retire, Scale
+from zdd.model.release import Revision, Specification
+from zdd.model.service import Service
+
+Json = dict[str, Any]
+
+POLL_S = 0.5
+ATTEMPTS = 10
+
+
+class SwarmOrchestrator:
+    """Runs instances as tasks of a swarm.
+
+    Args:
+        docker_host: A manager's Engine, as ``DOCKER_HOST`` takes it. None: what the docker client would use.
+        addresses: Where the edges reach a task.
+        names: Service → the name of the existing Swarm service that it is to be, where that is another one: a stack's
+            service ``shop_web`` can't be a zdd service's name.
+        poll_s: How often the swarm is asked while something is awaited, in seconds.
+    """
+
+    def __init__(
+        self,
+        docker_host: str | None = None,
+        *,
+        addresses: NodePorts | OverlayAddresses | None = None,
+        names: dict[str, str] | None = None,
+        poll_s: float = POLL_S,
+    ) -> None:
+        way = addresses if addresses is not None else NodePorts()
+        self._engine = Engine(docker_host)
+        self._publish = isinstance(way, NodePorts)
+        self._addresses = TaskAddresses(self._engine, way)
+        self._names = dict(names or {})
+        self._poll_s = poll_s
+        self._fences = SwarmFences(self._engine)
+        self._revisions = SwarmRevisions(self._engine)
+        self._forgetting = threading.Lock()
+
+    @property
+    def abilities(self) -> OrchestratorAbilities:
+        """A cell is a Swarm service with a name of its own, so a service has one cell unless it asks for more."""
+        return OrchestratorAbilities(cell_per_instance=False, poll_s=self._poll_s)
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """How many calls of the Engine's API were made so far, by kind. The stream of events is not among them."""
+        return dict(self._engine.calls)
+
+    def close(self) -> None:
+        """Close the connections to the Engine."""
+        self._engine.close()
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    def check(self, service: Service, workload: Specification) -> None:
+        """Raise `ConfigurationError` if this workload could not run here. The registry is asked. Change nothing."""
+        container = read_container(workload)
+        try:
+            found = self._found(service)
+            base = self._base(service, found)
+        except AdapterError as error:
+            raise ConfigurationError(f"{service.name} can't be deployed here: {error}") from error
+        check_spec(service, container, base, publish=self._publish)
+        self._check_name(service, found)
+        try:
+            self._engine.distribution(container.image)
+        except AdapterError as error:
+            raise ConfigurationError(f"image {container.image} can't be had from its registry: {error}") from error
+
+    def observe(self, service: Service) -> tuple[Cell, ...]:
+        """Return the cells that exist, sorted by name, whoever made them. Two calls of the Engine's API."""
+        found = self._found(service)
+        tasks = self._engine.tasks([one["ID"] for one in found.values()])
+        cells = []
+        for _, swarm_service in sorted(found.items()):
+            own = [task for task in tasks if task["ServiceID"] == swarm_service["ID"]]
+            if is_retired(swarm_service) and not something_left(own):
+                self._forget(service, swarm_service, last=len(found) == 1)
+            else:
+                cells.append(observed_cell(service, swarm_service, own, self._addresses.of))
+        return tuple(cells)
+
+    def watch(self, service: Service, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` when the Engine tells of a service or a container that may be this service's."""
+        watch = Watch(self._engine, (service.name, self._first_name(service)), wake)
+        watch.start()
+        return watch.end
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def claim(self, service: Service, fence: Fence) -> None:
+        """Refuse smaller tokens from now on: also those of writes that were decided, but not sent, before this."""
+        self._fences.accept(service.name, fence)
+        found = self._found(service)
+        self._keep_what_was_found(service, found)
+        for cell, swarm_service in found.items():
+            if token_of(swarm_service["Spec"]) < fence.token:
+                own = {labels.SERVICE: service.name, labels.CELL: cell, labels.TOKEN: str(fence.token)}
+                self._update(service, swarm_service, with_labels(swarm_service["Spec"], own), fence)
+
+    def launch(self, service: Service, revision: Revision, command: Launch, fence: Fence) -> None:
+        """Create the Swarm service. If the cell exists with this revision: like `scale`.
+
+        Raises:
+            PermanentError: The cell exists with another revision, or somebody else's service has its name.
+            TemporaryError: A cell of this name is just being retired.
+        """
+        self._fences.accept(service.name, fence)
+        found = self._found(service)
+        current = found.get(command.cell)
+        if current is not None and is_retired(current):
+            if something_left(self._engine.tasks([current["ID"]])):
+                raise TemporaryError(f"cell {command.cell} of {service.name} is still being retired")
+            self._engine.remove_service(current["ID"])
+            current = None
+        if current is not None:
+            _check_revision(service, command.cell, current, revision)
+            self._scale(service, current, command.replicas, fence)
+            return
+        record = self._record(service, revision, found)
+        name = self._swarm_name(service, command.cell)
+        spec = for_cell(
+            record.spec, service.name, command.cell, name, command.replicas, fence.token,
+            original=name == self._first_name(service),
+        )  # fmt: skip
+        try:
+            self._engine.create_service(spec)
+        except NameTaken as error:
+            raise PermanentError(f"cell {command.cell} of {service.name}: {error}") from error
+
+    def change(self, service: Service, revision: Revision, command: Change, fence: Fence) -> None:
+        """Stop the cell's tasks and start the new ones, all at once."""
+        self._fences.accept(service.name, fence)
+        found = self._found(service)
+        current = self._existing(service, found, command.cell)
+        if revision_of(current["Spec"]["TaskTemplate"]) == revision.id:
+            self._scale(service, current, command.replicas, fence)
+            return
+        record = self._record(service, revision, found)
+        spec = for_cell(
+            record.spec, service.name, command.cell, current["Spec"]["Name"], command.replicas, fence.token,
+            original=current["Spec"]["Name"] == self._first_name(service),
+        )  # fmt: skip
+        if replicas_of(current["Spec"]):
+            empty = with_labels(with_replicas(current["Spec"], 0), {labels.TOKEN: str(fence.token)})
+            self._update(service, current, empty, fence)
+            current = self._existing(service, self._found(service), command.cell)
+        self._update(service, current, spec, fence)
+
+    def scale(self, service: Service, revision: Revision, command: Scale, fence: Fence) -> None:
+        """Set the number of tasks. Everything else is written back as it was read, so no task restarts."""
+        self._fences.accept(service.name, fence)
+        current = self._existing(service, self._found(service), command.cell)
+        _check_revision(service, command.cell, current, revision)
+        self._scale(service, current, command.replicas, fence)
+
+    def retire(self, service: Service, command: Retire, fence: Fence) -> None:
+        """Tell every task to stop, and mark the Swarm service: who observes it when all have gone removes it."""
+        self._fences.accept(service.name, fence)
+        found = self._found(service)
+        self._keep_what_was_found(service, found)
+        current = found.get(command.cell)
+        if current is not None and not is_retired(current):
+            added = {labels.SERVICE: service.name, labels.CELL: command.cell, labels.TOKEN: str(fence.token)}
+            empty = with_labels(with_replicas(current["Spec"], 0), {**added, labels.RETIRED: "true"})
+            self._update(service, current, empty, fence)
+
+    # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _scale(self, service: Service, current: Json, replicas: int, fence: Fence) -> None:
+        if replicas_of(current["Spec"]) != replicas or token_of(current["Spec"]) < fence.token:
+            spec = with_labels(with_replicas(current["Spec"], replicas), {labels.TOKEN: str(fence.token)})
+            self._update(service, current, spec, fence)
+
+    def _update(self, service: Service, current: Json, spec: Json, fence: Fence) -> None:
+        """Write a specification that was made from `current`, unless somebody has written in between.
+
+        Swarm itself writes to a service, too, and changes its version by that: then the specification is the same and
+        the write is sent again.
+
+        Raises:
+            LeaseLost: A newer deployer has written.
+            TemporaryError: Somebody else has.
+        """
+        base, version = current["Spec"], current["Version"]["Index"]
+        check_token(service.name, token_of(base), fence)
+        for _ in range(ATTEMPTS):
+            try:
+                self._engine.update_service(current["ID"], version, spec)
+            except OutOfSequence:
+                fresh = self._engine.service(current["ID"])
+                if fresh is None:
+                    raise TemporaryError(f"{base['Name']} was removed by somebody else") from None
+                check_token(service.name, token_of(fresh["Spec"]), fence)
+                if fresh["Spec"] != base:
+                    what = difference(base, fresh["Spec"])
+                    raise TemporaryError(
+                        f"{base['Name']} was changed by somebody else at {fresh['UpdatedAt']}: {what}"
+                    ) from None
+                version = fresh["Version"]["Index"]
+            except NotThere as error:
+                raise TemporaryError(f"{base['Name']} was removed by somebody else: {error}") from error
+            else:
+                return
+        raise TemporaryError(f"{base['Name']} is written by Swarm all the time: {ATTEMPTS} attempts were refused")
+
+    def _forget(self, service: Service, swarm_service: Json, *, last: bool) -> None:
+        """Remove a retired cell of which nothing is left. A retired cell never comes back, so anybody may."""
+        with self._forgetting:
+            try:
+                self._engine.remove_service(swarm_service["ID"])
+                if last:
+                    self._revisions.forget(service.name)
+            except AdapterError:
+                return  # looking must work for somebody who may not write, too; there is another time
+
+    def _record(self, service: Service, revision: Revision, found: dict[str, Json]) -> Record:
+        """Return the revision whole: as it was kept when it was first launched, or made and kept now."""
+        records = self._revisions.all(service.name)
+        if revision.id in records:
+            return records[revision.id]
+        if not revision.workload:
+            raise PermanentError(f"what revision {revision.id} of {service.name} ran is not known any more")
+        container = read_container(revision.workload)
+        base = self._base(service, found, records)
+        image = pinned(container.image, self._engine.distribution(container.image))
+        spec = resolved(base, container, image, service, revision, publish=self._publish)
+        self._keep_what_was_found(service, found, records)
+        self._revisions.keep(service.name, Record(revision.id, spec, base))
+        self._revisions.prune(service.name, {revision.id, *(_revision(one) for one in found.values())})
+        return self._revisions.all(service.name).get(revision.id) or Record(revision.id, spec, base)
+
+    def _base(self, service: Service, found: dict[str, Json], records: dict[str, Record] | None = None) -> Json | None:
+        """Return what the service was found with, before zdd changed anything."""
+        records = self._revisions.all(service.name) if records is None and found else records or {}
+        for _, swarm_service in sorted(found.items()):
+            record = records.get(_revision(swarm_service))
+            if record is None:
+                return dict(swarm_service["Spec"])
+            if record.base is not None:
+                return record.base
+        return None
+
+    def _keep_what_was_found(
+        self, service: Service, found: dict[str, Json], records: dict[str, Record] | None = None
+    ) -> None:
+        """Keep the specification of a service that zdd did not make, so that going back to it is possible."""
+        strange = [one for one in found.values() if _revision(one).startswith("found-")]
+        if not strange:
+            return
+        records = self._revisions.all(service.name) if records is None else records
+        for one in strange:
+            if _revision(one) not in records:
+                self._revisions.keep(service.name, Record(_revision(one), one["Spec"], one["Spec"]))
+
+    def _found(self, service: Service) -> dict[str, Json]:
+        """Return cell name → Swarm service, for those that are this service's or that it is to adopt."""
+        first = self._first_name(service)
+        prefixes = sorted({service.name, first})
+        found = {}
+        for one in self._engine.services(prefixes):
+            owner = (one["Spec"].get("Labels") or {}).get(labels.SERVICE)
+            if owner == service.name or (owner is None and one["Spec"]["Name"] == first):
+                found[cell_of(one)] = one
+        return found
+
+    def _existing(self, service: Service, found: dict[str, Json], cell: str) -> Json:
+        current = found.get(cell)
+        if current is None:
+            raise PermanentError(f"{service.name} has no cell {cell}: launch it first")
+        if is_retired(current):
+            raise TemporaryError(f"cell {cell} of {service.name} is being retired")
+        return current
+
+    def _first_name(self, service: Service) -> str:
+        return self._names.get(service.name, service.name)
+
+    def _swarm_name(self, service: Service, cell: str) -> str:
+        if cell in (service.name, self._first_name(service)) or cell.startswith(f"{service.name}-"):
+            return cell
+        return f"{service.name}-{cell}"
+
+    def _check_name(self, service: Service, found: dict[str, Json]) -> None:
+        first = self._first_name(service)
+        if any(one["Spec"]["Name"] == first for one in found.values()):
+            return
+        for one in self._engine.services([first]):
+            owner = (one["Spec"].get("Labels") or {}).get(labels.SERVICE)
+            if one["Spec"]["Name"] == first:
+                raise ConfigurationError(
+                    f"the Swarm service {first} belongs to {owner}: give {service.name} another name"
+                )
+
+
+def _revision(swarm_service: Json) -> str:
+    return revision_of(swarm_service["Spec"]["TaskTemplate"])
+
+
+def _check_revision(service: Service, cell: str, current: Json, revision: Revision) -> None:
+    if _revision(current) != revision.id:
+        raise PermanentError(
+            f"cell {cell} of {service.name} runs revision {_revision(current)}, not {revision.id}: change it instead"
+        )

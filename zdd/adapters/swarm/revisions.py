@@ -1,0 +1,93 @@
+"""Every revision whole, kept in Swarm configs: all its cells, and every later rollback to it, run exactly the same."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from zdd.adapters.swarm import labels
+from zdd.adapters.swarm.engine import Engine, NameTaken
+from zdd.errors import PermanentError
+
+Json = dict[str, Any]
+
+KEPT = 20
+"""How many revisions of a service are kept besides those that run."""
+
+_FORMAT = 1
+_BYTES_MAX = 500_000  # Swarm's own limit for a config
+
+
+@frozen
+class Record:
+    """A revision as it is kept.
+
+    Attributes:
+        revision: Its id.
+        spec: Its Swarm specification, without what differs between cells.
+        base: What the service was found with before zdd changed it; None if zdd made it.
+    """
+
+    revision: str
+    spec: Json
+    base: Json | None
+
+
+class SwarmRevisions:
+    """Reads and writes the records of a service's revisions. A record never changes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def all(self, service: str) -> dict[str, Record]:
+        """Return every record of a service by revision.
+
+        Raises:
+            PermanentError: One is damaged, or was written by a newer zdd.
+        """
+        found = (_read(config) for config in self._configs(service))
+        return {record.revision: record for record in found}
+
+    def keep(self, service: str, record: Record) -> None:
+        """Write a record, unless there is one of that revision."""
+        content = {"format": _FORMAT, "revision": record.revision, "spec": record.spec, "base": record.base}
+        data = json.dumps(content, sort_keys=True).encode()
+        if len(data) > _BYTES_MAX:
+            raise PermanentError(f"the specification of {service} has {len(data)} bytes, a config {_BYTES_MAX} at most")
+        name = "zdd-revision-" + hashlib.sha256(f"{service}\0{record.revision}".encode()).hexdigest()[:32]
+        described = {labels.SERVICE: service, labels.REVISION: record.revision}
+        try:
+            self._engine.create_config(name, data, described)
+        except NameTaken:
+            return
+
+    def prune(self, service: str, in_use: Collection[str]) -> None:
+        """Remove the oldest records beyond `KEPT`, but none in use."""
+        configs = sorted(self._configs(service), key=lambda config: str(config["CreatedAt"]))
+        unused = [config for config in configs if config["Spec"]["Labels"][labels.REVISION] not in in_use]
+        for config in unused[: max(0, len(unused) - KEPT)]:
+            self._engine.remove_config(config["ID"])
+
+    def forget(self, service: str) -> None:
+        """Remove every record of a service."""
+        for config in self._configs(service):
+            self._engine.remove_config(config["ID"])
+
+    def _configs(self, service: str) -> list[Json]:
+        return self._engine.configs(f"{labels.SERVICE}={service}", labels.REVISION)
+
+
+def _read(config: Mapping[str, Any]) -> Record:
+    name = config["Spec"]["Name"]
+    try:
+        content = json.loads(base64.b64decode(config["Spec"]["Data"]))
+        if content["format"] != _FORMAT:
+            raise PermanentError(f"config {name} has format {content['format']}, this zdd knows {_FORMAT}: use a newer")
+        return Record(content["revision"], content["spec"], content["base"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise PermanentError(f"config {name}, which keeps a revision, is damaged: {error!r}") from error
