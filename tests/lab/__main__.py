@@ -1,8 +1,7 @@
 """Bring the lab up or down: ``make lab``, ``make lab-down``.
 
-    python tests/lab up          bring it up, unless it is, and write what it is as one line of JSON
-    python tests/lab down        end it; nothing is left
-    python tests/lab registry    start its registry again, where a test has ended it
+    python tests/lab up      bring it up, unless it is, and write what it is as one line of JSON
+    python tests/lab down    end it; nothing is left
 
 The lab is a Docker Engine of its own with a one-node swarm and an image registry. It needs root on a Debian machine.
 Elsewhere, name an engine that may be used freely: ZDD_LAB_ENGINE=unix:///run/docker.sock, with a swarm on it, and
@@ -26,10 +25,10 @@ from pathlib import Path
 
 import docker
 from docker.errors import DockerException
-from engine import REPOSITORY, Lab, build_image, start_lab, start_registry, stop_lab
+from engine import REPOSITORY, Lab, build_image, start_lab, stop_lab
 from images import image_archive
-from namespace import Namespace, is_running
-from packages import NoLab, cache_directory, unpacked
+from namespace import is_running
+from packages import NoLab, cache_directory
 
 NO_LAB = 3
 
@@ -113,19 +112,9 @@ def down() -> dict[str, object]:
     return {"ended": True}
 
 
-def registry() -> dict[str, object]:
-    """Start the registry again."""
-    directory = state_directory()
-    lab = recorded(directory)
-    if lab is None or not is_running(lab.pid):
-        raise NoLab("the lab is not up")
-    namespace = Namespace(lab.pid, lab.address, lab.group)
-    return {"pid": start_registry(directory, namespace.command([]), unpacked("engine", ()))}
-
-
 def main() -> int:
     """Do what the only argument says."""
-    actions = {"up": up, "down": down, "registry": registry}
+    actions = {"up": up, "down": down}
     if len(sys.argv) != 2 or sys.argv[1] not in actions:
         print(__doc__, file=sys.stderr)
         return 2

@@ -16,7 +16,7 @@ import docker
 from attrs import asdict, frozen
 from docker.errors import APIError, DockerException
 from images import application_layer, image_archive
-from namespace import Namespace, end_namespace, open_namespace
+from namespace import end_namespace, open_namespace
 from packages import NoLab, unpacked
 
 PACKAGES = ("docker.io", "iptables", "docker-registry")
@@ -177,6 +177,3 @@ def stop_lab(pid: int, group: str, directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     if directory.exists():
         raise NoLab(f"{directory} can't be removed")
-
-
-__all__ = ["Lab", "Namespace", "build_image", "start_lab", "stop_lab"]

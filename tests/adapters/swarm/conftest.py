@@ -1,9 +1,13 @@
-"""The lab: a real engine with a swarm and a registry. Where it can't run, its tests are skipped and say what they need."""
+"""The lab: a real engine with a swarm and a registry. Where it can't run, tests are skipped and say what they need."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import io
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -55,6 +59,7 @@ class Swarm:
         self.engine = self.facts.engine
         self.image = self.facts.image
         self.api = docker.APIClient(base_url=self.engine, version="auto", timeout=60)
+        self._was_there = self._everything()
 
     def client(self, *words: str) -> str:
         """Run the docker client."""
@@ -90,16 +95,66 @@ class Swarm:
         self.client("service", "create", "--detach", *given, self.image, *words)
         _wait_until(lambda: len(self.tasks(name)) == replicas, f"{name} runs")
 
+    def stack(self, name: str, compose: dict[str, Any]) -> None:
+        """Deploy a stack and remove what is no longer in it."""
+        command = [self.facts.client, "--host", self.engine, "stack", "deploy", "--prune", "--compose-file", "-", name]
+        done = subprocess.run(
+            command, input=json.dumps(compose), capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    def spec(self, name: str) -> dict[str, Any]:
+        return dict(self.api.inspect_service(name)["Spec"])
+
+    def push(self, image: str, **environment: str) -> None:
+        """Build an image on top of the lab's, with other content, and push it."""
+        lines = [f"FROM {self.image}", *(f"ENV {name}={text}" for name, text in environment.items())]
+        dockerfile = io.BytesIO("\n".join(lines).encode())
+        told = [*self.api.build(fileobj=dockerfile, tag=image, rm=True, decode=True)]
+        told += self.api.push(image, stream=True, decode=True)
+        assert not [line for line in told if "error" in line]
+
+    @contextlib.contextmanager
+    def stalled(self) -> Iterator[None]:
+        """Let the engine answer nothing, as on a machine that hangs."""
+        if not self.facts.pid:
+            pytest.skip("an engine that the user named is not stopped")
+        children = Path(f"/proc/{self.facts.pid}/task/{self.facts.pid}/children").read_text().split()
+        (engine,) = [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text().strip() == "dockerd"]
+        os.kill(engine, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(engine, signal.SIGCONT)
+
     def clear(self) -> None:
-        """Remove every service and config, and wait until their containers have gone."""
-        for one in self.api.services():
-            self.api.remove_service(one["ID"])
-        for one in self.api.configs():
-            self.api.remove_config(one["ID"])
-        for one in self.api.containers(all=True):
-            with contextlib.suppress(docker.errors.APIError):
-                self.api.remove_container(one["Id"], force=True)
-        _wait_until(lambda: not self.api.containers(all=True), "all containers have gone")
+        """Remove everything that tests have made, and wait until it has gone."""
+        removals = {
+            "service": self.api.remove_service,
+            "config": self.api.remove_config,
+            "secret": self.api.remove_secret,
+            "container": functools.partial(self.api.remove_container, force=True),
+            "network": self.api.remove_network,
+        }
+
+        def gone() -> bool:
+            left = self._everything() - self._was_there
+            for kind, name in sorted(left, key=lambda one: list(removals).index(one[0])):
+                with contextlib.suppress(docker.errors.APIError):  # what is in use goes with the next attempt
+                    removals[kind](name)
+            return not left
+
+        _wait_until(gone, "everything that the tests have made has gone")
+
+    def _everything(self) -> set[tuple[str, str]]:
+        swarm_networks = [one for one in self.api.networks() if one["Scope"] == "swarm" and not one["Ingress"]]
+        return {
+            *(("service", one["ID"]) for one in self.api.services()),
+            *(("config", one["ID"]) for one in self.api.configs()),
+            *(("secret", one["ID"]) for one in self.api.secrets()),
+            *(("container", one["Id"]) for one in self.api.containers(all=True)),
+            *(("network", one["Id"]) for one in swarm_networks),
+        }
 
 
 @pytest.fixture(scope="session")

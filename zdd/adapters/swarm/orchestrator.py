@@ -25,7 +25,7 @@ from typing import Any
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses, TaskAddresses
 from zdd.adapters.swarm.container import read_container
-from zdd.adapters.swarm.engine import Engine, NameTaken, NotThere, OutOfSequence
+from zdd.adapters.swarm.engine import TIMEOUT_S, Engine, NameTaken, NotThere, OutOfSequence
 from zdd.adapters.swarm.fences import SwarmFences, check_token, token_of
 from zdd.adapters.swarm.observed import cell_of, is_retired, observed_cell, something_left
 from zdd.adapters.swarm.revisions import Record, SwarmRevisions
@@ -63,6 +63,7 @@ class SwarmOrchestrator:
         names: Service → the name of the existing Swarm service that it is to be, where that is another one: a stack's
             service ``shop_web`` can't be a zdd service's name.
         poll_s: How often the swarm is asked while something is awaited, in seconds.
+        timeout_s: Seconds that the Engine gets to answer. It gives its own calls to the swarm 20.
     """
 
     def __init__(
@@ -72,9 +73,10 @@ class SwarmOrchestrator:
         addresses: NodePorts | OverlayAddresses | None = None,
         names: dict[str, str] | None = None,
         poll_s: float = POLL_S,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         way = addresses if addresses is not None else NodePorts()
-        self._engine = Engine(docker_host)
+        self._engine = Engine(docker_host, timeout_s)
         self._publish = isinstance(way, NodePorts)
         self._addresses = TaskAddresses(self._engine, way)
         self._names = dict(names or {})
