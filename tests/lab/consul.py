@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -62,7 +63,7 @@ def _fetch(directory: Path) -> None:
     problems = []
     for suite in SUITES:
         try:
-            _unpack(_download(mirror, suite, directory.with_name("consul-apt")), directory)
+            _unpack(_download(mirror, suite, ("consul",), directory.with_name("consul-apt")), directory)
         except NoConsul as problem:
             problems.append(f"{suite}: {problem}")
         else:
@@ -70,16 +71,29 @@ def _fetch(directory: Path) -> None:
     raise NoConsul("no consul on PATH, and the distribution's could not be fetched: " + "; ".join(problems))
 
 
+def fetch_own_release(packages: tuple[str, ...], directory: Path) -> None:
+    """Have packages of this machine's own release unpacked into a folder, without installing them.
+
+    Raises:
+        NoConsul: They can't be had.
+    """
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            raise NoConsul(f"no {packages[0]} on PATH, and no {tool} here to fetch the distribution's")
+    suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "stable")
+    _unpack(_download(_mirror(), suite, packages, directory.with_name(f"{packages[0]}-apt")), directory)
+
+
 def _mirror() -> str:
     """Return the address of the Debian archive from which this machine's own packages come."""
     answer = _run("apt-get", "indextargets", "--format", "$(REPO_URI) $(COMPONENT) $(RELEASE)", "Created-By: Packages")
     found = re.search(r"^(\S+/debian/?) main \S+$", answer, re.MULTILINE)
     if not found:
-        raise NoConsul("no consul on PATH, and this machine's apt sources name no Debian archive to fetch it from")
+        raise NoConsul("this machine's apt sources name no Debian archive from which it could be fetched")
     return found[1]
 
 
-def _download(mirror: str, suite: str, work: Path) -> Path:
+def _download(mirror: str, suite: str, packages: tuple[str, ...], work: Path) -> list[Path]:
     shutil.rmtree(work, ignore_errors=True)
     for part in ("lists/partial", "cache/archives/partial"):
         (work / part).mkdir(parents=True)
@@ -89,17 +103,18 @@ def _download(mirror: str, suite: str, work: Path) -> Path:
     own += ["-o", f"Dir::State::Lists={work}/lists", "-o", f"Dir::Cache={work}/cache"]
     own += ["-o", "APT::Sandbox::User="]  # the folder is ours alone, so apt's own user can't write there
     _run("apt-get", "-q", *own, "update")
-    _run("apt-get", "-q", *own, "download", "consul", cwd=work)
-    return next(work.glob("consul_*.deb"))
+    _run("apt-get", "-q", *own, "download", *packages, cwd=work)
+    return sorted(work.glob("*.deb"))
 
 
-def _unpack(package: Path, directory: Path) -> None:
-    half = directory.with_name("consul-half")
+def _unpack(packages: list[Path], directory: Path) -> None:
+    half = directory.with_name(f"{directory.name}-half")
     shutil.rmtree(half, ignore_errors=True)
-    _run("dpkg", "-x", str(package), str(half))
+    for package in packages:
+        _run("dpkg", "-x", str(package), str(half))
     shutil.rmtree(directory, ignore_errors=True)
     half.rename(directory)
-    shutil.rmtree(package.parent)
+    shutil.rmtree(packages[0].parent)
 
 
 def _run(*command: str, cwd: Path | None = None) -> str:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,10 +28,10 @@ MANAGEMENT_TOKEN = "7d0f6b3e-0000-4000-8000-5f6c1d1e2a3b"  # noqa: S105 - of an 
 TWO_PORTS = (Exposure("http"), Exposure("admin", path="/admin"))
 
 
-def load_lab() -> ModuleType:
-    name = "zdd_lab_consul"
+def load_lab(part: str) -> ModuleType:
+    name = f"zdd_lab_{part}"
     if name not in sys.modules:
-        path = Path(__file__).parents[2] / "lab" / "consul.py"
+        path = Path(__file__).parents[2] / "lab" / f"{part}.py"
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
@@ -33,7 +40,8 @@ def load_lab() -> ModuleType:
     return sys.modules[name]
 
 
-_lab = load_lab()
+_lab = load_lab("consul")
+_haproxy = load_lab("haproxy")
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +86,77 @@ def guarded_agent(consul_program: Path, tmp_path_factory: pytest.TempPathFactory
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def start_haproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Starts an HAProxy that follows an agent, with the given paths for Consul's names."""
+    started: list[Any] = []
+
+    def start(agent: Any, paths: Mapping[str, str]) -> Any:
+        try:
+            program = _haproxy.find_haproxy(_lab.cache_directory(), _lab.fetch_own_release)
+        except _lab.NoConsul as reason:
+            pytest.skip(str(reason))
+        (port,) = _lab.free_ports(1)
+        started.append(_haproxy.LabHaproxy(program, tmp_path_factory.mktemp("haproxy"), agent.dns_port, paths, port))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def start_traefik(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., tuple[Address, Address, Any]]]:
+    """Starts a Traefik that follows an agent; gives where its API and its entrance are, and its process."""
+    program = shutil.which("traefik", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if program is None:
+        pytest.skip("there is no traefik on PATH: install the extra `edge`")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(agent: Any) -> tuple[Address, Address, Any]:
+        directory = tmp_path_factory.mktemp("traefik")
+        api, entrance = (Address("127.0.0.1", port) for port in _lab.free_ports(2))
+        settings = {
+            "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+            "api": {"insecure": True},
+            "entryPoints": {"traefik": {"address": str(api)}, "web": {"address": str(entrance)}},
+            "serversTransport": {"forwardingTimeouts": {"idleConnTimeout": "500ms"}},
+            "providers": {
+                "providersThrottleDuration": "100ms",
+                "consulCatalog": {
+                    "watch": True,
+                    "strictChecks": ["passing"],
+                    "endpoint": {"address": f"127.0.0.1:{agent.http_port}"},
+                },
+            },
+        }
+        (directory / "traefik.json").write_text(json.dumps(settings))
+        with (directory / "log").open("ab") as log:
+            command = [program, f"--configFile={directory / 'traefik.json'}"]
+            started.append(subprocess.Popen(command, stdout=log, stderr=log))
+        deadline = time.monotonic() + 15.0
+        while not _accepts(api) or not _accepts(entrance):
+            assert started[-1].poll() is None, (directory / "log").read_text()
+            assert time.monotonic() < deadline, (directory / "log").read_text()
+            time.sleep(0.02)
+        return api, entrance, started[-1]
+
+    yield start
+    for process in started:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(10.0)
+
+
+def _accepts(address: Address) -> bool:
+    try:
+        socket.create_connection((address.host, address.port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture

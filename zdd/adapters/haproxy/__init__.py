@@ -1,0 +1,1 @@
+"""HAProxy that follows Consul by its DNS: an edge that tells what it does over its socket."""

@@ -1,0 +1,176 @@
+"""What HAProxy itself says over its socket: where it sends requests, with what weight, and what is in flight there."""
+
+from __future__ import annotations
+
+import csv
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from zdd.errors import ConfigurationError, TemporaryError
+from zdd.model.address import Address
+from zdd.model.names import check_number
+from zdd.model.service import Exposure, Service
+from zdd.model.traffic import EdgeAbilities, EdgeView
+
+TIMEOUT_S = 2.0
+_ANSWER_BYTES_MAX = 64 << 20
+_QUESTION = b"show info;show stat -1 4 -1\n"  # 4: servers
+_UP = ("UP", "no check")
+
+
+@frozen
+class _Slot:
+    """A server of a backend; without an address while it stands for no instance."""
+
+    backend: str
+    address: Address | None
+    weight: int
+    in_flight: int
+
+
+@frozen
+class _Answers:
+    """What it answered to one question."""
+
+    info: Mapping[str, str]
+    slots: tuple[_Slot, ...]
+
+    @property
+    def process(self) -> str:
+        return f"haproxy {self.info['Pid']} since {self.info.get('Start_time_sec', '?')}"
+
+
+class HaproxyEdge:
+    """Asks an HAProxy over its stats socket. May be used by several threads. It tells it nothing.
+
+    Each exposure is a backend, whose servers are a template that follows a service of Consul by its SRV records.
+
+    After a reload the process before goes on with its requests, and the new one does not know of them. So what is in
+    flight is unknown until a process has run for `old_process_s`.
+
+    Args:
+        socket_path: The ``stats socket``; the level ``operator`` is enough.
+        entrances: By port name, where clients reach the service through it.
+        backend_for: The name of the backend of an exposure; None: the service's name for its first exposure, and
+            ``<service>-<port>`` for the others.
+        old_process_s: For how many seconds a process may go on after a reload, which is HAProxy's ``hard-stop-after``.
+            0: it is never reloaded.
+
+    Raises:
+        ConfigurationError: A value is illegal.
+    """
+
+    def __init__(
+        self,
+        socket_path: str | Path,
+        entrances: Mapping[str, Address],
+        *,
+        backend_for: Callable[[Service, Exposure], str] | None = None,
+        old_process_s: float = 60.0,
+    ) -> None:
+        check_number("old_process_s", old_process_s, least=0)
+        if not str(socket_path).startswith("/"):
+            raise ConfigurationError(f"HAProxy's socket {str(socket_path)!r}: use a path that begins with /")
+        self._socket_path = str(socket_path)
+        self._entrances = dict(entrances)
+        self._backend_for = backend_for or _backend_of
+        self._old_process_s = old_process_s
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return f"haproxy at {self._socket_path}"
+
+    @property
+    def abilities(self) -> EdgeAbilities:
+        """It weighs and counts; it does not hold requests back."""
+        return EdgeAbilities(weighs=True, holds=False, counts=True)
+
+    def addresses(self, service: Service) -> dict[str, Address]:
+        """Return, by port name, where clients reach the service."""
+        return {one.port: self._entrances[one.port] for one in service.exposures if one.port in self._entrances}
+
+    def view(self, service: Service, addresses: Sequence[Address]) -> EdgeView:
+        """Ask where new requests of this service go, and what is in flight at the addresses.
+
+        A slot that no longer has an address may still be at work for one that it had: of an address without a slot it
+        is unknown what is in flight.
+
+        Raises:
+            TemporaryError: It doesn't answer.
+        """
+        as_of_s = time.time()
+        answers = self._ask()
+        backends = [self._backend_for(service, exposure) for exposure in service.exposures]
+        own = [slot for slot in answers.slots if slot.backend in backends]
+        missing = sorted(set(backends) - {slot.backend for slot in own})
+        weights: dict[Address, int] = {}
+        counts: Counter[Address] = Counter()
+        for slot in own:
+            if slot.address is not None:
+                counts[slot.address] += slot.in_flight
+                weights |= {slot.address: slot.weight} if slot.weight else {}
+        settled = float(answers.info.get("Uptime_sec", "0")) >= self._old_process_s
+        note = f"it has no backend {', '.join(missing)}" if missing else ""
+        return EdgeView(
+            edge=self.name,
+            as_of_s=as_of_s,
+            weights=weights,
+            in_flight={address: counts[address] for address in addresses if address in counts and settled},
+            process=answers.process,
+            note=note
+            if settled or note
+            else "it was started a short while ago, and one before it may still be at work",
+        )
+
+    def _ask(self) -> _Answers:
+        try:
+            text = self._exchange()
+            info, _, slots = text.strip().partition("\n\n")
+            return _Answers(_parse_info(info), _parse_slots(slots.strip()))
+        except OSError as error:
+            raise TemporaryError(f"{self.name} doesn't answer: {error}") from error
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise TemporaryError(f"{self.name} doesn't answer as HAProxy does: {error!r}") from error
+
+    def _exchange(self) -> str:
+        end_s = time.monotonic() + TIMEOUT_S
+        text = bytearray()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(TIMEOUT_S)
+            client.connect(self._socket_path)
+            client.sendall(_QUESTION)
+            while part := client.recv(1 << 16):
+                text += part
+                if time.monotonic() > end_s or len(text) > _ANSWER_BYTES_MAX:
+                    raise TimeoutError(f"its answer has no end within {TIMEOUT_S:g} s")
+        return text.decode()
+
+
+def _backend_of(service: Service, exposure: Exposure) -> str:
+    return service.name if exposure == service.exposures[0] else f"{service.name}-{exposure.port}"
+
+
+def _parse_info(text: str) -> dict[str, str]:
+    info = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+    if "Pid" not in info:
+        raise ValueError(text[:100])
+    return info
+
+
+def _parse_slots(text: str) -> tuple[_Slot, ...]:
+    if not text.startswith("# pxname,svname,"):
+        raise ValueError(text[:100])
+    return tuple(_parse_slot(row) for row in csv.DictReader(text.removeprefix("# ").splitlines()))
+
+
+def _parse_slot(row: Mapping[str, str]) -> _Slot:
+    host, _, port = row["addr"].rpartition(":")
+    address = Address(host.strip("[]"), int(port)) if host and port not in ("", "0") else None
+    weight = int(row["weight"] or 0) if row["status"].startswith(_UP) else 0
+    return _Slot(row["pxname"], address, weight, int(row["scur"] or 0) + int(row["qcur"] or 0))
