@@ -20,6 +20,7 @@ from zdd.adapters.memory import (
 from zdd.deployer import Deployer
 from zdd.events import Event
 from zdd.interfaces import Fence, Holder
+from zdd.model.gate import Gate
 from zdd.model.service import Service
 from zdd.sampler import InlineSampler
 
@@ -67,8 +68,9 @@ class Scene:
         self.lease = MemoryLease(self.world.clock)
         self.world.intercept = self._count
 
-    def deployer(self) -> Deployer:
-        """Return the deployer of a new process."""
+    def deployer(self, gate: Gate | None = None, *listeners: Callable[[Event], None]) -> Deployer:
+        """Return the deployer of a new process; instances pass this gate, or that of the world's health."""
+        gates = (gate or HealthyGate(self.world),)
         self.process = LeaseOfAProcess(self.lease)
         return Deployer(
             MemoryOrchestrator(self.world),
@@ -78,8 +80,8 @@ class Scene:
             lease=self.process,
             clock=self.world.clock,
             make_sampler=InlineSampler,
-            default_gates=lambda service: (HealthyGate(self.world),) if service.exposures else (),
-            listeners=[self.events.append],
+            default_gates=lambda service: gates if service.exposures else (),
+            listeners=[self.events.append, *listeners],
         )
 
     def pass_s(self, seconds: float) -> None:
@@ -141,9 +143,10 @@ class Scene:
 
 @pytest.fixture
 def make_scene() -> Callable[..., Scene]:
-    def make(**settings: float) -> Scene:
+    def make(edge_lags_s: tuple[float, ...] = (0.1,), **settings: float) -> Scene:
         world = MemoryWorld(**settings)  # type: ignore[arg-type]
-        world.add_edge()
+        for number, lag_s in enumerate(edge_lags_s):
+            world.add_edge(f"edge-{number}" if number else "edge", lag_s=lag_s)
         return Scene(world)
 
     return make
