@@ -21,7 +21,7 @@ from zdd.history import Deployment, History, read_history
 from zdd.interfaces import Clock, Discovery, Edge, Fence, Journal, Lease, Orchestrator
 from zdd.model.gate import Gate
 from zdd.model.plan import Plan
-from zdd.model.release import Release
+from zdd.model.release import Release, Revision
 from zdd.model.service import Service
 from zdd.planner import make_removal
 from zdd.report import Report
@@ -31,6 +31,7 @@ from zdd.request import (
     judgeable,
     known_revisions,
     make_request,
+    refuse_deaf_edges,
     release_of,
     runs_already,
     serving_version,
@@ -79,6 +80,8 @@ class Deployer:
         self._default_gates = default_gates
         self._around: Surroundings
         if orchestrator is None:
+            if any((discovery, tuple(edges), journal, lease, clock, make_sampler)):
+                raise ConfigurationError("Deployer() brings parts of its own: give the orchestrator too, or no part")
             self._around = evolve(Deployer.embedded(listeners=listeners)._around, lease_s=lease_s)
         elif discovery is None or journal is None or lease is None:
             raise ConfigurationError(
@@ -215,7 +218,9 @@ class Deployer:
             LeaseLost, JournalError: Nothing further was done.
             AdapterError: The world could not be observed. Nothing was touched.
         """
-        request = self._request(service, release, strategy)
+        return self._deploy_request(self._request(service, release, strategy), restart=restart)
+
+    def _deploy_request(self, request: Request, *, restart: bool = False) -> Report:
         # What the plan alone can refuse is refused here, while nothing is touched; the plan that counts is made again
         # under the lease.
         self._preview(request)
@@ -236,7 +241,7 @@ class Deployer:
         if history.last is None:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to go back to")
         revision = history.find(to)
-        return self.deploy(history.last.plan.service, release_of(revision), strategy)
+        return self._deploy_request(self._request_again(history.last.plan.service, revision, strategy))
 
     def resume(self, service: str) -> Report:
         """Finish a deployment that was interrupted, or undo it if it was being undone.
@@ -255,7 +260,8 @@ class Deployer:
             return self._undo(unfinished)
         if isinstance(unfinished.strategy, MissingStrategy):
             raise ConfigurationError(f"{unfinished.strategy.problem}; or call deploy again with a strategy")
-        return self.deploy(plan.service, release_of(target), cast("Strategy | None", unfinished.strategy))
+        strategy = cast("Strategy | None", unfinished.strategy)
+        return self._deploy_request(self._request_again(plan.service, target, strategy))
 
     def remove(self, service: str) -> Report:
         """Take a service out: its traffic ends, what is in flight is waited for, then its instances are stopped.
@@ -275,10 +281,15 @@ class Deployer:
     def _request(self, service: Service, release: Release, strategy: Strategy | None) -> Request:
         return make_request(service, release, strategy, self._around, self._default_gates)
 
+    def _request_again(self, service: Service, revision: Revision, strategy: Strategy | None) -> Request:
+        request = self._request(service, release_of(revision), strategy)
+        return evolve(request, revision=evolve(request.revision, ports=revision.ports))
+
     def _preview(self, request: Request) -> Plan:
         history, _ = judgeable(self._history(request.service.name), request.service)
         observation = self._driver(request.service, Fence(0, self._actor), "").observe(request.service)
-        return request.plan(observation, history, self._around)
+        plan = request.named("planned", history, observation).plan(observation, history, self._around)
+        return evolve(plan, stages=()) if runs_already(plan, observation, history) else plan
 
     def _history(self, service: str) -> History:
         return read_history(self._around.journal.read(service))
@@ -304,6 +315,7 @@ class Deployer:
             deployment = f"{service.name}-{fence.token}"
             driver = self._driver(service, fence, deployment)
             observation = driver.observe(service)
+            refuse_deaf_edges(observation)
             chosen = request.named(f"r{fence.token}", None if restart else history, observation)
             plan = chosen.plan(observation, history, self._around)
             version = chosen.revision.version

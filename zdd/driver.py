@@ -266,14 +266,14 @@ class Driver:
         self._number += 1
         number = self._number
         self._recorder.emit(CommandIntended, number=number, command=command)
-        settles_s = 0.0
+        settles_s, refused = 0.0, False
         try:
             self._act(plan, command, observation)
         except OutcomeUnknown as error:
             settles_s = self._now() + error.settles_within_s
             self._recorder.emit(CommandAnswered, number=number, error=str(error), unknown=True)
         except TemporaryError as error:
-            self._errors += 1
+            self._errors, refused = self._errors + 1, True
             settles_s = self._now() + min(RETRY_S_MOST, RETRY_S_LEAST * 2 ** min(self._errors, 10))
             self._recorder.emit(CommandAnswered, number=number, error=str(error))
         except LeaseLost:
@@ -284,7 +284,7 @@ class Driver:
         else:
             self._errors = 0
             self._recorder.emit(CommandAnswered, number=number)
-        return self._learn(plan, progress, Sent(command, settles_s))
+        return self._learn(plan, progress, Sent(command, settles_s, refused))
 
     def _act(self, plan: Plan, command: Command, observation: Observation) -> None:
         service, fence, orchestrator = plan.service, self._fence, self._around.orchestrator

@@ -12,6 +12,8 @@ from zdd.model.plan import Plan
 from zdd.model.service import Service
 from zdd.report import Report
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+
 _KINDS: dict[Outcome, type[DeploymentError]] = {
     Outcome.STUCK: RollbackFailed,
     Outcome.INTERRUPTED: DeploymentInterrupted,
@@ -66,4 +68,4 @@ def _now_runs(plan: Plan, observe: Callable[[Service], Observation]) -> str:
 
 
 def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} of {version}" for version, count in sorted(counts.items()))
+    return ", ".join(f"{count} {TIMES} {version}" for version, count in sorted(counts.items()))

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from zdd.codec import MissingGate
 from zdd.driver import Surroundings, final_goals
-from zdd.errors import ConfigurationError
+from zdd.errors import ConfigurationError, TemporaryError
 from zdd.gates import TcpGate
 from zdd.history import History
 from zdd.model.address import Address
@@ -94,7 +94,9 @@ def make_request(
     """
     if not isinstance(service, Service) or not isinstance(release, Release):
         raise ConfigurationError("deploy(service, release, strategy): use a zdd.Service and a zdd.Release")
-    if strategy is not None and not (hasattr(strategy, "stages") and hasattr(strategy, "surge")):
+    if isinstance(strategy, type) or (
+        strategy is not None and not (hasattr(strategy, "stages") and hasattr(strategy, "surge"))
+    ):
         raise ConfigurationError(f"strategy {strategy!r}: use an object such as zdd.RollingUpdate()")
     gates = release.gates if release.gates is not None else service.gates
     gates = gates or default_gates(service)
@@ -104,7 +106,8 @@ def make_request(
         around.discovery.check(service)
     if strategy is None:
         strategy = Recreate() if service.overlap is Overlap.FORBIDDEN else RollingUpdate()
-    return Request(service, Revision("planned", release.version, release.workload, gates), strategy)
+    ports = tuple(exposure.port for exposure in service.exposures)
+    return Request(service, Revision("planned", release.version, release.workload, gates, ports), strategy)
 
 
 def accepts_connections(service: Service) -> tuple[Gate, ...]:
@@ -159,9 +162,21 @@ def _missing(value: object) -> list[MissingGate]:
     return [found for one in attributes for found in _missing(getattr(value, one.name))]
 
 
+def refuse_deaf_edges(observation: Observation) -> None:
+    """Raise `TemporaryError` if an edge can't be reached: nothing could be admitted, so nothing is begun."""
+    for view in observation.edges:
+        if not view.reachable:
+            raise TemporaryError(f"{view.edge} can't be reached, so nothing was begun: {view.note}")
+
+
 def runs_already(plan: Plan, observation: Observation, history: History) -> bool:
     """Tell whether what the plan leads to is what runs, and nothing was left half done."""
     if history.unfinished is not None or history.last is None:
+        return False
+    last = history.last.plan
+    stated = [str(gate) for gate in plan.revisions[plan.target].gates]
+    known = [str(gate) for gate in history.revisions[plan.target].gates] if plan.target in history.revisions else []
+    if last.service.exposures != plan.service.exposures or stated != known:
         return False
     wanted = {goal for goal in final_goals(plan) if goal.replicas}
     instances = observation.instances()

@@ -6,6 +6,7 @@ It does nothing for its clients when it is told to stop: what it has in flight i
 import os
 import signal
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -61,4 +62,8 @@ if os.environ.get("SINGLETON"):
         os._exit(0)
 
     signal.signal(signal.SIGTERM, leave)
+if os.environ.get("ADMIN"):
+    threading.Thread(
+        target=Server(("127.0.0.1", int(os.environ["PORT_ADMIN"])), Handler).serve_forever, daemon=True
+    ).start()
 Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()

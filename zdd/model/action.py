@@ -7,6 +7,8 @@ from typing import Protocol
 
 from attrs import frozen
 
+from zdd.errors import ConfigurationError
+
 
 @frozen
 class ActionContext:
@@ -26,8 +28,20 @@ class ActionContext:
 
 
 def action_tuple(actions: Iterable[Action]) -> tuple[Action, ...]:
-    """Return the actions as a tuple: what attrs classes convert their ``actions`` with."""
-    return tuple(actions)
+    """Return the actions as a tuple: what attrs classes convert their ``actions`` with.
+
+    Raises:
+        ConfigurationError: It isn't a list of actions.
+    """
+    if isinstance(actions, str) or not isinstance(actions, Iterable):
+        raise ConfigurationError(
+            f"actions={actions!r}: use a list of actions, for example [zdd.FunctionAction(backup)]"
+        )
+    found = tuple(actions)
+    for action in found:
+        if isinstance(action, type) or not all(hasattr(action, name) for name in ("name", "deadline_s", "run")):
+            raise ConfigurationError(f"action {action!r}: use an object such as zdd.FunctionAction(backup)")
+    return found
 
 
 class Action(Protocol):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import field, frozen
 
+from zdd.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from zdd.model.address import Address
     from zdd.model.verdict import Sample, Verdict
@@ -43,8 +45,18 @@ class Target:
 
 
 def gate_tuple(gates: Iterable[Gate]) -> tuple[Gate, ...]:
-    """Return the gates as a tuple: what attrs classes convert their ``gates`` with."""
-    return tuple(gates)
+    """Return the gates as a tuple: what attrs classes convert their ``gates`` with.
+
+    Raises:
+        ConfigurationError: It isn't a list of gates.
+    """
+    if isinstance(gates, str) or not isinstance(gates, Iterable):
+        raise ConfigurationError(f"gates={gates!r}: use a list of gates, for example [zdd.HttpGate('/health')]")
+    found = tuple(gates)
+    for gate in found:
+        if isinstance(gate, type) or not all(hasattr(gate, name) for name in ("sample", "judge", "ports")):
+            raise ConfigurationError(f"gate {gate!r}: use an object such as zdd.HttpGate('/health')")
+    return found
 
 
 class Gate(Protocol):

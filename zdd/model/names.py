@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
 
 from zdd.errors import ConfigurationError
+
+Choice = TypeVar("Choice", bound=Enum)
 
 NAME_LENGTH_MAX = 40  # leaves room for the suffixes that cells and instances add within a 63-character DNS label
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -37,6 +40,19 @@ def check_number(what: str, value: Any, *, least: float, most: float = float("in
         kind = "a whole number" if whole else "a number"
         bounds = f"{least} or more" if most == float("inf") else f"from {least} to {most}"
         raise ConfigurationError(f"{what} is {value!r}: use {kind}, {bounds}")
+
+
+def choice_of(kind: type[Choice], value: Any) -> Choice:
+    """Return the member of an enumeration that is `value`, or has it.
+
+    Raises:
+        ConfigurationError: There is none; the message names the choices.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        choices = " or ".join(repr(member.value) for member in kind)
+        raise ConfigurationError(f"{value!r}: use {choices}") from None
 
 
 def command_words(value: Any) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from zdd.errors import ConfigurationError
 from zdd.model.action import Action, action_tuple
 from zdd.model.address import Address
 from zdd.model.gate import Gate, gate_tuple
-from zdd.model.names import check_number
+from zdd.model.names import check_number, choice_of
 from zdd.model.release import Revision
 from zdd.model.service import Service
 from zdd.model.traffic import CellShare, TrafficIntent
@@ -26,6 +26,11 @@ class OnFailure(enum.Enum):
 
     RETREAT = "retreat"
     FREEZE = "freeze"
+
+
+def to_on_failure(value: object) -> OnFailure:
+    """Return it as what a failure means: what attrs classes convert their ``on_failure`` with."""
+    return choice_of(OnFailure, value)
 
 
 @frozen
@@ -69,7 +74,7 @@ class Stage:
     actions: tuple[Action, ...] = field(default=(), kw_only=True, converter=action_tuple)
     hold_s: float = field(default=0.0, kw_only=True)
     deadline_s: float = field(default=600.0, kw_only=True)
-    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=OnFailure)
+    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=to_on_failure)
     held: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:

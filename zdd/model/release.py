@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
-from zdd.model.gate import Gate
+from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import command_words, environment_texts
 
 VERSION_LENGTH_MAX = 128
@@ -58,6 +58,8 @@ class Process:
 
 
 def _specification(value: Workload | Specification) -> Specification:
+    if not isinstance(value, Mapping) and not hasattr(value, "specification"):
+        raise ConfigurationError(f"workload {value!r}: use an object such as zdd.Process(['python3', 'server.py'])")
     data = value if isinstance(value, Mapping) else value.specification()
     try:
         return dict(json.loads(json.dumps(data, allow_nan=False)))
@@ -66,7 +68,7 @@ def _specification(value: Workload | Specification) -> Specification:
 
 
 def _optional_gates(value: Iterable[Gate] | None) -> tuple[Gate, ...] | None:
-    return None if value is None else tuple(value)
+    return None if value is None else gate_tuple(value)
 
 
 @frozen
@@ -103,15 +105,17 @@ class Revision:
         version: What people call it.
         workload: What to run, whole.
         gates: What its instances must pass before they get traffic.
+        ports: The names of the ports that its instances have; none: not known, or no ports.
     """
 
     id: str
     version: str
     workload: Specification
     gates: tuple[Gate, ...] = ()
+    ports: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
-        """Equal for two revisions that run the same thing under the same name."""
-        text = json.dumps([self.version, self.workload], sort_keys=True, separators=(",", ":"))
+        """Equal for two revisions that run the same thing, at the same ports, under the same name."""
+        text = json.dumps([self.version, self.workload, self.ports], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

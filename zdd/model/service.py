@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.model.gate import Gate, gate_tuple
-from zdd.model.names import check_name, check_number
+from zdd.model.names import check_name, check_number, choice_of
 
 REPLICAS_MAX = 100_000
 
@@ -55,8 +56,16 @@ class Exposure:
         return "PORT_" + self.port.upper().replace("-", "_")
 
 
+def _overlap(value: object) -> Overlap:
+    return choice_of(Overlap, value)
+
+
 def _exposures(value: Any) -> tuple[Exposure, ...]:
-    return (value,) if isinstance(value, Exposure) else tuple(value)
+    found = (value,) if isinstance(value, Exposure) else tuple(value) if isinstance(value, Iterable) else (value,)
+    for one in found:
+        if not isinstance(one, Exposure):
+            raise ConfigurationError(f"exposures={value!r}: use a list such as [zdd.Exposure('http', path='/')]")
+    return found
 
 
 @frozen
@@ -88,7 +97,7 @@ class Service:
     floor: int | None = field(default=None, kw_only=True)
     exposures: tuple[Exposure, ...] = field(default=(Exposure(),), kw_only=True, converter=_exposures)
     gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=gate_tuple)
-    overlap: Overlap = field(default=Overlap.ALLOWED, kw_only=True, converter=Overlap)
+    overlap: Overlap = field(default=Overlap.ALLOWED, kw_only=True, converter=_overlap)
     cells: int | None = field(default=None, kw_only=True)
     start_deadline_s: float = field(default=60.0, kw_only=True)
     drain_deadline_s: float = field(default=30.0, kw_only=True)

@@ -161,7 +161,7 @@ def losing(picture: Picture, proposal: Proposal) -> tuple[str, ...]:
 def _settled(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
     if picture.now >= picture.progress.settles_s:
         return None
-    return "a request without an answer may still take effect", picture.progress.settles_s
+    return "a request without an answer to take effect or not", picture.progress.settles_s
 
 
 def _not_repeated(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
@@ -170,7 +170,7 @@ def _not_repeated(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[s
     told = picture.progress.told.get(proposal.cell)
     if told is None or _intent(told.command) != _intent(proposal) or picture.now >= told.at_s + REPEAT_AFTER_S:
         return None
-    return f"{proposal.cell} was told to {_words(proposal)}", told.at_s + REPEAT_AFTER_S
+    return f"{proposal.cell} to {_words(proposal)}", told.at_s + REPEAT_AFTER_S
 
 
 def _route_shown(picture: Picture) -> tuple[str, float] | None:
@@ -189,14 +189,14 @@ def _ceiling(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     total = picture.existing + tally.added + more
     if not more or total <= picture.plan.ceiling:
         return None
-    return f"{proposal_name(proposal)}: {total} instances would exist, the ceiling is {picture.plan.ceiling}"
+    return f"room {proposal_name(proposal)}: {total} instances would exist, the ceiling is {picture.plan.ceiling}"
 
 
 def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     if picture.plan.service.overlap is Overlap.ALLOWED or not isinstance(proposal, Launch | Change):
         return None
     others = [name for name, (_, i) in picture.located.items() if i.revision != proposal.revision]
-    return f"{proposal.cell}: {others[0]} must have gone first, overlap is forbidden" if others else None
+    return f"{others[0]} to go before {proposal.cell} starts, overlap is forbidden" if others else None
 
 
 def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
@@ -209,7 +209,7 @@ def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, f
 def _draining(picture: Picture, name: str) -> tuple[str, float]:
     record = picture.record(name)
     if picture.weight(name) > 0 or record is None or record.out_s is None:
-        return f"{name} still has traffic", picture.deadline_s
+        return f"{name} to lose its traffic", picture.deadline_s
     until_s = record.out_s + picture.plan.service.drain_deadline_s
     slow = [view.edge for view in picture.observation.edges if view.edge not in record.gone_at]
     if slow:
@@ -231,7 +231,7 @@ def _draining(picture: Picture, name: str) -> tuple[str, float]:
 def _judged(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     if not isinstance(proposal, Retire) or proposal.cell in picture.given_up:
         return None
-    return f"{proposal.cell} is kept until the stage has passed"
+    return f"the stage to pass before {proposal.cell} is retired"
 
 
 def _floor(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
@@ -243,7 +243,7 @@ def _floor(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     least = min(picture.plan.floor, len(picture.serving))
     if left >= least:
         return None
-    return f"{proposal_name(proposal)}: {left} would serve for certain, {least} must"
+    return f"capacity {proposal_name(proposal)}: {left} would serve for certain, {least} must"
 
 
 def _proven(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
@@ -265,7 +265,7 @@ def _edges_heard(picture: Picture, proposal: Proposal, tally: Tally) -> str | No
     deaf = [view.edge for view in picture.observation.edges if not view.reachable]
     if not deaf or not _admits(proposal):
         return None
-    return f"{proposal.instance} is not admitted while {deaf[0]} can't be reached"
+    return f"{deaf[0]} to be reached before {proposal.instance} is admitted"
 
 
 def _edges_followed(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
@@ -274,7 +274,7 @@ def _edges_followed(picture: Picture, proposal: Proposal, tally: Tally) -> tuple
     for edge, since_s in picture.progress.deaf.items():
         until_s = since_s + picture.plan.service.drain_deadline_s
         if picture.now < until_s:
-            return f"{proposal.instance} stays in traffic while {edge} can't be reached", until_s
+            return f"{edge} to be reached before {proposal.instance} is taken out", until_s
     return None
 
 
@@ -286,7 +286,7 @@ def _someone_serves(picture: Picture, proposal: Proposal, tally: Tally) -> str |
     gone = {*tally.removed, proposal.instance}
     if any(name not in gone and picture.weight(name) > 0 and picture.seen(name) for name in picture.located):
         return None
-    return f"{proposal.instance} is the last one in traffic"
+    return f"another one to serve before {proposal.instance}, the last one in traffic, is taken out"
 
 
 def _rise_before_fall(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
@@ -294,7 +294,7 @@ def _rise_before_fall(picture: Picture, proposal: Proposal, tally: Tally) -> str
         return None
     for goal in picture.goals.values():
         if goal.share and picture.answers_for(goal) and not picture.complete(goal):
-            return f"{proposal.instance} keeps its share until {goal.cell} is complete"
+            return f"{goal.cell} to be complete before the share of {proposal.instance} falls"
     return None
 
 
@@ -306,16 +306,16 @@ def _seen_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str 
         return None
     for other in picture.goals.values():
         if other.share and picture.answers_for(other) and not _all_serve(picture, other):
-            return f"{proposal.instance} stays in traffic until every edge shows {other.cell}"
+            return f"every edge to show {other.cell} before {proposal.instance} is taken out"
     return None
 
 
 def _hold_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not _takes_out(proposal) or not picture.stage.held:
+    if not _takes_out(proposal) or not picture.must_hold:
         return None
     for view in picture.observation.edges:
         if not view.held:
-            return f"{proposal.instance} stays in traffic until {view.edge} holds requests back"
+            return f"{view.edge} to hold requests back before {proposal.instance} is taken out"
     return None
 
 
@@ -324,7 +324,7 @@ def _complete_before_release(picture: Picture, proposal: Proposal, tally: Tally)
         return None
     for goal in picture.goals.values():
         if goal.share and not picture.complete(goal):
-            return f"requests are held until {goal.cell} is complete"
+            return f"{goal.cell} to be complete before held requests go on"
     return None
 
 
@@ -378,7 +378,7 @@ def proposal_name(proposal: Proposal) -> str:
         return "to release held requests"
     if isinstance(proposal, Hold):
         return "to hold requests back"
-    return f"{proposal.cell} to {_words(proposal)}"
+    return f"for {proposal.cell} to {_words(proposal)}"
 
 
 GUARDS: tuple[Guard, ...] = (

@@ -43,13 +43,16 @@ def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
             return _observed(progress, plan, observation)
         case Sampled():
             return _sampled(progress, plan, fact, now)
-        case Sent(command, settles_s):
+        case Sent(command, settles_s, refused):
+            progress = evolve(progress, settles_s=max(progress.settles_s, settles_s))
+            if refused:
+                return progress
             told = dict(progress.told)
             if isinstance(command, Launch | Change | Scale | Retire):
                 told[command.cell] = Told(command, now)
             if isinstance(command, Route):
                 progress = evolve(progress, routed=command, routed_s=now)
-            return evolve(progress, told=told, settles_s=max(progress.settles_s, settles_s))
+            return evolve(progress, told=told)
         case Performed(number, succeeded, note):
             if not succeeded:
                 return evolve(progress, failure=note)

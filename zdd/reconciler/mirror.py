@@ -9,6 +9,7 @@ from attrs import evolve
 from zdd.model.address import Address
 from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.observation import Observation
+from zdd.model.release import Revision
 from zdd.model.traffic import CellShare, Registration, TrafficIntent
 
 
@@ -18,7 +19,7 @@ def mirror(
     *,
     proven: Collection[str],
     condemned: Collection[str],
-    versions: Mapping[str, str],
+    revisions: Mapping[str, Revision],
 ) -> dict[str, Registration]:
     """Return, by instance, what discovery should know when traffic is where it is meant to be.
 
@@ -31,7 +32,7 @@ def mirror(
         observation: What there is.
         proven: Instances that have passed their gates.
         condemned: Instances that had all their time to pass and failed.
-        versions: Revision → version.
+        revisions: Every revision that runs, by id.
     """
     wanted: dict[str, Registration] = {}
     if not intent.ports:
@@ -39,15 +40,26 @@ def mirror(
     known = {registration.instance: registration for registration in observation.registrations}
     for cell in observation.cells:
         meant = intent.cells.get(cell.name)
-        weights = _weights(intent, cell, meant, known, proven, condemned) if meant is not None else {}
+        reached = {one.id: reached_at(one, intent.ports, revisions.get(one.revision)) for one in cell.instances}
+        eligible = [
+            instance.id
+            for instance in cell.instances
+            if meant is not None
+            and _may_have_traffic(cell, instance, meant)
+            and instance.id not in condemned
+            and reached[instance.id]
+        ]
+        counted = [name for name in eligible if name in proven or (name in known and known[name].weight > 0)]
+        weights = _weights(meant.share if meant is not None else 0, eligible, counted)
         for instance in cell.instances:
             if instance.id in weights:
+                revision = revisions.get(instance.revision)
                 wanted[instance.id] = Registration(
                     instance.id,
                     cell.name,
                     instance.revision,
-                    versions.get(instance.revision, ""),
-                    reached_at(instance, intent.ports),
+                    revision.version if revision else "",
+                    reached[instance.id],
                     weights[instance.id],
                 )
             elif instance.id in known:
@@ -55,26 +67,11 @@ def mirror(
     return wanted
 
 
-def _weights(
-    intent: TrafficIntent,
-    cell: Cell,
-    meant: CellShare,
-    known: Mapping[str, Registration],
-    proven: Collection[str],
-    condemned: Collection[str],
-) -> dict[str, int]:
-    """Divide the cell's share over its instances, exactly."""
-    eligible = [
-        instance.id
-        for instance in cell.instances
-        if _may_have_traffic(cell, instance, meant)
-        and instance.id not in condemned
-        and reached_at(instance, intent.ports)
-    ]
-    counted = [name for name in eligible if name in proven or (name in known and known[name].weight > 0)]
-    least, rest = divmod(meant.share, max(1, len(counted)))
+def _weights(share: int, eligible: list[str], counted: list[str]) -> dict[str, int]:
+    """Divide a cell's share over the instances that count, exactly; propose as much for each of the others."""
+    least, rest = divmod(share, max(1, len(counted)))
     weights = {name: least + (1 if number < rest else 0) for number, name in enumerate(counted)}
-    return weights | {name: meant.share // len(eligible) for name in eligible if name not in weights}
+    return weights | {name: share // len(eligible) for name in eligible if name not in weights}
 
 
 def _may_have_traffic(cell: Cell, instance: Instance, meant: CellShare) -> bool:
@@ -85,7 +82,12 @@ def _may_have_traffic(cell: Cell, instance: Instance, meant: CellShare) -> bool:
     return instance.revision == meant.revision and instance.state is InstanceState.READY
 
 
-def reached_at(instance: Instance, ports: tuple[str, ...]) -> dict[str, Address]:
-    """Return the addresses at which edges reach an instance; empty while one of them is not known."""
-    known = {port: instance.addresses[port] for port in ports if port in instance.addresses}
-    return known if len(known) == len(ports) else {}
+def reached_at(instance: Instance, ports: tuple[str, ...], revision: Revision | None) -> dict[str, Address]:
+    """Return the addresses at which edges reach an instance; empty while one that its revision has is not known.
+
+    A revision from before a port was added does not have it, and serves at the others.
+    """
+    own = revision.ports if revision is not None and revision.ports else ports
+    needed = [port for port in ports if port in own]
+    known = {port: instance.addresses[port] for port in needed if port in instance.addresses}
+    return known if len(known) == len(needed) else {}

@@ -109,13 +109,29 @@ class Picture:
     @cached_property
     def wanted(self) -> Mapping[str, Registration]:
         """What discovery should know when the stage's traffic is where it should be, by instance."""
-        versions = {name: revision.version for name, revision in self.plan.revisions.items()}
-        intent = traffic_intent(self.plan.service, self.goals.values())
-        return mirror(intent, self.observation, proven=self._proven, condemned=self.condemned, versions=versions)
+        return mirror(
+            traffic_intent(self.plan.service, self.goals.values()),
+            self.observation,
+            proven=self._proven,
+            condemned=self.condemned,
+            revisions=self.plan.revisions,
+        )
+
+    @cached_property
+    def must_hold(self) -> bool:
+        """Whether requests are to be held back: the stage says so, and what is to serve them is not complete."""
+        if not self.stage.held or self.progress.stage >= len(self.plan.stages):
+            return False
+        return any(goal.share and not self.complete(goal) for goal in self.goals.values())
+
+    @cached_property
+    def ports(self) -> tuple[str, ...]:
+        """The names of the ports at which edges reach instances."""
+        return tuple(exposure.port for exposure in self.plan.service.exposures)
 
     def addresses(self, instance: Instance) -> dict[str, Address]:
         """Return the addresses at which edges reach an instance; empty while one of them is not known."""
-        return reached_at(instance, tuple(exposure.port for exposure in self.plan.service.exposures))
+        return reached_at(instance, self.ports, self.plan.revisions.get(instance.revision))
 
     # -- gates ------------------------------------------------------------------------------------------------------
 
@@ -247,8 +263,9 @@ class Picture:
         wanted: dict[Address, int] = {}
         for registration in self.observation.registrations:
             if registration.weight > 0:
-                for address in registration.addresses.values():
-                    wanted[address] = registration.weight
+                for port, address in registration.addresses.items():
+                    if port in self.ports:
+                        wanted[address] = registration.weight
         if wanted.keys() != view.weights.keys():
             return False
         total, shown = sum(wanted.values()), sum(view.weights.values())

@@ -133,10 +133,17 @@ class Observed:
 
 @frozen
 class Sent:
-    """A command was sent; `settles_s` is when it can no longer take effect, if its outcome is not known."""
+    """A command was sent.
+
+    Attributes:
+        command: What was sent.
+        settles_s: Until when nothing more is sent: when it can no longer take effect, if its outcome is not known.
+        refused: It was not applied, for certain.
+    """
 
     command: Command
     settles_s: float = 0.0
+    refused: bool = False
 
 
 @frozen

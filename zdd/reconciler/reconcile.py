@@ -100,6 +100,8 @@ def _cell_commands(picture: Picture) -> Iterator[Launch | Change | Scale | Retir
         if cell is None:
             if goal.replicas:
                 yield Launch(name, goal.revision, goal.replicas)
+        elif not goal.replicas and picture.plan.service.overlap is Overlap.FORBIDDEN and cell.replicas:
+            yield Scale(name, 0)  # it must have stopped before anything else starts; it is retired when that is passed
         elif not goal.replicas:
             if (
                 cell.replicas
@@ -142,8 +144,7 @@ def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Tr
 
 
 def _held(picture: Picture, guards: Sequence[Guard]) -> tuple[bool, Refusal | None]:
-    wanted = picture.stage.held and picture.progress.stage < len(picture.plan.stages)
-    if wanted and any(goal.share and not picture.complete(goal) for goal in picture.goals.values()):
+    if picture.must_hold:
         if picture.observation.held:
             return True, None
         refusal = permit(picture, Hold(), Tally(), guards)
@@ -378,7 +379,8 @@ def _state_of(picture: Picture, cell: Cell | None) -> str:
             continue
         verdicts = [record.verdict for record in picture.verdicts(instance.id) if record is not None]
         why = next((one.reason for one in verdicts if one.result is not Result.PASSED), instance.note)
-        return f"{instance.id} is {instance.state.value}" + (f", {why}" if why else "")
+        state = "has failed" if instance.state is InstanceState.FAILED else f"is {instance.state.value}"
+        return f"{instance.id} {state}" + (f", {why}" if why else "")
     return f"{picture.proven_in(cell)} of {cell.replicas} proven"
 
 

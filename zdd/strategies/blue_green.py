@@ -8,9 +8,10 @@ from zdd.errors import ConfigurationError
 from zdd.model.cell import Cell
 from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
-from zdd.model.plan import Goal, OnFailure, Stage
+from zdd.model.plan import Goal, OnFailure, Stage, to_on_failure
 from zdd.model.service import Overlap
 from zdd.strategies.joined import join
+from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Situation
 
 
@@ -27,7 +28,7 @@ class BlueGreen:
 
     keep_s: float = 0.0
     gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=gate_tuple)
-    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=OnFailure)
+    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=to_on_failure)
 
     def __attrs_post_init__(self) -> None:
         check_number("keep_s of BlueGreen", self.keep_s, least=0)
@@ -39,14 +40,18 @@ class BlueGreen:
 
     def surge(self, situation: Situation) -> int:
         """Return as many as the service has."""
+        if not situation.outdated():
+            return RollingUpdate().surge(situation)
         return max(situation.service.replicas, sum(cell.replicas for cell in situation.outdated()))
 
     def stages(self, situation: Situation) -> tuple[Stage, ...]:
         """Return: green starts; the switch, and blue is kept warm; blue goes."""
         refuse_forbidden_overlap("BlueGreen", situation)
+        if not situation.outdated():
+            return only_sizes(situation, self.gates, self.on_failure)
         green, leaving = green_cells(situation)
         blue = situation.outdated()
-        stages = [
+        stages = (
             Stage(
                 "start green",
                 tuple(
@@ -58,15 +63,18 @@ class BlueGreen:
                 "switch to green",
                 (*green, *(situation.warm(cell) for cell in (*blue, *leaving))),
                 gates=self.gates,
-                hold_s=self.keep_s if blue else 0.0,
+                hold_s=self.keep_s,
                 deadline_s=situation.deadline_s + self.keep_s,
                 on_failure=self.on_failure,
             ),
-        ]
-        if blue or leaving:
-            goals = tuple(situation.gone(cell) for cell in (*blue, *leaving))
-            stages.append(Stage("retire blue", goals, deadline_s=situation.deadline_s))
-        return tuple(stages)
+        )
+        goals = tuple(situation.gone(cell) for cell in (*blue, *leaving))
+        return (*stages, Stage("retire blue", goals, deadline_s=situation.deadline_s))
+
+
+def only_sizes(situation: Situation, gates: tuple[Gate, ...], on_failure: OnFailure) -> tuple[Stage, ...]:
+    """Return the stages where there is no old revision to compare with: a first deployment, or only sizes differ."""
+    return RollingUpdate(gates=gates, on_failure=on_failure).stages(situation)
 
 
 def green_cells(situation: Situation) -> tuple[list[Goal], list[Cell]]:

@@ -10,10 +10,11 @@ from zdd.errors import ConfigurationError
 from zdd.model.cell import Cell
 from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
-from zdd.model.plan import Goal, OnFailure, Stage
+from zdd.model.plan import Goal, OnFailure, Stage, to_on_failure
 from zdd.model.traffic import FULL_SHARE
-from zdd.strategies.blue_green import green_cells, refuse_forbidden_overlap
+from zdd.strategies.blue_green import green_cells, only_sizes, refuse_forbidden_overlap
 from zdd.strategies.joined import join
+from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Situation, split
 
 
@@ -37,7 +38,7 @@ class Canary:
     steps: tuple[int, ...] = field(default=(5, 25, 50, 100), converter=_steps)
     gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=gate_tuple)
     hold_s: float = field(default=60.0, kw_only=True)
-    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=OnFailure)
+    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=to_on_failure)
 
     def __attrs_post_init__(self) -> None:
         for step in self.steps:
@@ -56,15 +57,17 @@ class Canary:
 
     def surge(self, situation: Situation) -> int:
         """Return as many as the service has: at the last step both revisions are whole."""
+        if not situation.outdated():
+            return RollingUpdate().surge(situation)
         return max(situation.service.replicas, sum(cell.replicas for cell in situation.outdated()))
 
     def stages(self, situation: Situation) -> tuple[Stage, ...]:
         """Return: a stage for each step; then the old revision goes."""
         refuse_forbidden_overlap("Canary", situation)
+        if not situation.outdated():
+            return only_sizes(situation, self.gates, self.on_failure)
         rising, leaving = green_cells(situation)
         falling = [*situation.outdated(), *leaving]
-        if not situation.outdated():
-            return _whole(situation, rising, leaving)
         stages = [self._step(situation, step, rising, falling) for step in self.steps]
         goals = tuple(situation.gone(cell) for cell in falling)
         return (*stages, Stage("retire the old revision", goals, deadline_s=situation.deadline_s))
@@ -99,9 +102,3 @@ class Canary:
             deadline_s=situation.deadline_s + hold_s,
             on_failure=self.on_failure,
         )
-
-
-def _whole(situation: Situation, rising: list[Goal], leaving: list[Cell]) -> tuple[Stage, ...]:
-    """Return the stages when there is nothing to compare with: a first deployment, or only sizes differ."""
-    goals = (*rising, *(situation.gone(cell) for cell in leaving))
-    return (Stage("all of the traffic", goals, deadline_s=situation.deadline_s),)

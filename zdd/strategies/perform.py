@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from zdd.model.action import Action, action_tuple
-from zdd.model.plan import OnFailure, Stage
+from zdd.model.plan import OnFailure, Stage, to_on_failure
 from zdd.strategies.joined import join
 from zdd.strategies.situation import Situation
 
@@ -20,7 +20,7 @@ class Perform:
     """
 
     actions: tuple[Action, ...] = field(converter=action_tuple)
-    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=OnFailure)
+    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=to_on_failure)
 
     __add__ = join
 

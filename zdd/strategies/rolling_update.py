@@ -8,7 +8,7 @@ from zdd.errors import ConfigurationError
 from zdd.model.cell import Cell
 from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
-from zdd.model.plan import Goal, OnFailure, Stage
+from zdd.model.plan import Goal, OnFailure, Stage, to_on_failure
 from zdd.model.service import Overlap
 from zdd.strategies.joined import join
 from zdd.strategies.situation import Situation, batches, divide
@@ -29,7 +29,7 @@ class RollingUpdate:
     batch: int | None = None
     gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=gate_tuple)
     hold_s: float = field(default=0.0, kw_only=True)
-    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=OnFailure)
+    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=to_on_failure)
 
     def __attrs_post_init__(self) -> None:
         if self.batch is not None:
@@ -42,8 +42,11 @@ class RollingUpdate:
         return f"RollingUpdate(batch={self.batch})" if self.batch else "RollingUpdate()"
 
     def surge(self, situation: Situation) -> int:
-        """Return the size of a batch."""
-        return self._batch(situation)
+        """Return the size of a batch; where a cell shrinks, all of it is replaced, so it counts as it is now."""
+        batch = self._batch(situation)
+        now = sum(cell.replicas for cell in situation.cells)
+        shrinks = any(cell.replicas > part for cell, part in zip(situation.in_order(), situation.parts, strict=False))
+        return max(batch, now + batch - situation.service.replicas) if shrinks else batch
 
     def _batch(self, situation: Situation) -> int:
         largest = max(situation.parts)
@@ -69,15 +72,18 @@ class RollingUpdate:
         fresh = situation.fresh_names(missing + len(situation.parts))
         home_names = [cell.name for cell in homes] + fresh[:missing]
         parts = dict(zip(home_names, situation.parts, strict=True))
-        stale = [cell for cell in homes if (cell.revision, cell.replicas) != (situation.target.id, parts[cell.name])]
+        stale = [cell for cell in homes if cell.revision != situation.target.id or cell.replicas > parts[cell.name]]
         spare = self._spare(situation, stale, extras, fresh[missing:])
-        waiting = [  # an earlier deployer changed them and did not live to admit them
+        # They only have to grow; or an earlier deployer changed them and did not live to admit them.
+        waiting = [
             cell
             for cell in homes
-            if cell not in stale and situation.shares.get(cell.name, 0) != situation.full_share(cell.replicas)
+            if cell not in stale
+            and (cell.replicas, situation.shares.get(cell.name, 0))
+            != (parts[cell.name], situation.full_share(parts[cell.name]))
         ]
         first = [situation.serve(name, parts[name]) for name in fresh[:missing]] + spare
-        first += [situation.serve(cell.name, cell.replicas) for cell in waiting]
+        first += [situation.serve(cell.name, parts[cell.name]) for cell in waiting]
         steps = [(f"start {_names(first)}", first)] if first else []
         for group in batches([(cell.name, parts[cell.name]) for cell in stale], self._batch(situation)):
             goals = [situation.serve(name, replicas) for name, replicas in group]

@@ -6,7 +6,7 @@ from attrs import field, frozen
 
 from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
-from zdd.model.plan import OnFailure, Stage
+from zdd.model.plan import OnFailure, Stage, to_on_failure
 from zdd.strategies.joined import join
 from zdd.strategies.situation import Situation
 
@@ -23,7 +23,7 @@ class Soak:
 
     hold_s: float
     gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=gate_tuple)
-    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=OnFailure)
+    on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=to_on_failure)
 
     def __attrs_post_init__(self) -> None:
         check_number("hold_s of Soak", self.hold_s, least=0)

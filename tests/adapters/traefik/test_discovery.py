@@ -64,8 +64,8 @@ def test_a_new_deployer_brings_the_exposures_as_they_are_stated_now(world) -> No
     world.await_answer("/", (404, "404"))
 
 
-def test_an_instance_without_an_address_for_an_exposure_is_refused(discovery) -> None:
-    service = Service("web", exposures=(Exposure("http"), Exposure("admin", "/admin")))
+def test_an_instance_that_no_exposure_reaches_is_refused(discovery) -> None:
+    service = Service("web", exposures=(Exposure("admin", "/admin"),))
 
     with pytest.raises(PermanentError, match="web-1 has no address for port 'admin' of web"):
         discovery.apply(service, Route((_registration("web-1"),)), FENCE)

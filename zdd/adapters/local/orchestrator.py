@@ -215,7 +215,7 @@ class LocalOrchestrator:
                 "ZDD_REVISION": revision.id,
             },
             working_directory=None if process.directory is None else Path(process.directory),
-            port_names=[exposure.port for exposure in service.exposures],
+            port_names=revision.ports or [exposure.port for exposure in service.exposures],
             port_cursor=self._state_directory / "port-cursor",
             labels={"revision": revision.id},
             stop_grace_s=service.stop_grace_s,

@@ -184,9 +184,8 @@ def _check_exposure(service: Service, exposure: Exposure) -> None:
 
 
 def _check_addresses(service: Service, command: Route) -> None:
+    ports = [exposure.port for exposure in service.exposures]
     for registration in command.registrations:
-        for exposure in service.exposures:
-            if exposure.port not in registration.addresses:
-                raise PermanentError(
-                    f"instance {registration.instance} has no address for port {exposure.port!r} of {service.name}"
-                )
+        if ports and not any(port in registration.addresses for port in ports):
+            named = ", ".join(map(repr, ports))
+            raise PermanentError(f"instance {registration.instance} has no address for port {named} of {service.name}")
