@@ -149,7 +149,7 @@ def test_two_deployers_that_fight_for_it_never_have_it_both(agent: Any, prefix: 
 
 
 def test_an_agent_that_hangs_makes_a_renewal_fail_in_time_to_stop(
-    own_agent: Any, own_connection: ConsulConnection
+    own_agent: Any, own_connection: ConsulConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     lease = ConsulLease(own_connection)
     fence = lease.acquire("web", ANN, 15.0)
@@ -164,6 +164,8 @@ def test_an_agent_that_hangs_makes_a_renewal_fail_in_time_to_stop(
     own_agent.kill()
     with pytest.raises(TemporaryError, match="can't be reached"):
         lease.acquire("app", ANN, 15.0)
+    lease.release("web", fence)
+    assert "that of web ends when its time is over" in caplog.text
     own_agent.start()
     lease.renew("web", fence, 15.0)
     own_agent.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from zdd.adapters.consul.store import DEFAULT_PREFIX, Entry, Store, encode_recor
 from zdd.errors import DeploymentInProgress, LeaseLost, OutcomeUnknown, PermanentError, TemporaryError
 from zdd.interfaces import Fence, Holder
 from zdd.model.names import check_number
+
+logger = logging.getLogger("zdd")
 
 TTL_S_MAX = 86_400.0
 _SESSION_TTL_S_LEAST = 10
@@ -130,21 +133,16 @@ class ConsulLease:
             raise TemporaryError(f"the lease of {service} may not have been renewed: {error}") from error
 
     def release(self, service: str, fence: Fence) -> None:
-        """Let go of it, if it is still held.
+        """Let go of it, if it is still held. Where Consul doesn't answer, that is logged, and it ends by itself.
 
         Raises:
-            TemporaryError, OutcomeUnknown: Consul did not answer. It ends by itself.
             PermanentError: Consul refuses, or what is there was not written by zdd.
         """
-        held = self._read(service)
-        if held.token != fence.token or not held.holder:
-            return
-        freed = evolve(held, holder="", session="")
-        if held.entry.session == held.session:
-            self._store.commit([unchanged(held.entry), unlock(held.entry.key, held.session, freed.value)])
-        else:
-            self._store.commit([replace(held.entry, freed.value)])
-        self._end_session(held.session)
+        try:
+            self._release(service, fence)
+        except (TemporaryError, OutcomeUnknown) as error:
+            # Whoever lets go is done with it, and what made it end says more than this would.
+            logger.warning("zdd.lease_not_released: that of %s ends when its time is over: %s", service, error)
 
     def holder(self, service: str) -> Holder | None:
         """Return who holds it; None if nobody does, if it has expired, or if its session was ended.
@@ -199,6 +197,17 @@ class ConsulLease:
             if self._store.commit([unchanged(held.entry), lock(held.entry.key, session, renewed.value)]):
                 return
         raise TemporaryError(f"the lease of {service} is wanted by many deployers at once")
+
+    def _release(self, service: str, fence: Fence) -> None:
+        held = self._read(service)
+        if held.token != fence.token or not held.holder:
+            return
+        freed = evolve(held, holder="", session="")
+        if held.entry.session == held.session:
+            self._store.commit([unchanged(held.entry), unlock(held.entry.key, held.session, freed.value)])
+        else:
+            self._store.commit([replace(held.entry, freed.value)])
+        self._end_session(held.session)
 
     def _read(self, service: str) -> _Held:
         return _Held.of(self._store.get(self._store.heads(service) + "lease"))

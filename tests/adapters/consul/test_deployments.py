@@ -1,0 +1,323 @@
+"""Whole deployments of local processes through Consul and an edge that follows it, under load; some deployers die."""
+
+from __future__ import annotations
+
+import http.client
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, evolve, field
+
+from zdd import BlueGreen, Canary, Deployer, Process, Release, RollingUpdate, Service
+from zdd.adapters.consul.connection import ConsulConnection
+from zdd.adapters.consul.discovery import ConsulDiscovery
+from zdd.adapters.consul.journal import ConsulJournal
+from zdd.adapters.consul.lease import ConsulLease
+from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge
+from zdd.adapters.haproxy.edge import HaproxyEdge
+from zdd.adapters.local.orchestrator import LocalOrchestrator
+from zdd.errors import JournalError, LeaseLost
+from zdd.events import CommandAnswered, CommandIntended, Event, Outcome
+from zdd.model.address import Address
+from zdd.model.command import Route
+
+# It ends at once when it is told to: whatever is in flight then is lost.
+APPLICATION = """
+import http.server, os, signal, sys, time
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/slow":
+            time.sleep(0.7)
+        body = sys.argv[1].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    do_POST = do_GET
+    def log_message(self, *arguments): pass
+
+signal.signal(signal.SIGTERM, lambda *arguments: os._exit(0))
+http.server.ThreadingHTTPServer.request_queue_size = 128
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+ROUTE = ("traefik.http.routers.app.rule=PathPrefix(`/`)",)
+
+
+def release(version: str) -> Release:
+    return Release(version, Process([sys.executable, "-c", APPLICATION, version]))
+
+
+@define(eq=False)
+class Load:
+    """Strict clients: each keeps its connection and never retries."""
+
+    entrance: Address
+    answers: Counter[str] = field(factory=Counter)
+    lost: list[str] = field(factory=list)
+    _end: threading.Event = field(factory=threading.Event)
+
+    @contextmanager
+    def running(self) -> Iterator[Load]:
+        kinds = [("GET", "/", b"")] * 5 + [("POST", "/", b"x" * 5000)] * 2 + [("GET", "/slow", b"")] * 3
+        threads = [threading.Thread(target=self._run, args=kind) for kind in kinds]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._end.set()
+            for thread in threads:
+                thread.join()
+
+    def _run(self, method: str, path: str, body: bytes) -> None:
+        client = http.client.HTTPConnection(self.entrance.host, self.entrance.port, timeout=30.0)
+        while not self._end.wait(0.01):
+            try:
+                client.request(method, path, body)
+                response = client.getresponse()
+                text = response.read().decode()
+                if response.status == 200:
+                    self.answers[text] += 1
+                else:
+                    self.lost.append(f"{method} {path}: {response.status} {text[:80]}")
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(f"{method} {path}: {error!r}")
+                client.close()
+        client.close()
+
+
+@define(eq=False)
+class World:
+    """Everything that a deployment needs, so that another process can make it again."""
+
+    consul: str
+    prefix: str
+    state: Path
+    edge: str
+    where: tuple[str, int]
+    entrance: tuple[str, int]
+
+    def deployer(
+        self,
+        *listeners: Callable[[Event], None],
+        lease_s: float = 3.0,
+        wrap: Callable[[Any], Any] = lambda edge: edge,
+    ) -> Deployer:
+        connection = ConsulConnection(address=self.consul)
+        entrance = {"http": Address(*self.entrance)}
+        if self.edge == "haproxy":
+            edge: Any = HaproxyEdge(self.where[0], entrance, old_process_s=0)
+        else:
+            edge = CatalogTraefikEdge(Address(*self.where), entrance)
+        return Deployer(
+            LocalOrchestrator(self.state),
+            ConsulDiscovery(connection, prefix=self.prefix, tags_for=lambda *_: ROUTE),
+            [wrap(edge)],
+            journal=ConsulJournal(connection, prefix=self.prefix),
+            lease=ConsulLease(connection, prefix=self.prefix),
+            lease_s=lease_s,
+            listeners=listeners,
+        )
+
+    def registered(self, service: Service) -> list[tuple[str, int]]:
+        discovery = ConsulDiscovery(ConsulConnection(address=self.consul), prefix=self.prefix)
+        return [(one.version, one.weight) for one in discovery.registrations(service)[0]]
+
+
+@contextmanager
+def made_world(
+    edge: str,
+    agent: Any,
+    prefix: str,
+    state: Path,
+    start_haproxy: Callable[..., Any],
+    start_traefik: Callable[..., Any],
+) -> Iterator[World]:
+    state.mkdir()
+    if edge == "haproxy":
+        haproxy = start_haproxy(agent, {"app": "/"})
+        made = World(agent.address, prefix, state, edge, (str(haproxy.socket), 0), ("127.0.0.1", haproxy.port))
+    else:
+        api, entrance, _ = start_traefik(agent)
+        made = World(agent.address, prefix, state, edge, (api.host, api.port), (entrance.host, entrance.port))
+    try:
+        yield made
+    finally:
+        LocalOrchestrator(state).stop_everything()
+        for item in agent.ask("GET", "/v1/health/service/app?consistent"):
+            agent.ask("PUT", f"/v1/agent/service/deregister/{item['Service']['ID']}")
+
+
+@pytest.fixture(params=["haproxy", "traefik"])
+def world(
+    request: pytest.FixtureRequest,
+    agent: Any,
+    prefix: str,
+    tmp_path: Path,
+    start_haproxy: Callable[..., Any],
+    start_traefik: Callable[..., Any],
+) -> Iterator[World]:
+    with made_world(request.param, agent, prefix, tmp_path / "state", start_haproxy, start_traefik) as made:
+        yield made
+
+
+@pytest.fixture
+def own_world(
+    own_agent: Any,
+    prefix: str,
+    tmp_path: Path,
+    start_haproxy: Callable[..., Any],
+    start_traefik: Callable[..., Any],
+) -> Iterator[World]:
+    """One whose Consul the test may end."""
+    with made_world("haproxy", own_agent, prefix, tmp_path / "state", start_haproxy, start_traefik) as made:
+        yield made
+
+
+SERVICE = Service("app", replicas=3, drain_deadline_s=10.0, stop_grace_s=2.0, start_deadline_s=20.0)
+
+
+@pytest.mark.timeout(120)
+def test_nothing_is_lost_by_applications_that_end_at_once(world: World) -> None:
+    deployer = world.deployer()
+    deployer.deploy(SERVICE, release("1.0"), RollingUpdate())
+    steps: list[tuple[str, Any]] = [("2.0", RollingUpdate()), ("3.0", BlueGreen())]
+    if world.edge == "haproxy":  # the other one knows no weights
+        steps.append(("4.0", Canary(steps=(20, 100), hold_s=0.5)))
+    with Load(Address(*world.entrance)).running() as load:
+        for version, strategy in steps:
+            report = deployer.deploy(SERVICE, release(version), strategy)
+            assert report.outcome is Outcome.SUCCEEDED, report
+            assert not report.unproven
+        deployer.rollback(SERVICE.name, "2.0")
+    print(f"{world.edge}: {sum(load.answers.values())} answered {dict(load.answers)}, {len(load.lost)} lost")
+    assert not load.lost
+    assert set(load.answers) == {"1.0", *(version for version, _ in steps)}
+    assert [(version, round(weight / 1e6, 3)) for version, weight in world.registered(SERVICE)] == [("2.0", 0.333)] * 3
+    deployer.remove(SERVICE.name)
+    assert world.registered(SERVICE) == []
+
+
+def _deploy_until_killed(world: World, version: str, wanted: int) -> None:
+    """Deploy, and die by SIGKILL at the wanted change of the traffic: when it was asked for, or when it was done."""
+    routes = []
+
+    def listen(event: Event) -> None:
+        intended = isinstance(event, CommandIntended) and isinstance(event.command, Route)
+        if intended or (isinstance(event, CommandAnswered) and routes and routes[-1] == event.number):
+            routes.append(getattr(event, "number", 0))
+            if len(routes) > wanted:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    world.deployer(listen).deploy(SERVICE, release(version), RollingUpdate())
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("wanted", [1, 3, 6])
+@pytest.mark.parametrize("world", ["haproxy"], indirect=True)
+def test_a_killed_deployer_leaves_nothing_out_for_ever(world: World, wanted: int) -> None:
+    world.deployer().deploy(SERVICE, release("1.0"))
+    with Load(Address(*world.entrance)).running() as load:
+        killed = multiprocessing.get_context("spawn").Process(target=_deploy_until_killed, args=(world, "2.0", wanted))
+        killed.start()
+        killed.join(60.0)
+        assert killed.exitcode == -signal.SIGKILL
+        assert sum(weight > 0 for _, weight in world.registered(SERVICE)) >= SERVICE.replicas
+        lease = ConsulLease(ConsulConnection(address=world.consul), prefix=world.prefix)
+        deadline = time.monotonic() + 10.0
+        while lease.holder(SERVICE.name) is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        report = world.deployer().resume(SERVICE.name)
+    assert report.outcome is Outcome.SUCCEEDED, report
+    assert not load.lost
+    assert [version for version, weight in world.registered(SERVICE) if weight > 0] == ["2.0"] * 3
+    assert len(world.registered(SERVICE)) == 3
+    world.deployer().remove(SERVICE.name)
+
+
+@define(eq=False)
+class Careless:
+    """An edge of which nobody waits for what is in flight."""
+
+    edge: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.edge, name)
+
+    def view(self, service: Service, addresses: Any) -> Any:
+        return evolve(self.edge.view(service, addresses), in_flight=dict.fromkeys(addresses, 0))
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("world", ["haproxy"], indirect=True)
+def test_without_the_count_of_what_is_in_flight_requests_are_lost(world: World) -> None:
+    deployer = world.deployer(wrap=Careless)
+    deployer.deploy(SERVICE, release("1.0"))
+    with Load(Address(*world.entrance)).running() as load:
+        deployer.deploy(SERVICE, release("2.0"), RollingUpdate())
+    assert load.lost
+    deployer.remove(SERVICE.name)
+
+
+@pytest.mark.timeout(120)
+def test_an_agent_that_crashes_in_the_middle_and_comes_back_costs_nothing(own_world: World, own_agent: Any) -> None:
+    crashed = []
+
+    def crash(event: Event) -> None:
+        if isinstance(event, CommandAnswered) and event.number == 3 and not crashed:
+            own_agent.kill()
+            crashed.append(threading.Timer(1.5, own_agent.start))
+            crashed[0].start()
+
+    own_world.deployer().deploy(SERVICE, release("1.0"))
+    with Load(Address(*own_world.entrance)).running() as load:
+        report = own_world.deployer(crash, lease_s=15.0).deploy(SERVICE, release("2.0"), RollingUpdate())
+    crashed[0].join()
+    print(f"{sum(load.answers.values())} answered, {len(load.lost)} lost while Consul was away")
+    assert report.outcome is Outcome.SUCCEEDED, report
+    assert not load.lost, load.lost[:3]
+    assert [version for version, _ in own_world.registered(SERVICE)] == ["2.0"] * 3
+
+
+@pytest.mark.timeout(120)
+def test_a_consul_that_does_not_come_back_ends_it_with_a_clear_error_and_traffic_stays(
+    own_world: World, own_agent: Any
+) -> None:
+    def crash(event: Event) -> None:
+        if isinstance(event, CommandAnswered) and event.number == 3:
+            own_agent.kill()
+
+    own_world.deployer().deploy(SERVICE, release("1.0"))
+    before = own_world.registered(SERVICE)
+    with Load(Address(*own_world.entrance)).running() as load:
+        began_s = time.monotonic()
+        with pytest.raises((JournalError, LeaseLost), match="can't be reached"):
+            own_world.deployer(crash, lease_s=15.0).deploy(SERVICE, release("2.0"), RollingUpdate())
+        assert time.monotonic() - began_s < 30.0
+        own_agent.start()
+        after = own_world.registered(SERVICE)
+        assert sum(weight > 0 for _, weight in after) >= sum(weight > 0 for _, weight in before)
+        lease = ConsulLease(ConsulConnection(address=own_world.consul), prefix=own_world.prefix)
+        deadline = time.monotonic() + 20.0
+        while lease.holder(SERVICE.name) is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        report = own_world.deployer().resume(SERVICE.name)
+    assert report.outcome is Outcome.SUCCEEDED, report
+    assert not load.lost, load.lost[:3]
+    assert [version for version, _ in own_world.registered(SERVICE)] == ["2.0"] * 3
