@@ -46,7 +46,7 @@ def plan(direction: Direction = Direction.FORWARD, floor: int = 3) -> Plan:
 
 
 def started(at_s: float = 100.0, **changes: object) -> DeploymentStarted:
-    values = {"plan": plan(), "from_version": "1", "to_version": "2", "actor": "ann@host:1", **WEB, **changes}
+    values = {"plan": plan(), "from_version": "1", "to_version": "2", "actor": "user@host:1", **WEB, **changes}
     return DeploymentStarted(at_s=at_s, **values)  # type: ignore[arg-type]
 
 
@@ -57,7 +57,7 @@ def test_nothing_is_known_before_the_first_event() -> None:
 
 def test_a_start_tells_what_was_planned() -> None:
     status = fold([started()])
-    assert (status.service, status.deployment, status.actor) == ("web", "d1", "ann@host:1")
+    assert (status.service, status.deployment, status.actor) == ("web", "d1", "user@host:1")
     assert (status.from_version, status.to_version, status.strategy) == ("1", "2", "RollingUpdate()")
     assert (status.floor, status.ceiling, status.replicas, status.stages) == (3, 4, 3, 2)
     assert (status.stage, status.useful, status.started_s) == (0, None, 100.0)

@@ -10,6 +10,7 @@ from zdd.errors import ConfigurationError
 from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome
 from zdd.model.plan import Direction, Plan
 from zdd.model.release import Revision
+from zdd.wording import change, printable
 
 OPEN_OUTCOMES = (None, Outcome.INTERRUPTED, Outcome.STUCK, Outcome.FROZEN)
 """A deployment that ended like this, or not at all, left the service somewhere in between."""
@@ -46,9 +47,9 @@ class Deployment:
     went_back: bool = False
 
     def __str__(self) -> str:
-        change = f"{self.from_version} → {self.to_version}" if self.from_version else f"→ {self.to_version}"
         outcome = self.outcome.value if self.outcome else "not ended"
-        return f"{self.id}  {self.plan.service.name}: {change}  {self.plan.strategy}  {outcome}  by {self.actor}"
+        what = f"{self.id}  {self.plan.service.name}: {change(self.from_version, self.to_version)}"
+        return f"{what}  {printable(self.plan.strategy)}  {outcome}  by {printable(self.actor)}"
 
 
 @frozen

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zdd.events import Moment, Outcome
 from zdd.model.plan import Direction
 from zdd.model.verdict import Result
-from zdd.wording import count, date_and_time, duration, figures, iso, printable
+from zdd.wording import change, count, date_and_time, duration, figures, iso, printable
 
 if TYPE_CHECKING:
     from zdd.report import CapacityPoint, InstanceTimes, Report, StageTimes
@@ -26,12 +26,10 @@ def summary_of(report: Report) -> str:
     if report.outcome is Outcome.UNCHANGED:
         why = printable(report.reason) or f"{printable(report.to_version)} runs already"
         return f"{printable(report.service)}: nothing was changed: {why}"
-    after = printable(report.to_version) or "nothing"
-    change = f"{printable(report.from_version)} → {after}" if report.from_version else f"first deployment of {after}"
     ending = "has no end on record after" if report.outcome is None else f"{report.outcome.value} in"
     reason = f": {printable(report.reason)}" if report.reason and report.outcome is not Outcome.SUCCEEDED else ""
-    what = f"{printable(report.service)}: {change} {ending} {duration(report.seconds)}{reason}"
-    return f"{what}; {capacity_words_of(report)}"
+    what = f"{printable(report.service)}: {change(report.from_version, report.to_version)}"
+    return f"{what} {ending} {duration(report.seconds)}{reason}; {capacity_words_of(report)}"
 
 
 def text_of(report: Report) -> str:

@@ -23,6 +23,14 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
+def change(from_version: str, to_version: str) -> str:
+    """Return from what to what: ``1.4.2 → 1.5.0``, ``first deployment of 1.4.2``, or ``removal of 1.4.2``."""
+    if not to_version:
+        return f"removal of {printable(from_version)}"
+    after = printable(to_version)
+    return f"{printable(from_version)} → {after}" if from_version else f"first deployment of {after}"
+
+
 def duration(seconds: float) -> str:
     """Return a length of time as a person says it: ``0.4 s``, ``41.2 s``, ``2 min 05 s``, ``1 h 02 min``, ``3 d 04 h``.
 

@@ -13,7 +13,7 @@ from zdd.display.timeline import timeline_svg
 from zdd.events import Outcome
 from zdd.report import CapacityPoint, Report
 from zdd.report_forms import capacity_words_of
-from zdd.wording import count, date_and_time, duration, printable
+from zdd.wording import change, count, date_and_time, duration, printable
 
 __all__ = ["TrafficSample", "report_html"]
 
@@ -154,10 +154,7 @@ def _section(
         replicas=report.replicas,
         traffic=samples,
     )
-    if report.from_version:
-        change = f"{_text(report.from_version)} → {_text(report.to_version)}"
-    else:
-        change = f"first deployment of {_text(report.to_version)}"
+    what = html.escape(change(report.from_version, report.to_version))
     outcome = f'<span class="{outcome_kind(report)}">{outcome_words(report)}</span>'
     reason = f'<p class="reason">{_text(report.reason)}</p>' if report.reason and not report.succeeded else ""
     if report.outcome is Outcome.UNCHANGED:
@@ -167,7 +164,7 @@ def _section(
     drawing = f'{_LEGEND}<div class="wide">{timeline_svg(picture)}</div>' if report.seconds else ""
     return (
         f'<section id="deployment-{number + 1}">'
-        f'<h2 class="break">{number + 1}. {_text(report.service)}: {change} {outcome}</h2>'
+        f'<h2 class="break">{number + 1}. {_text(report.service)}: {what} {outcome}</h2>'
         f'<p class="soft break">{html.escape(how)}</p>{reason}'
         f"{drawing}{details_html(report)}</section>"
     )

@@ -11,7 +11,7 @@ from zdd.events import Moment, Outcome
 from zdd.model.plan import Direction
 from zdd.model.verdict import Result
 from zdd.status import Status
-from zdd.wording import clock, percent, printable
+from zdd.wording import change, clock, percent, printable
 
 MANY = 20
 """Above this many instances a display counts them by state instead of listing them."""
@@ -65,11 +65,9 @@ RESULTS = {
 
 
 def change_words(status: Status) -> str:
-    """Return from what to what: ``1.4.2 → 1.5.0``, or ``first deployment of 1.4.2``."""
-    after = printable(status.to_version)
-    if not after:
-        return ""
-    return f"{printable(status.from_version)} → {after}" if status.from_version else f"first deployment of {after}"
+    """Return from what to what; nothing before that is known."""
+    known = status.from_version or status.to_version
+    return change(status.from_version, status.to_version) if known else ""
 
 
 def stage_words(status: Status) -> str:

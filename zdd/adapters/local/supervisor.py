@@ -353,8 +353,8 @@ class Supervisor:
 
     def _publish(self, phase: str, note: str = "") -> None:
         """Write the state if it has changed."""
-        if phase in ("starting", "ready") and not note and self._incarnation > 1:
-            note = f"started again after: {self._exit}"
+        if phase in ("starting", "ready") and self._incarnation > 1:
+            note = f"started again after: {self._exit}" + (f"; {note}" if note else "")
         state = {
             "phase": phase,
             "incarnation": self._incarnation,

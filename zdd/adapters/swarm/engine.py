@@ -6,6 +6,7 @@ Swarm restarts every task whose template differs in anything, a default that was
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -156,6 +157,7 @@ class Engine:
 
     def _make_client(self) -> docker.APIClient:
         """Return a client that has agreed on a version with the Engine."""
+        _check_socket(self._docker_host or "")
         if self._docker_host is None:
             return docker.DockerClient.from_env(version="auto", timeout=self._timeout_s).api
         return docker.APIClient(base_url=self._docker_host, version="auto", timeout=self._timeout_s)
@@ -204,6 +206,18 @@ class EventStream:
             yield from self._stream
         except (DockerException, requests.RequestException, OSError, ValueError, AttributeError):
             return  # AttributeError and ValueError: what the client says when another thread closes it
+
+
+def _check_socket(docker_host: str) -> None:
+    """Say clearly that nobody listens at a socket; the client would leave its own one open, and say less."""
+    scheme, _, path = docker_host.partition("://")
+    if scheme != "unix":
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError as error:
+            raise TemporaryError(f"no Docker Engine answers at {path}: {error.strerror or error}") from error
 
 
 def _arguments(spec: Json) -> Json:
