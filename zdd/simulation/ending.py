@@ -1,0 +1,70 @@
+"""What is checked when a deployer has come to its end."""
+
+from __future__ import annotations
+
+from zdd.events import CommandAnswered, CommandIntended, Outcome
+from zdd.report import Report
+from zdd.simulation.invariants import Invariant
+from zdd.simulation.play import Play
+from zdd.simulation.watch import UNNOTICED_S, Process
+from zdd.status import Status, fold
+
+
+def check_events(play: Play, process: Process, report: Report | None) -> None:
+    """Check that the events tell what was told, and that every command has one intention and one answer."""
+    intended = [event.number for event in process.events if isinstance(event, CommandIntended)]
+    answers = [event.number for event in process.events if isinstance(event, CommandAnswered)]
+    if intended != sorted(set(intended)):
+        play.watch.say(Invariant.HONEST, f"commands are numbered {intended}")
+    if report is None:
+        intended = intended[: len(answers)]  # it may have been killed between the two
+    elif report.outcome is Outcome.INTERRUPTED and len(intended) == len(answers) + 1:
+        intended = intended[:-1]
+    if intended != answers:
+        play.watch.say(Invariant.HONEST, f"commands {intended} have the answers {answers}")
+    if report is None:
+        return
+    status = Status()
+    for event in process.events:
+        status = status.after(event)
+    if status != fold(report.events) or status.outcome is not report.outcome:
+        play.watch.say(Invariant.HONEST, f"the events say {status.outcome}, the report {report.outcome}")
+
+
+def check_ending(play: Play, process: Process, report: Report) -> None:
+    """Check that exactly what should run does, unless the world has broken something just now."""
+    others = [one for one in play.processes if one.claimed and not one.ended and not one.killed]
+    if not others and play.lease.holder(play.scenario.service.name) is not None:
+        play.watch.say(Invariant.TIDY, "the lease is still held")
+    if report.outcome not in (Outcome.SUCCEEDED, Outcome.ROLLED_BACK):
+        return
+    quiet_s = play.world.clock.now() - play.watch.disturbed_s
+    if play.loose or quiet_s < UNNOTICED_S or process.interfered:
+        return
+    for invariant, text in wrong(play, process):
+        play.watch.say(invariant, f"{report.outcome.value}, but {text}")
+
+
+def wrong(play: Play, process: Process) -> list[tuple[Invariant, str]]:
+    """Return everything that is not as the plan says."""
+    plan, world, service = process.plan, play.world, play.scenario.service
+    if plan is None:
+        return []
+    goals = {g.cell: (g.revision, g.replicas) for g in plan.goals_at(len(plan.stages)).values() if g.replicas}
+    cells = {cell.name: (cell.revision, cell.replicas) for cell in world.cells.observe(service.name)}
+    instances = world.instances(service.name)
+    registrations, held = world.registered(service.name)
+    found = [] if cells == goals else [(Invariant.WINNER, f"cells are {cells}, not {goals}")]
+    if len(instances) != sum(replicas for _, replicas in goals.values()):
+        found.append((Invariant.TIDY, f"there are {[(one.id, one.version, one.state.value) for one in instances]}"))
+    if len({one.revision for one in instances}) > 1:
+        found.append((Invariant.WINNER, "there are two revisions"))
+    if held:
+        found.append((Invariant.HELD, "requests are still held"))
+    if service.exposures:
+        if {one.instance for one in registrations} != {one.id for one in instances}:
+            found.append((Invariant.TIDY, f"registered are {[one.instance for one in registrations]}"))
+        serving = len(world.serving(service.name))
+        if serving != len(instances):
+            found.append((Invariant.WINNER, f"{serving} of {len(instances)} serve"))
+    return found

@@ -1,0 +1,32 @@
+"""What a person does behind the deployer's back."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from zdd.adapters.memory import MemoryWorld
+from zdd.model.service import Service
+
+
+def scale_by_hand(world: MemoryWorld, service: Service, pick: int, by_hand: set[str]) -> bool:  # noqa: ARG001
+    """Let a person scale a cell. Return whether there was one."""
+    cells = world.cells.observe(service.name)
+    if not cells:
+        return False
+    cell = cells[pick % len(cells)]
+    world.scale_by_hand(service.name, cell.name, max(0, cell.replicas + (1, -1, 2)[pick % 3]))
+    return True
+
+
+def register_by_hand(world: MemoryWorld, service: Service, pick: int, by_hand: set[str]) -> bool:
+    """Let a person take a registration out, change its weight, or drop it. Return whether there was one."""
+    registrations, held = world.registered(service.name)
+    if not registrations:
+        return False
+    chosen = registrations[pick % len(registrations)]
+    others = tuple(one for one in registrations if one is not chosen)
+    weight = (0, 1, None)[pick // 3 % 3]
+    by_hand.add(chosen.instance)
+    changed = () if weight is None else (evolve(chosen, weight=weight),)
+    world.register_by_hand(service.name, (*others, *changed), held=held)
+    return True

@@ -1,0 +1,286 @@
+"""Plays a scenario: the world's part, what people do to it, and the deployers that come and go."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+from attrs import define, field
+
+from zdd.adapters.memory import (
+    Behaviour,
+    Fault,
+    MemoryClock,
+    MemoryDiscovery,
+    MemoryJournal,
+    MemoryLease,
+    MemoryWorld,
+)
+from zdd.deployer import Deployer
+from zdd.errors import TemporaryError
+from zdd.events import CommandIntended, Event
+from zdd.interfaces import OrchestratorAbilities
+from zdd.sampler import InlineSampler
+from zdd.simulation.cast import Actor, Cast
+from zdd.simulation.commands import check_command
+from zdd.simulation.hands import register_by_hand, scale_by_hand
+from zdd.simulation.invariants import Invariant
+from zdd.simulation.scenario import Scenario
+from zdd.simulation.surroundings import ListingOrchestrator, Lists, ProcessJournal, ProcessLease, WatchedGate
+from zdd.simulation.trouble import BEHAVIOURS, THREADED, FaultClass, Trouble, call_fault
+from zdd.simulation.watch import Process, Watch
+
+LEASE_S = 15.0
+
+CALLS_MOST = 60_000
+"""How many calls a whole life may need: one that needs more goes round in circles."""
+
+
+class Killed(BaseException):
+    """The deployer's process ends here, as by kill -9: nothing of it runs any more, and its lease stays."""
+
+
+class Circles(BaseException):
+    """Calls are made for ever."""
+
+
+@define(eq=False)
+class Play:
+    """A scenario under way: the world, everything that outlives a process, and what is still to go wrong.
+
+    Attributes:
+        scenario: What is played.
+        happened: How often a fault of each class has truly happened.
+        loose: What has to be undone before the world is whole again.
+    """
+
+    scenario: Scenario
+    world: MemoryWorld = field(init=False)
+    journal: MemoryJournal = field(factory=MemoryJournal)
+    lease: MemoryLease = field(init=False)
+    watch: Watch = field(init=False)
+    cast: Cast | None = None
+    happened: Counter[FaultClass] = field(factory=Counter)
+    loose: list[Callable[[], None]] = field(factory=list)
+    lists: Lists = field(factory=Lists)
+    processes: list[Process] = field(factory=list)
+    calls: int = 0
+    healed: bool = False
+    _armed: list[tuple[Trouble, Fault]] = field(factory=list)
+    _ends: list[list[int | Trouble]] = field(factory=list)
+    _running: dict[int, tuple[Process, Actor]] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        scenario = self.scenario
+        self.world = MemoryWorld(MemoryClock(), discovery_lag_s=scenario.discovery_lag_s)
+        for number, lag_s in enumerate(scenario.edge_lags_s):
+            self.world.add_edge(f"edge-{number + 1}", lag_s=lag_s)
+        self.lease = MemoryLease(self.world.clock)
+        self.watch = Watch(self.world, scenario.service, self.world.clock.now(), check_command)
+        self.world.observe_changes(self.watch.happened)
+        self.world.intercept = self._intercept
+        if any(kind in THREADED for kind in scenario.classes):
+            self.cast = Cast(self.world.clock)
+
+    # -- processes ----------------------------------------------------------------------------------------------------
+
+    def deployer(self, actor: Actor) -> tuple[Deployer, Process]:
+        """Return the deployer of a new process."""
+        process = Process(len(self.processes) + 1)
+        self.processes.append(process)
+        self._running[threading.get_ident()] = (process, actor)
+        gates = (WatchedGate(self.world, self.watch.passed.add),)
+        called = self._called
+        deployer = Deployer(
+            ListingOrchestrator(self.world, OrchestratorAbilities(self.scenario.cell_per_instance), self.lists),
+            MemoryDiscovery(self.world),
+            tuple(self.world.edges),
+            journal=ProcessJournal(self.journal, called),
+            lease=ProcessLease(self.lease, called, lambda: process.killed, partial(self._took_over, process)),
+            clock=actor,
+            make_sampler=InlineSampler,
+            default_gates=lambda service: gates if service.exposures else (),
+            listeners=[partial(self._heard, process)],
+            lease_s=LEASE_S,
+        )
+        return deployer, process
+
+    def _heard(self, process: Process, event: Event) -> None:
+        self.watch.heard(process, event)
+
+    def _took_over(self, process: Process) -> None:
+        """Check that nobody who is alive, and kept the lease as it should, has lost it."""
+        now_s = self.world.clock.now()
+        for other in self.processes:
+            alive = other.claimed and not other.killed and not other.ended and other is not process
+            if alive and now_s > other.paused_s + LEASE_S and FaultClass.LEASE_FAILS not in self.scenario.classes:
+                self.watch.say(Invariant.FENCED, "a second deployer got the lease while its holder was at work")
+        process.claimed = True
+        self.watch.process = process
+
+    # -- calls --------------------------------------------------------------------------------------------------------
+
+    def _called(self, method: str) -> None:
+        self.calls += 1
+        if self.calls > CALLS_MOST:
+            raise Circles
+        process, actor = self._running[threading.get_ident()]
+        if method == "observe":
+            self.watch.looked(process)
+        for armed in list(self._ends):
+            trouble, left = armed
+            if not any(one is armed for one in self._ends):
+                continue  # it happened to another one meanwhile
+            if not isinstance(trouble, Trouble) or not isinstance(left, int) or (left > 0 and not process.claimed):
+                continue
+            armed[1] = left - 1
+            if left <= 0:
+                self._ends.remove(armed)
+                self._ends_here(trouble, process, actor, method)
+        if method == "renew" and self._take("renew") is not None:
+            raise TemporaryError("renew: not now")
+
+    def _ends_here(self, trouble: Trouble, process: Process, actor: Actor, method: str) -> None:
+        self.happened[trouble.kind] += 1
+        if trouble.kind is FaultClass.DEPLOYER_KILLED:
+            self.watch.marks.add(f"killed at {method}")
+            process.killed = True
+            raise Killed
+        if trouble.kind is FaultClass.DEPLOYER_INTERRUPTED:
+            self.watch.marks.add("interrupted")
+            raise KeyboardInterrupt
+        self.watch.marks.add(f"paused at {method}")
+        process.paused_s = self.world.clock.now() + trouble.for_s
+        actor.sleep(trouble.for_s)
+
+    def _intercept(self, method: str, service: str) -> Fault | None:
+        self._called(method)
+        if self._armed and (fault := self._take(method)) is not None:
+            return fault
+        return None
+
+    def _take(self, method: str) -> Fault | None:
+        for armed in self._armed:
+            trouble, fault = armed
+            if trouble.method in ("", method):
+                self._armed.remove(armed)
+                self.happened[trouble.kind] += 1
+                return fault
+        return None
+
+    # -- what goes wrong ------------------------------------------------------------------------------------------------
+
+    def behaviour(self, step: int) -> Behaviour:
+        """Return how the version of a step behaves."""
+        found = [one for one in self.scenario.troubles if one.kind in BEHAVIOURS and one.step == step]
+        if not found:
+            return Behaviour()
+        choices = BEHAVIOURS[found[0].kind]
+        self.happened[found[0].kind] += 1
+        return choices[found[0].pick % len(choices)]
+
+    def begin(self, step: int) -> None:
+        """Let happen what is to go wrong in a step, from now on."""
+        for trouble in self.scenario.troubles:
+            if trouble.step == step and trouble.kind not in BEHAVIOURS:
+                self.world.clock.call_after(trouble.after_s, partial(self._happens, trouble))
+
+    def _happens(self, trouble: Trouble) -> None:
+        if self.healed:
+            return
+        kind, world = trouble.kind, self.world
+        fault = call_fault(trouble)
+        if fault is not None:
+            self._armed.append((trouble, fault))
+        elif kind is FaultClass.LEASE_FAILS:
+            self._armed.append((Trouble(kind, trouble.step, method="renew"), Fault("renew")))
+        elif kind in (FaultClass.DEPLOYER_KILLED, FaultClass.DEPLOYER_INTERRUPTED, FaultClass.DEPLOYER_PAUSED):
+            self._ends.append([trouble, trouble.pick])
+        elif kind is FaultClass.STALE_LIST:
+            self._stale(trouble)
+        elif kind in (FaultClass.EDGE_STUCK, FaultClass.EDGE_CUT_OFF, FaultClass.EDGE_RELOADED, FaultClass.EDGE_LAG):
+            self._edge(trouble)
+        elif kind in (FaultClass.SCALED_BY_HAND, FaultClass.REGISTERED_BY_HAND):
+            act = scale_by_hand if kind is FaultClass.SCALED_BY_HAND else register_by_hand
+            if act(world, self.scenario.service, trouble.pick, self.watch.by_hand):
+                self._interfered(trouble)
+        else:
+            self._instance(trouble)
+
+    def _interfered(self, trouble: Trouble) -> None:
+        self.happened[trouble.kind] += 1
+        self.watch.disturbed_s = self.world.clock.now()
+        for process in self.processes:
+            process.interfered = True
+
+    def _instance(self, trouble: Trouble) -> None:
+        instances = self.world.instances()
+        if not instances or trouble.kind is FaultClass.SECOND_DEPLOYER:
+            return
+        name = instances[trouble.pick % len(instances)].id
+        self.happened[trouble.kind] += 1
+        if trouble.kind is FaultClass.FLAPPING:
+            self.world.mark(name, healthy=False)
+            self.later(trouble.for_s, partial(self._well, name))
+        else:
+            self.world.kill(name)
+
+    def _well(self, name: str) -> None:
+        if name in self.world.cells.existing:
+            self.world.mark(name, healthy=True)
+
+    def _stale(self, trouble: Trouble) -> None:
+        self.happened[trouble.kind] += 1
+        if trouble.pick % 3:
+            self.lists.next, self.lists.pick = ("old", "partial")[trouble.pick % 3 - 1], trouble.pick
+            return
+        self.world.freeze_lists()
+        self.watch.stale = True
+        self.later(trouble.for_s, self._thaw)
+
+    def _thaw(self) -> None:
+        self.world.thaw_lists()
+        self.watch.stale = False
+        self.watch.frozen.clear()
+
+    def _edge(self, trouble: Trouble) -> None:
+        edge = self.world.edges[trouble.pick % len(self.world.edges)]
+        self.happened[trouble.kind] += 1
+        if trouble.kind is FaultClass.EDGE_STUCK:
+            edge.stick()
+            self.later(trouble.for_s, edge.loosen)
+        elif trouble.kind is FaultClass.EDGE_CUT_OFF:
+            edge.cut_off()
+            self.later(trouble.for_s, edge.reconnect)
+        elif trouble.kind is FaultClass.EDGE_RELOADED:
+            edge.reload(trouble.for_s)
+        else:
+            edge.lag_s = (1.5, 3.0, 6.0)[trouble.pick % 3]
+
+    def later(self, seconds: float, undo: Callable[[], None]) -> None:
+        """Undo it after so many seconds, or when everything is healed."""
+
+        def once() -> None:
+            if undo in self.loose:
+                self.loose.remove(undo)
+                self.watch.disturbed_s = self.world.clock.now()
+                undo()
+
+        self.loose.append(undo)
+        self.world.clock.call_after(seconds, once)
+
+    def heal(self) -> None:
+        """Let nothing go wrong any more."""
+        self.healed = True
+        self._armed.clear()
+        self._ends.clear()
+        self.lists.next = ""
+        for undo in list(self.loose):
+            undo()
+        self.loose.clear()
+
+    def sent(self, process: Process) -> int:
+        """Return how many commands a process meant to send."""
+        return sum(1 for event in process.events if isinstance(event, CommandIntended))
