@@ -1,0 +1,155 @@
+"""Whole deployments on a real swarm, behind a real Traefik, under load from clients that never retry."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, evolve, field
+
+from zdd import BlueGreen, Deployer, DeploymentFailed, HttpGate, Release, RollingUpdate, Service
+from zdd.adapters.sqlite import SqliteJournal, SqliteLease
+from zdd.adapters.swarm.container import Container
+from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
+from zdd.adapters.traefik.discovery import TraefikDiscovery
+from zdd.adapters.traefik.edge import TraefikEdge
+from zdd.adapters.traefik.proxy import TraefikProxy
+from zdd.model.address import Address
+
+CALLS_PER_INSTANCE = 20
+CALLS_PER_LOOK = 2
+
+
+@define(eq=False)
+class Load:
+    """Clients that keep their connection and never retry."""
+
+    address: Address
+    lost: list[str] = field(factory=list)
+    answers: Counter[str] = field(factory=Counter)
+    _end: threading.Event = field(factory=threading.Event)
+    _threads: list[threading.Thread] = field(factory=list)
+
+    def start(self) -> None:
+        for path, count in (("/", 6), ("/sleep/0.7", 4)):
+            self._threads += [threading.Thread(target=self._run, args=(path,)) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def end(self) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, path: str) -> None:
+        client = http.client.HTTPConnection(self.address.host, self.address.port, timeout=20)
+        while not self._end.wait(0.01):
+            try:
+                client.request("GET", path)
+                response = client.getresponse()
+                text = response.read().decode()
+                if response.status == 200:
+                    self.answers[text] += 1
+                else:
+                    self.lost.append(f"{path}: {response.status} {text}")
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(f"{path}: {error!r}")
+                client.close()
+        client.close()
+
+
+@define(eq=False)
+class Operations:
+    """A deployer with everything that it needs."""
+
+    deployer: Deployer
+    orchestrator: SwarmOrchestrator
+    load: Load
+
+    def calls(self) -> Counter[str]:
+        return Counter(self.orchestrator.calls)
+
+
+@pytest.fixture
+def operations(orchestrator: SwarmOrchestrator, tmp_path: Path) -> Iterator[Operations]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    proxy = TraefikProxy(tmp_path, port=port)
+    deployer = Deployer(
+        orchestrator,
+        TraefikDiscovery(proxy),
+        [TraefikEdge(proxy)],
+        journal=SqliteJournal(tmp_path / "journal"),
+        lease=SqliteLease(tmp_path / "journal"),
+    )
+    load = Load(proxy.address)
+    yield Operations(deployer, orchestrator, load)
+    load.end()
+    proxy.stop()
+
+
+@pytest.fixture
+def service() -> Service:
+    gate = HttpGate("/health")
+    # What is in flight at a container is not known to this Traefik, so a drain takes all of its time: the longest
+    # request takes 0.7 s.
+    return Service("web", replicas=4, gates=(gate,), stop_grace_s=5.0, drain_deadline_s=2.0, start_deadline_s=40.0)
+
+
+def release(swarm: Any, version: str, **options: Any) -> Release:
+    return Release(version, swarm.workload(**options))
+
+
+def now_runs(swarm: Any) -> dict[str, int]:
+    return {one["Spec"]["Name"]: one["Spec"]["Mode"]["Replicated"]["Replicas"] for one in swarm.api.services()}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("strategy", "cells"), [(RollingUpdate(), 1), (RollingUpdate(), 4), (BlueGreen(), 1)], ids=["all", "one", "blue"]
+)
+def test_no_request_is_lost(swarm: Any, operations: Operations, service: Service, strategy: Any, cells: int) -> None:
+    service = evolve(service, cells=cells)
+    operations.deployer.deploy(service, release(swarm, "1"))
+    operations.load.start()
+    before = operations.calls()
+    report = operations.deployer.deploy(service, release(swarm, "2"), strategy)
+    calls = operations.calls() - before
+    answered = operations.load.answers.copy()
+    operations.load.end()
+    assert operations.load.lost == []
+    assert answered["1"]
+    assert operations.load.answers["2"]
+    assert sum(now_runs(swarm).values()) == 4
+    assert len(now_runs(swarm)) == cells
+    looks = calls["list tasks"]
+    print(f"\n{strategy} of 4 in {cells} cells, {sum(operations.load.answers.values())} requests\n{report}")
+    print(f"{calls.total()} calls: {looks} looks, {calls.total() - CALLS_PER_LOOK * looks} others: {dict(calls)}")
+    assert calls.total() - CALLS_PER_LOOK * looks <= CALLS_PER_INSTANCE * len(report.instances)
+
+
+@pytest.mark.timeout(300)
+def test_an_adopted_service_keeps_its_name_and_a_bad_release_is_taken_back(
+    swarm: Any, operations: Operations, service: Service
+) -> None:
+    swarm.run("web", 4, "--publish", "mode=host,target=8080", "--env", "VERSION=0")
+    before = swarm.tasks("web")
+    good = Release("1", Container(swarm.image, ports={"http": 8080}))
+    operations.deployer.deploy(service, good)
+    assert now_runs(swarm) == {"web": 4}
+    assert not before & swarm.tasks("web")
+    operations.load.start()
+    bad = Release("2", Container(swarm.image, ports={"http": 8080}, environment={"UNHEALTHY": "1"}))
+    with pytest.raises(DeploymentFailed, match="web-2"):
+        operations.deployer.deploy(evolve(service, start_deadline_s=6.0), bad)
+    operations.load.end()
+    assert operations.load.lost == []
+    assert set(operations.load.answers) == {"1"}
+    assert now_runs(swarm) == {"web": 4}
