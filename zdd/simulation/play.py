@@ -127,8 +127,6 @@ class Play:
         if self.calls > CALLS_MOST:
             raise Circles
         process, actor = self._running[threading.get_ident()]
-        if method == "observe":
-            self.watch.looked(process)
         for armed in list(self._ends):
             trouble, left = armed
             if not any(one is armed for one in self._ends):
@@ -139,6 +137,10 @@ class Play:
             if left <= 0:
                 self._ends.remove(armed)
                 self._ends_here(trouble, process, actor, method)
+        if method == "observe":
+            self.watch.looked(process)
+        elif method in ("registrations", "view"):
+            self.watch.looked_at_traffic(process)
         if method == "renew" and self._take("renew") is not None:
             raise TemporaryError("renew: not now")
 
@@ -190,7 +192,7 @@ class Play:
     def _happens(self, trouble: Trouble) -> None:
         if self.healed:
             return
-        kind, world = trouble.kind, self.world
+        kind = trouble.kind
         fault = call_fault(trouble)
         if fault is not None:
             self._armed.append((trouble, fault))
@@ -203,17 +205,17 @@ class Play:
         elif kind in (FaultClass.EDGE_STUCK, FaultClass.EDGE_CUT_OFF, FaultClass.EDGE_RELOADED, FaultClass.EDGE_LAG):
             self._edge(trouble)
         elif kind in (FaultClass.SCALED_BY_HAND, FaultClass.REGISTERED_BY_HAND):
-            act = scale_by_hand if kind is FaultClass.SCALED_BY_HAND else register_by_hand
-            if act(world, self.scenario.service, trouble.pick, self.watch.by_hand):
-                self._interfered(trouble)
+            self._by_hand(trouble)
         else:
             self._instance(trouble)
 
-    def _interfered(self, trouble: Trouble) -> None:
-        self.happened[trouble.kind] += 1
-        self.watch.disturbed_s = self.world.clock.now()
+    def _by_hand(self, trouble: Trouble) -> None:
         for process in self.processes:
             process.interfered = True
+        act = scale_by_hand if trouble.kind is FaultClass.SCALED_BY_HAND else register_by_hand
+        if act(self.world, self.scenario.service, trouble.pick, self.watch.by_hand):
+            self.happened[trouble.kind] += 1
+            self.watch.disturbed_s = self.world.clock.now()
 
     def _instance(self, trouble: Trouble) -> None:
         instances = self.world.instances()

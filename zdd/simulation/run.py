@@ -106,7 +106,8 @@ def _enter(play: Play, trouble: Trouble, number: int) -> None:
 def _deploy_too(play: Play, actor: Actor, trouble: Trouble, step: Step) -> None:
     if play.healed:
         return
-    play.happened[FaultClass.SECOND_DEPLOYER] += 1 if trouble.kind is FaultClass.SECOND_DEPLOYER else 0
+    if trouble.kind is FaultClass.SECOND_DEPLOYER:
+        play.happened[trouble.kind] += 1
     Operator(play, actor).step(step, Behaviour())
 
 

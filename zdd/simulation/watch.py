@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from zdd.adapters.memory import Blame, Entry, MemoryInstance, MemoryWorld, What
 from zdd.events import (
@@ -119,7 +119,6 @@ class Watch:
     sick_s: dict[str, float] = field(factory=dict)
     died: dict[str, float] = field(factory=dict)
     serving: set[str] = field(factory=set)
-    capacity: int = 0
     disturbed_s: float = 0.0
     stuck: dict[str, float] = field(factory=dict)
     deaf: dict[str, float] = field(factory=dict)
@@ -182,14 +181,14 @@ class Watch:
                 self.died[name] = now_s
             elif name in self.by_hand or self.sick_s.get(name, 0.0) > 0:
                 self.died[name] = now_s  # it did not serve, and its deployer may have known
-        known = len(serves) + sum(1 for at_s in self.died.values() if at_s > now_s - UNNOTICED_S)
-        process = self.process
-        if process is not None and process.plan is not None and known < min(process.plan.floor, self.capacity):
-            command = entry.what is What.OUT or (entry.what is What.STOPPING and self._by_command(entry.instance))
-            if command and not process.interfered:
-                left = f"leaves {known} of {self.capacity}, the floor is {process.plan.floor}"
-                self.say(Invariant.CAPACITY, f"{entry.instance} is {entry.what.value}, which {left}")
-        self.serving, self.capacity = serves, known
+        process, name = self.process, entry.instance
+        command = entry.what is What.OUT or (entry.what is What.STOPPING and self._by_command(name))
+        if command and name in self.serving - serves and name not in self.died and process is not None:
+            left = len(serves) + sum(1 for at_s in self.died.values() if at_s > now_s - UNNOTICED_S)
+            if process.plan is not None and left < min(process.plan.floor, left + 1) and not process.interfered:
+                text = f"leaves {left}, the floor is {process.plan.floor}"
+                self.say(Invariant.CAPACITY, f"{name} is {entry.what.value}, which {text}")
+        self.serving = serves
 
     def serves(self, now_s: float) -> set[str]:
         """Return the instances that serve as far as anybody can know."""
@@ -197,7 +196,7 @@ class Watch:
         for one in self.world.cells.existing.values():
             if one.state is not InstanceState.READY or len(one.edges) < edges:
                 continue
-            if one.truly_healthy:
+            if one.truly_healthy or not edges:  # nobody asks a worker how it is
                 since_s = self.sick_s.get(one.id)
                 if since_s is not None and since_s > 0:
                     self.sick_s[one.id] = -now_s  # well again since then
@@ -223,7 +222,7 @@ class Watch:
             self.say(Invariant.PROVEN, f"{entry.edge} sends to {entry.instance}, which never passed its gates")
 
     def _launched(self, entry: Entry) -> None:
-        if self.service.overlap is Overlap.ALLOWED:
+        if self.service.overlap is Overlap.ALLOWED or (self.process is not None and self.process.interfered):
             return
         instances = self.world.cells.existing
         others = [one.id for one in instances.values() if one.revision != instances[entry.instance].revision]
@@ -268,7 +267,7 @@ class Watch:
         plan, rising, falling = process.plan, 0, 0
         for one in self.world.registered(self.service.name)[0]:
             if one.revision == plan.target:
-                rising += one.weight
+                rising += one.weight if one.instance in self.world.cells.existing else 0
             else:
                 falling += one.weight
         if not rising or not falling:
@@ -295,6 +294,13 @@ class Watch:
             staying = sum(1 for one in self.world.cells.existing.values() if one.state is not InstanceState.STOPPING)
             if staying > plan.ceiling:
                 self.say(Invariant.CEILING, f"{staying} instances exist, the ceiling is {plan.ceiling}")
+
+    def looked_at_traffic(self, process: Process) -> None:
+        """A deployer is about to ask discovery or an edge, perhaps long after it asked what runs."""
+        if process.look is not None and process.look.at_s < self.world.clock.now():
+            registrations, held = self.world.registered(self.service.name)
+            weights = {one.instance: one.weight for one in registrations}
+            process.look = evolve(process.look, weights=weights, deaf=dict(self.deaf), held=held)
 
     def _long_well(self, name: str, now_s: float) -> bool:
         since_s = self.sick_s.get(name)
