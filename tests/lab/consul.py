@@ -250,6 +250,35 @@ class ConsulAgent:
             raise RuntimeError(f"{method} {path}: {response.status} {text.decode(errors='replace')}")
         return json.loads(text) if text else None
 
+    def listed(self, name: str) -> dict[str, Any]:
+        """What the health endpoint says, by id."""
+        return {item["Service"]["ID"]: item for item in self.ask("GET", f"/v1/health/service/{name}?consistent")}
+
+    def srv_weights(self, name: str) -> dict[int, int]:
+        """Ask Consul's DNS, as HAProxy does: port → weight."""
+        question = b"".join(bytes([len(part)]) + part.encode() for part in (*name.split("."), ""))
+        header = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+        with socket.create_connection(("127.0.0.1", self.dns_port), timeout=5.0) as client:
+            message = header + question + b"\x00\x21\x00\x01"
+            client.sendall(len(message).to_bytes(2, "big") + message)
+            file = client.makefile("rb")
+            reply = file.read(int.from_bytes(file.read(2), "big"))
+            file.close()
+        place, found = 12 + len(question) + 4, {}
+        for _ in range(int.from_bytes(reply[6:8], "big")):
+            while reply[place] and reply[place] < 0xC0:
+                place += 1 + reply[place]
+            place += 2 if reply[place] >= 0xC0 else 1
+            kind, length = (
+                int.from_bytes(reply[place : place + 2], "big"),
+                int.from_bytes(reply[place + 8 : place + 10], "big"),
+            )
+            data = reply[place + 10 : place + 10 + length]
+            if kind == 33:
+                found[int.from_bytes(data[4:6], "big")] = int.from_bytes(data[2:4], "big")
+            place += 10 + length
+        return found
+
     def kill(self) -> None:
         """End it at once, as a crash would."""
         if self._process is not None:

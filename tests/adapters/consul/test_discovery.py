@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -32,39 +31,8 @@ def discovery(connection: ConsulConnection, prefix: str, service: Service) -> An
     ConsulDiscovery(connection, prefix=prefix).apply(service, Route(()), Fence(1_000_000, "the end of the test"))
 
 
-def listed(agent: Any, name: str) -> dict[str, Any]:
-    """What the health endpoint says, by id."""
-    return {item["Service"]["ID"]: item for item in agent.ask("GET", f"/v1/health/service/{name}?consistent")}
-
-
 def statuses(item: Mapping[str, Any]) -> dict[str, str]:
     return {check["CheckID"]: check["Status"] for check in item["Checks"] if check["ServiceID"]}
-
-
-def srv_weights(agent: Any, name: str) -> dict[int, int]:
-    """Ask Consul's DNS, as HAProxy does: port → weight."""
-    question = b"".join(bytes([len(part)]) + part.encode() for part in (*name.split("."), ""))
-    header = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
-    with socket.create_connection(("127.0.0.1", agent.dns_port), timeout=5.0) as client:
-        message = header + question + b"\x00\x21\x00\x01"
-        client.sendall(len(message).to_bytes(2, "big") + message)
-        file = client.makefile("rb")
-        reply = file.read(int.from_bytes(file.read(2), "big"))
-        file.close()
-    place, found = 12 + len(question) + 4, {}
-    for _ in range(int.from_bytes(reply[6:8], "big")):
-        while reply[place] and reply[place] < 0xC0:
-            place += 1 + reply[place]
-        place += 2 if reply[place] >= 0xC0 else 1
-        kind, length = (
-            int.from_bytes(reply[place : place + 2], "big"),
-            int.from_bytes(reply[place + 8 : place + 10], "big"),
-        )
-        data = reply[place + 10 : place + 10 + length]
-        if kind == 33:
-            found[int.from_bytes(data[4:6], "big")] = int.from_bytes(data[2:4], "big")
-        place += 10 + length
-    return found
 
 
 # -- what edges are told -----------------------------------------------------------------------------------------------
@@ -74,7 +42,7 @@ def test_a_port_of_an_instance_is_a_service_with_everything_people_look_for(
     discovery: ConsulDiscovery, agent: Any, service: Service, make_registration: Make
 ) -> None:
     discovery.apply(service, Route((make_registration(1, 700, "1.4"), make_registration(2, 300, "1.5"))), ANN)
-    items = listed(agent, service.name)
+    items = agent.listed(service.name)
     assert list(items) == [f"zdd:{service.name}:http:web.1", f"zdd:{service.name}:http:web.2"]
     one = items[f"zdd:{service.name}:http:web.1"]["Service"]
     assert (one["Address"], one["Port"]) == ("127.0.0.1", 40_001)
@@ -90,7 +58,7 @@ def test_a_port_of_an_instance_is_a_service_with_everything_people_look_for(
         "weight": "700",
         "token": "1",
     }
-    assert [item["Service"]["Port"] for item in listed(agent, f"{service.name}-admin").values()] == [50_001, 50_002]
+    assert [item["Service"]["Port"] for item in agent.listed(f"{service.name}-admin").values()] == [50_001, 50_002]
 
 
 def test_dns_tells_scaled_weights_and_keeps_what_is_out_with_weight_0(
@@ -99,11 +67,11 @@ def test_dns_tells_scaled_weights_and_keeps_what_is_out_with_weight_0(
     one, two = make_registration(1, 950_000), make_registration(2, 50_000)
     name = f"_{service.name}._tcp.service.consul"
     discovery.apply(service, Route((one, two)), ANN)
-    assert srv_weights(agent, name) == {40_001: 65_280, 40_002: 13 * 256}
+    assert agent.srv_weights(name) == {40_001: 65_280, 40_002: 13 * 256}
     discovery.apply(service, Route((evolve(one, weight=0), two)), ANN)
-    assert srv_weights(agent, name)[40_001] == 0
+    assert agent.srv_weights(name)[40_001] == 0
     discovery.apply(service, Route((one, two)), ANN)
-    assert srv_weights(agent, name) == {40_001: 65_280, 40_002: 13 * 256}
+    assert agent.srv_weights(name) == {40_001: 65_280, 40_002: 13 * 256}
 
 
 def test_taking_out_is_one_write_that_says_who_did_it(
@@ -111,9 +79,9 @@ def test_taking_out_is_one_write_that_says_who_did_it(
 ) -> None:
     one, two = make_registration(1, 500), make_registration(2, 500)
     discovery.apply(service, Route((one, two)), ANN)
-    before = listed(agent, service.name)[f"zdd:{service.name}:http:web.1"]["Service"]
+    before = agent.listed(service.name)[f"zdd:{service.name}:http:web.1"]["Service"]
     discovery.apply(service, Route((evolve(one, weight=0), two)), BOB)
-    item = listed(agent, service.name)[f"zdd:{service.name}:http:web.1"]
+    item = agent.listed(service.name)[f"zdd:{service.name}:http:web.1"]
     assert item["Service"]["ModifyIndex"] == before["ModifyIndex"], "it was registered anew"
     (own,) = [check for check in item["Checks"] if check["ServiceID"]]
     assert (own["Status"], own["Output"]) == ("warning", "out, by bob@host:2 (token 2)")
@@ -143,18 +111,18 @@ def test_a_users_checks_are_made_and_a_failing_one_is_not_zdds_weight(
     discovery.apply(service, Route((one,)), ANN)
     name = f"http.{service.name}"
     id_ = f"zdd:{service.name}:http:web.1"
-    assert listed(agent, name)[id_]["Service"]["Tags"] == ["version=1.0", "edge=http"]
+    assert agent.listed(name)[id_]["Service"]["Tags"] == ["version=1.0", "edge=http"]
     deadline = time.monotonic() + 10.0
-    while statuses(listed(agent, name)[id_])[f"{id_}:check-1"] != "critical":  # nobody listens there
+    while statuses(agent.listed(name)[id_])[f"{id_}:check-1"] != "critical":  # nobody listens there
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert statuses(listed(agent, name)[id_])[f"{id_}:traffic"] == "passing"
+    assert statuses(agent.listed(name)[id_])[f"{id_}:traffic"] == "passing"
     assert discovery.registrations(service) == ((one,), False)
     without = ConsulDiscovery(
         connection, prefix=prefix, name_for=lambda service, exposure: f"{exposure.port}.{service.name}"
     )
     without.apply(service, Route((one,)), ANN)
-    assert list(statuses(listed(agent, name)[id_])) == [f"{id_}:traffic"]
+    assert list(statuses(agent.listed(name)[id_])) == [f"{id_}:traffic"]
     without.apply(service, Route(()), ANN)
 
 
@@ -172,8 +140,8 @@ def test_each_instance_is_registered_with_the_agent_of_its_address(
         connection, prefix=prefix, agent_for=lambda address: connection if address.port % 2 else other
     )
     discovery.apply(service, Route((make_registration(1, 500), make_registration(2, 500))), ANN)
-    assert list(listed(agent, service.name)) == [f"zdd:{service.name}:http:web.1"]
-    assert list(listed(own_agent, service.name)) == [f"zdd:{service.name}:http:web.2"]
+    assert list(agent.listed(service.name)) == [f"zdd:{service.name}:http:web.1"]
+    assert list(own_agent.listed(service.name)) == [f"zdd:{service.name}:http:web.2"]
     discovery.apply(service, Route(()), ANN)
 
 
@@ -192,7 +160,7 @@ def test_others_under_the_same_name_are_refused_beforehand_and_left_alone(
     discovery.apply(service, Route((one,)), ANN)
     assert discovery.registrations(service) == ((one,), False)
     discovery.apply(service, Route(()), ANN)
-    assert list(listed(agent, service.name)) == ["by-hand"]
+    assert list(agent.listed(service.name)) == ["by-hand"]
     agent.ask("PUT", "/v1/agent/service/deregister/by-hand")
     discovery.check(service)
 
@@ -223,8 +191,8 @@ def test_an_exposure_that_is_no_more_is_forgotten_by_the_claim(
     discovery.apply(service, Route((make_registration(1, 500),)), ANN)
     less = evolve(service, exposures=(Exposure("http"),))
     discovery.claim(less, BOB)
-    assert listed(agent, f"{service.name}-admin") == {}
-    assert len(listed(agent, service.name)) == 1
+    assert agent.listed(f"{service.name}-admin") == {}
+    assert len(agent.listed(service.name)) == 1
 
 
 def test_what_somebody_else_has_changed_is_named(
@@ -233,7 +201,7 @@ def test_what_somebody_else_has_changed_is_named(
     one = make_registration(1, 500)
     discovery.apply(service, Route((one,)), ANN)
     id_ = f"zdd:{service.name}:http:web.1"
-    item = listed(agent, service.name)[id_]["Service"]
+    item = agent.listed(service.name)[id_]["Service"]
     definition = {"ID": id_, "Name": service.name, "Address": "127.0.0.1", "Port": 40_001}
     definition["Meta"] = {**item["Meta"], "zdd-weight": "much"}
     agent.ask("PUT", "/v1/agent/service/register", definition)
@@ -253,7 +221,7 @@ def test_a_damaged_key_is_named_and_traffic_stays_as_it_was(
 ) -> None:
     discovery.apply(service, Route((make_registration(1, 500),)), ANN)
     key = f"{prefix}/heads/{service.name}/discovery"
-    before, kept = listed(agent, service.name), agent.ask("GET", f"/v1/kv/{key}?raw")
+    before, kept = agent.listed(service.name), agent.ask("GET", f"/v1/kv/{key}?raw")
     agent.ask("PUT", f"/v1/kv/{key}", value)
     for act in (
         lambda: discovery.registrations(service),
@@ -262,7 +230,7 @@ def test_a_damaged_key_is_named_and_traffic_stays_as_it_was(
     ):
         with pytest.raises(PermanentError, match=key):
             act()
-    assert listed(agent, service.name) == before
+    assert agent.listed(service.name) == before
     agent.ask("PUT", f"/v1/kv/{key}", kept)
 
 
@@ -346,7 +314,7 @@ def test_kill_9_in_the_middle_leaves_nothing_out_for_ever(
     deployer.start()
     deployer.join(30.0)
     assert deployer.exitcode == -signal.SIGKILL
-    items = [*listed(agent, service.name).values(), *listed(agent, f"{service.name}-admin").values()]
+    items = [*agent.listed(service.name).values(), *agent.listed(f"{service.name}-admin").values()]
     assert sum("warning" in statuses(item).values() for item in items) == after
     # The next run sees what was not done whole: in traffic, with a weight that nobody wants.
     seen = tuple(registration.weight for registration in discovery.registrations(service)[0])
@@ -405,7 +373,7 @@ def test_what_only_the_catalog_still_has_can_be_forgotten_and_put_back(
     agent.ask("PUT", "/v1/catalog/register", node)
     one = make_registration(1, 500)
     discovery.apply(service, Route((one,)), ANN)
-    assert list(listed(agent, service.name)) == [f"zdd:{service.name}:http:web.1"]
+    assert list(agent.listed(service.name)) == [f"zdd:{service.name}:http:web.1"]
     agent.ask("PUT", "/v1/catalog/deregister", {"Node": "gone"})
 
 
