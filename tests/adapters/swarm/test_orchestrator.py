@@ -432,6 +432,7 @@ def test_a_cell_that_is_being_retired_does_not_come_back_to_life(
 def woken(orchestrator: SwarmOrchestrator, service: Service) -> Iterator[threading.Event]:
     event = threading.Event()
     end = orchestrator.watch(service, event.set)
+    assert event.wait(10.0), "a watch wakes when it is connected"
     yield event
     end()
 
@@ -447,3 +448,18 @@ def test_the_watch_wakes_for_a_container_that_ends_and_for_a_change_by_hand(
     woken.clear()
     swarm.client("service", "update", "--detach", "--label-add", "owner=me", "web")
     assert woken.wait(10.0)
+
+
+def test_a_service_that_was_removed_by_hand_is_no_cell_any_more(
+    swarm: Any,
+    orchestrator: SwarmOrchestrator,
+    service: Service,
+    running: Revision,
+    woken: threading.Event,
+    wait_until: Callable[..., Any],
+) -> None:
+    assert orchestrator.observe(service)
+    swarm.client("service", "rm", "web")
+    wait_until(lambda: orchestrator.observe(service) == (), "it is not listed", 5.0)
+    with pytest.raises(PermanentError, match="web has no cell web: launch it first"):
+        orchestrator.scale(service, running, Scale("web", 2), ONE)

@@ -51,6 +51,7 @@ class Engine:
         self._lock = threading.Lock()
         self._clients: list[docker.APIClient] = []
         self.calls: Counter[str] = Counter()
+        self.writes = 0
 
     # -- services -----------------------------------------------------------------------------------------------------
 
@@ -166,7 +167,11 @@ class Engine:
         return self._call(what, call, writes=False)
 
     def _write(self, what: str, call: Callable[[docker.APIClient], T]) -> T:
-        return self._call(what, call, writes=True)
+        self.writes += 1
+        try:
+            return self._call(what, call, writes=True)
+        finally:
+            self.writes += 1
 
     def _write_if_there(self, what: str, call: Callable[[docker.APIClient], Any]) -> None:
         try:

@@ -147,15 +147,16 @@ def seconds(text: str) -> float:
 
 
 def container_ports(service: Service, swarm_service: Json, task: Json) -> dict[str, int]:
-    """Return port name → the port on which the container listens.
+    """Return port name → the port on which the container listens, for those exposures that this task has.
 
     A task that zdd did not make doesn't say: then the service's published ports are taken, in their order, if there
     are as many as exposures.
     """
     described: Mapping[str, str] = (task["Spec"].get("ContainerSpec") or {}).get("Labels") or {}
     told = {exposure.port: described.get(labels.PORT + exposure.port, "") for exposure in service.exposures}
-    if all(text.isdigit() for text in told.values()):
-        return {name: int(text) for name, text in told.items()}
+    known = {name: int(text) for name, text in told.items() if text.isdigit()}
+    if known or labels.REVISION in described:
+        return known
     published = (swarm_service["Spec"].get("EndpointSpec") or {}).get("Ports") or []
     if len(published) != len(service.exposures):
         return {}

@@ -27,6 +27,7 @@ from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses, TaskAddres
 from zdd.adapters.swarm.container import read_container
 from zdd.adapters.swarm.engine import TIMEOUT_S, Engine, NameTaken, NotThere, OutOfSequence
 from zdd.adapters.swarm.fences import SwarmFences, check_token, token_of
+from zdd.adapters.swarm.listing import Listing
 from zdd.adapters.swarm.observed import cell_of, is_retired, observed_cell, something_left
 from zdd.adapters.swarm.revisions import Record, SwarmRevisions
 from zdd.adapters.swarm.specification import (
@@ -83,6 +84,7 @@ class SwarmOrchestrator:
         self._poll_s = poll_s
         self._fences = SwarmFences(self._engine)
         self._revisions = SwarmRevisions(self._engine)
+        self._listing = Listing(self._engine)
         self._forgetting = threading.Lock()
 
     @property
@@ -117,9 +119,11 @@ class SwarmOrchestrator:
             raise ConfigurationError(f"image {container.image} can't be had from its registry: {error}") from error
 
     def observe(self, service: Service) -> tuple[Cell, ...]:
-        """Return the cells that exist, sorted by name, whoever made them. Two calls of the Engine's API."""
-        found = self._found(service)
-        tasks = self._engine.tasks([one["ID"] for one in found.values()])
+        """Return the cells that exist, sorted by name, whoever made them.
+
+        The tasks are always asked for. The Swarm services are, too, unless a watch knows that none has changed.
+        """
+        found, tasks = self._look(service)
         cells = []
         for _, swarm_service in sorted(found.items()):
             own = [task for task in tasks if task["ServiceID"] == swarm_service["ID"]]
@@ -132,6 +136,7 @@ class SwarmOrchestrator:
     def watch(self, service: Service, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` when the Engine tells of a service or a container that may be this service's."""
         watch = Watch(self._engine, (service.name, self._first_name(service)), wake)
+        self._listing.watch(service.name, watch)
         watch.start()
         return watch.end
 
@@ -215,6 +220,19 @@ class SwarmOrchestrator:
             self._update(service, current, empty, fence)
 
     # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _look(self, service: Service) -> tuple[dict[str, Json], list[Json]]:
+        for _ in range(ATTEMPTS):
+            found = self._listing.get(service.name)
+            if found is None:
+                moment = self._listing.moment(service.name)
+                found = self._found(service)
+                self._listing.put(service.name, moment, found)
+            try:
+                return found, self._engine.tasks([one["ID"] for one in found.values()])
+            except NotThere:  # one of them was removed since
+                self._listing.forget(service.name)
+        raise TemporaryError(f"services of {service.name} are removed all the time: {ATTEMPTS} looks were in vain")
 
     def _scale(self, service: Service, current: Json, replicas: int, fence: Fence) -> None:
         if replicas_of(current["Spec"]) != replicas or token_of(current["Spec"]) < fence.token:

@@ -1,4 +1,4 @@
-"""Waking up whoever waits, when the Engine says that something has happened."""
+"""Waking up whoever waits, when the Engine says that something has happened; and knowing that nothing has."""
 
 from __future__ import annotations
 
@@ -25,12 +25,18 @@ class Watch:
         self._wake = wake
         self._ended = threading.Event()
         self._close: Callable[[], None] | None = None
+        self._changes = 0
+        self._connected = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._follow, name="zdd-swarm-watch", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+
+    def changes(self) -> int | None:
+        """Return a number that grows with every change of a Swarm service; None while they could be missed."""
+        return self._changes if self._connected and not self._ended.is_set() else None
 
     def end(self) -> None:
         """End, and wait for the thread."""
@@ -52,7 +58,6 @@ class Watch:
                 pass  # the driver's own calls tell it; here it is only tried again
             self._ended.wait(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-            self._wake()  # whatever happened meanwhile was missed
 
     def _read(self) -> bool:
         """Follow one stream to its end; say whether anything came."""
@@ -63,10 +68,17 @@ class Watch:
                 if self._ended.is_set():
                     return False
                 self._close = events.close
-            for event in events:
-                heard = True
-                if self._concerns(event):
-                    self._wake()
+            try:
+                self._connected = True
+                self._wake()  # whatever happened before was missed
+                for event in events:
+                    heard = True
+                    self._changes += event.get("Type") == "service"
+                    if self._concerns(event):
+                        self._wake()
+            finally:
+                self._connected = False
+                self._changes += 1
         return heard
 
     def _concerns(self, event: dict[str, Any]) -> bool:
