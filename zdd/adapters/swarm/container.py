@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
-from zdd.model.names import check_name, check_number
+from zdd.model.names import check_name, check_number, environment_texts
 from zdd.model.release import Specification
 
 KIND = "container"
@@ -27,14 +27,10 @@ def _words(value: Any) -> tuple[str, ...] | None:
 
 
 def _environment(value: Any) -> Mapping[str, str]:
-    pairs = dict(value)
-    for name, text in pairs.items():
-        if not isinstance(name, str) or not name or "=" in name or "\0" in name:
-            raise ConfigurationError(f"environment variable {name!r}: use a name without = and null characters")
+    pairs = environment_texts(value)
+    for name in pairs:
         if name.startswith("ZDD_"):
             raise ConfigurationError(f"environment variable {name}: names that begin with ZDD_ are set by zdd")
-        if not isinstance(text, str) or "\0" in text:
-            raise ConfigurationError(f"environment variable {name} is {text!r}: use text, for example {str(text)!r}")
     return pairs
 
 
