@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zdd.events import CommandAnswered, CommandIntended, Outcome
+from zdd.model.cell import InstanceState
 from zdd.report import Report
 from zdd.simulation.invariants import Invariant
 from zdd.simulation.play import Play
@@ -52,7 +53,8 @@ def wrong(play: Play, process: Process) -> list[tuple[Invariant, str]]:
         return []
     goals = {g.cell: (g.revision, g.replicas) for g in plan.goals_at(len(plan.stages)).values() if g.replicas}
     cells = {cell.name: (cell.revision, cell.replicas) for cell in world.cells.observe(service.name)}
-    instances = world.instances(service.name)
+    # One that was told to stop may still be on its way out: it has no traffic, and nothing waits for it.
+    instances = [one for one in world.instances(service.name) if one.state is not InstanceState.STOPPING]
     registrations, held = world.registered(service.name)
     found = [] if cells == goals else [(Invariant.WINNER, f"cells are {cells}, not {goals}")]
     if len(instances) != sum(replicas for _, replicas in goals.values()):
@@ -62,7 +64,8 @@ def wrong(play: Play, process: Process) -> list[tuple[Invariant, str]]:
     if held:
         found.append((Invariant.HELD, "requests are still held"))
     if service.exposures:
-        if {one.instance for one in registrations} != {one.id for one in instances}:
+        known = {one.instance for one in registrations if one.weight or one.instance not in world.cells.existing}
+        if known != {one.id for one in instances}:
             found.append((Invariant.TIDY, f"registered are {[one.instance for one in registrations]}"))
         serving = len(world.serving(service.name))
         if serving != len(instances):

@@ -157,7 +157,8 @@ class Operator:
             play.watch.say(Invariant.ENDS, f"with faults off, a deployment of a healthy version ended as: {outcome}")
             return
         outcome = self.once(Means.DEPLOY, last, Behaviour())
-        if outcome != Outcome.UNCHANGED.value or play.processes[-1].commands:
+        fine = (Outcome.UNCHANGED.value, Outcome.SUCCEEDED.value)  # the latter while an old one is still stopping
+        if outcome not in fine or play.processes[-1].commands:
             commands = play.processes[-1].commands
             play.watch.say(Invariant.NOT_REPEATED, f"the same again: {outcome}, {commands} commands")
         play.watch.marks.add(f"outcome {outcome}")

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from random import Random
 
 from attrs import define, field
 
@@ -22,13 +23,19 @@ from zdd.deployer import Deployer
 from zdd.errors import TemporaryError
 from zdd.events import CommandIntended, Event
 from zdd.interfaces import OrchestratorAbilities
-from zdd.sampler import InlineSampler
 from zdd.simulation.cast import Actor, Cast
 from zdd.simulation.commands import check_command
 from zdd.simulation.hands import register_by_hand, scale_by_hand
 from zdd.simulation.invariants import Invariant
 from zdd.simulation.scenario import Scenario
-from zdd.simulation.surroundings import ListingOrchestrator, Lists, ProcessJournal, ProcessLease, WatchedGate
+from zdd.simulation.surroundings import (
+    ListingOrchestrator,
+    Lists,
+    ProcessJournal,
+    ProcessLease,
+    SlowSampler,
+    WatchedGate,
+)
 from zdd.simulation.trouble import BEHAVIOURS, THREADED, FaultClass, Trouble, call_fault
 from zdd.simulation.watch import Process, Watch
 
@@ -67,6 +74,7 @@ class Play:
     lists: Lists = field(factory=Lists)
     processes: list[Process] = field(factory=list)
     calls: int = 0
+    _chance: Random = field(init=False)
     healed: bool = False
     _armed: list[tuple[Trouble, Fault]] = field(factory=list)
     _ends: list[list[int | Trouble]] = field(factory=list)
@@ -74,6 +82,7 @@ class Play:
 
     def __attrs_post_init__(self) -> None:
         scenario = self.scenario
+        self._chance = Random(f"{scenario.seed}/looks")  # noqa: S311 - nothing is kept secret by it
         self.world = MemoryWorld(MemoryClock(), discovery_lag_s=scenario.discovery_lag_s)
         for number, lag_s in enumerate(scenario.edge_lags_s):
             self.world.add_edge(f"edge-{number + 1}", lag_s=lag_s)
@@ -100,12 +109,16 @@ class Play:
             journal=ProcessJournal(self.journal, called),
             lease=ProcessLease(self.lease, called, lambda: process.killed, partial(self._took_over, process)),
             clock=actor,
-            make_sampler=InlineSampler,
+            make_sampler=lambda _: SlowSampler(self.world.clock, actor.wake, self._look_takes_s),
             default_gates=lambda service: gates if service.exposures else (),
             listeners=[partial(self._heard, process)],
             lease_s=LEASE_S,
         )
         return deployer, process
+
+    def _look_takes_s(self) -> float:
+        looks_s = self.scenario.looks_s
+        return looks_s and looks_s * self._chance.randrange(5) / 4
 
     def _heard(self, process: Process, event: Event) -> None:
         self.watch.heard(process, event)
@@ -157,11 +170,9 @@ class Play:
         process.paused_s = self.world.clock.now() + trouble.for_s
         actor.sleep(trouble.for_s)
 
-    def _intercept(self, method: str, service: str) -> Fault | None:
+    def _intercept(self, method: str, _service: str) -> Fault | None:
         self._called(method)
-        if self._armed and (fault := self._take(method)) is not None:
-            return fault
-        return None
+        return self._take(method) if self._armed else None
 
     def _take(self, method: str) -> Fault | None:
         for armed in self._armed:
@@ -172,13 +183,13 @@ class Play:
                 return fault
         return None
 
-    # -- what goes wrong ------------------------------------------------------------------------------------------------
+    # -- what goes wrong ----------------------------------------------------------------------------------------------
 
     def behaviour(self, step: int) -> Behaviour:
         """Return how the version of a step behaves."""
         found = [one for one in self.scenario.troubles if one.kind in BEHAVIOURS and one.step == step]
         if not found:
-            return Behaviour()
+            return self.scenario.behaviour
         choices = BEHAVIOURS[found[0].kind]
         self.happened[found[0].kind] += 1
         return choices[found[0].pick % len(choices)]

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from attrs import evolve, frozen
 
-from zdd.adapters.memory import Behaviour
 from zdd.events import Outcome
 from zdd.simulation.cast import Actor
 from zdd.simulation.invariants import Invariant, Violation
@@ -71,7 +70,7 @@ def _live(play: Play, actor: Actor) -> None:
     """Deploy a first version with nothing going wrong, then everything else, then heal."""
     operator, scenario = Operator(play, actor), play.scenario
     first = evolve(scenario.steps[0], version="1.0", means=Means.DEPLOY, gate=None, hold_s=0.0)
-    outcome = operator.once(Means.DEPLOY, first, Behaviour())
+    outcome = operator.once(Means.DEPLOY, first, scenario.behaviour)
     if outcome != Outcome.SUCCEEDED.value:
         play.watch.say(Invariant.ENDS, f"with nothing going wrong, the first deployment ended as: {outcome}")
         return
@@ -108,7 +107,7 @@ def _deploy_too(play: Play, actor: Actor, trouble: Trouble, step: Step) -> None:
         return
     if trouble.kind is FaultClass.SECOND_DEPLOYER:
         play.happened[trouble.kind] += 1
-    Operator(play, actor).step(step, Behaviour())
+    Operator(play, actor).step(step, play.scenario.behaviour)
 
 
 def _result(play: Play) -> Result:

@@ -8,6 +8,7 @@ from random import Random
 
 from attrs import evolve, frozen
 
+from zdd.adapters.memory import Behaviour
 from zdd.model.plan import OnFailure
 from zdd.model.service import Exposure, Overlap, Service
 from zdd.model.verdict import Result
@@ -76,6 +77,8 @@ class Scenario:
         cell_per_instance: The orchestrator's cells cost nothing.
         edge_lags_s: For each edge, the seconds until it follows discovery.
         discovery_lag_s: Seconds until discovery has taken in what it was told.
+        behaviour: How instances behave that nothing is wrong with.
+        looks_s: For how many seconds a gate looks, at most.
         steps: What is deployed, in order.
         troubles: What goes wrong.
     """
@@ -86,6 +89,8 @@ class Scenario:
     cell_per_instance: bool
     edge_lags_s: tuple[float, ...]
     discovery_lag_s: float
+    behaviour: Behaviour
+    looks_s: float
     steps: tuple[Step, ...]
     troubles: tuple[Trouble, ...]
 
@@ -118,6 +123,8 @@ def draw(seed: int, *, faults: bool = True) -> Scenario:
         cell_per_instance,
         tuple(around.choice((0.0, 0.1, 0.1, 0.5)) for _ in range(around.choice((1, 1, 2)))),
         around.choice((0.0, 0.0, 0.0, 0.3, 2.0)),
+        _behaviour(around),
+        around.choice((0.0, 0.0, 0.2, 1.0)),
         steps,
         _troubles(seed, len(steps)) if faults else (),
     )
@@ -146,6 +153,14 @@ def _service(chance: Random, kind: StrategyKind) -> tuple[Service, bool]:
         settle_s=chance.choice((0.0, 0.0, 2.0)),
     )
     return service, per_instance
+
+
+def _behaviour(chance: Random) -> Behaviour:
+    return Behaviour(
+        startup_s=chance.choice((0.5, 1.0, 3.0)),
+        stop_s=chance.choice((0.1, 0.5, 3.0)),
+        request_s=chance.choice((0.2, 0.2, 1.5, 6.0)),
+    )
 
 
 def _largest(service: Service, cell_per_instance: bool) -> int:
@@ -209,6 +224,8 @@ def _of_class(chance: Random, kind: FaultClass, steps: int) -> list[Trouble]:
 def _lasts_s(chance: Random, kind: FaultClass) -> float:
     if kind is FaultClass.DEPLOYER_PAUSED:
         return chance.choice((2.0, 8.0, 16.0, 25.0, 60.0))
+    if kind is FaultClass.FLAPPING:
+        return chance.choice((0.3, 2.0, 9.0, 60.0))
     return chance.choice((0.3, 1.0, 2.0, 4.0, 9.0))
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from attrs import define, evolve, field, frozen
 
-from zdd.adapters.memory import HealthyGate, MemoryJournal, MemoryLease, MemoryOrchestrator, MemoryWorld
+from zdd.adapters.memory import HealthyGate, MemoryClock, MemoryJournal, MemoryLease, MemoryOrchestrator, MemoryWorld
 from zdd.events import Event
 from zdd.interfaces import Fence, Holder, OrchestratorAbilities
+from zdd.model.action import ActionContext
 from zdd.model.cell import Cell
 from zdd.model.gate import Target
 from zdd.model.service import Service
 from zdd.model.verdict import Result, Sample, Verdict
+from zdd.reconciler.decision import Ask, Perform
+from zdd.reconciler.progress import Fact
+from zdd.sampler import look, run
 
 Called = Callable[[str], None]
 """Is told the method of every call before it is made; it may raise."""
@@ -162,3 +167,47 @@ class StageGate:
     def judge(self, samples: Sequence[Sample]) -> Verdict:
         """Say what it says, once it has looked."""
         return Verdict(samples[-1].result if samples else Result.INCONCLUSIVE, "as it was told")
+
+
+@define(eq=False)
+class SlowSampler:
+    """Runs gates that take their time, in virtual time. Each look of the same gate can take longer or less long."""
+
+    clock: MemoryClock
+    wake: Callable[[], None]
+    takes_s: Callable[[], float]
+    _facts: list[Fact] = field(factory=list)
+    _under_way: set[tuple[str, str]] = field(factory=set)
+    _closed: bool = False
+
+    def ask(self, ask: Ask) -> None:
+        """Begin to look, unless this gate is looking at this target already."""
+        key = (ask.key, ask.target.key)
+        if key in self._under_way:
+            return
+        self._under_way.add(key)
+        takes_s = self.takes_s()
+        if takes_s:
+            self.clock.call_after(takes_s, partial(self._looked, key, ask, self.clock.now()))
+        else:
+            self._looked(key, ask, self.clock.now())
+
+    def _looked(self, key: tuple[str, str], ask: Ask, asked_s: float) -> None:
+        if not self._closed:
+            self._under_way.discard(key)
+            self._facts.append(look(ask, asked_s))
+            self.wake()
+
+    def perform(self, perform: Perform, context: ActionContext) -> None:
+        """Run the action at once."""
+        self._facts.append(run(perform, context))
+        self.wake()
+
+    def collect(self) -> list[Fact]:
+        """Return what has come to its end since the last call."""
+        facts, self._facts = self._facts, []
+        return facts
+
+    def close(self) -> None:
+        """Stop caring."""
+        self._closed = True

@@ -10,12 +10,12 @@ from zdd.simulation.smallest import smallest
 def told(scenario: Scenario, result: Result) -> str:
     """Return what a life was, and if a rule was broken: which, what came before, and the least that breaks it."""
     service = scenario.service
-    floor = service.agreed_floor
+    shape = f"{service.replicas} replicas, floor {service.agreed_floor}, {len(service.exposures)} exposures"
+    around = f"{len(scenario.edge_lags_s)} edges, {len(scenario.steps)} deployments"
+    spent = f"{result.simulated_s:.0f} simulated seconds, {result.deployments} deployers, {result.commands} commands"
     lines = [
-        f"seed {scenario.seed}: {scenario.kind.value}, {service.replicas} replicas, floor {floor}, "
-        f"{len(service.exposures)} exposures, {len(scenario.edge_lags_s)} edges, {len(scenario.steps)} deployments",
-        f"  {result.simulated_s:.0f} simulated seconds, {result.deployments} deployers, {result.commands} commands, "
-        f"trace {result.trace[:16]}",
+        f"seed {scenario.seed}: {scenario.kind.value}, {shape}, {around}",
+        f"  {spent}, trace {result.trace[:16]}",
         *(f"  {trouble}" for trouble in scenario.troubles),
     ]
     if not result.violations:

@@ -175,9 +175,12 @@ class Watch:
         serves = self.serves(now_s)
         for name in self.serving - serves:
             instance = self.world.cells.existing.get(name)
-            if instance is None or entry.what is What.CRASHED or instance.state is InstanceState.FAILED:
-                self.died[name] = now_s
-            elif instance.state is InstanceState.STOPPING and not instance.stopped_by_command:
+            if (
+                instance is None
+                or entry.what is What.CRASHED
+                or instance.state is InstanceState.FAILED
+                or (instance.state is InstanceState.STOPPING and not instance.stopped_by_command)
+            ):
                 self.died[name] = now_s
             elif name in self.by_hand or self.sick_s.get(name, 0.0) > 0:
                 self.died[name] = now_s  # it did not serve, and its deployer may have known
@@ -349,6 +352,10 @@ class Watch:
         self.process = process
         if len(process.plans) > 2 or (len(process.plans) == 2 and plan.direction is Direction.FORWARD):
             self.say(Invariant.ROLLBACK_MEANS, f"plan number {len(process.plans)} in one deployment")
+        serving = sum(goal.replicas for goal in plan.origin if goal.share)
+        agreed = min(self.service.agreed_floor, serving, self.service.replicas)
+        if plan.direction is Direction.FORWARD and plan.floor < agreed:
+            self.say(Invariant.COMMAND_KEEPS_FLOOR, f"a plan has the floor {plan.floor}, {agreed} was agreed")
         if before is not None and plan.direction is Direction.BACK:
             known = {goal.revision for goal in before.retreat if goal.replicas}
             wanted = {goal.revision for goal in plan.goals_at(len(plan.stages)).values() if goal.replicas}
