@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from attrs import evolve
 from zdd.clock import SystemClock
 from zdd.codec import MissingStrategy
 from zdd.driver import Driver, Surroundings
-from zdd.errors import ConfigurationError
+from zdd.errors import ConfigurationError, ZddError
 from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome
 from zdd.failure import failure_of
 from zdd.history import Deployment, History, read_history
@@ -24,6 +25,7 @@ from zdd.model.plan import Plan
 from zdd.model.release import Release, Revision
 from zdd.model.service import Service
 from zdd.planner import make_removal
+from zdd.recorder import Recorder
 from zdd.report import Report
 from zdd.request import (
     Request,
@@ -32,6 +34,7 @@ from zdd.request import (
     known_revisions,
     make_request,
     refuse_deaf_edges,
+    refuse_moved_ports,
     release_of,
     runs_already,
     serving_version,
@@ -41,6 +44,8 @@ from zdd.strategies.situation import Strategy
 
 if TYPE_CHECKING:
     from zdd.adapters.memory import MemoryWorld
+
+logger = logging.getLogger("zdd")
 
 Listener = Callable[[Event], None]
 
@@ -255,6 +260,8 @@ class Deployer:
         if unfinished is None:
             raise ConfigurationError(f"{service} has no unfinished deployment")
         plan = unfinished.plan
+        if not unfinished.to_version:
+            return self._with_lease(plan.service, self._remove)
         target = plan.revisions[plan.target]
         if unfinished.went_back:
             return self._undo(unfinished)
@@ -288,10 +295,15 @@ class Deployer:
     def _preview(self, request: Request) -> Plan:
         history, _ = judgeable(self._history(request.service.name), request.service)
         observation = self._driver(request.service, Fence(0, self._actor), "").observe(request.service)
+        refuse_moved_ports(request.service, history, observation)
         plan = request.named("planned", history, observation).plan(observation, history, self._around)
         return evolve(plan, stages=()) if runs_already(plan, observation, history) else plan
 
     def _history(self, service: str) -> History:
+        if not isinstance(service, str):
+            raise ConfigurationError(
+                f"service {service!r}: give its name, for example {getattr(service, 'name', 'web')!r}"
+            )
         return read_history(self._around.journal.read(service))
 
     def _driver(self, service: Service, fence: Fence, deployment: str) -> Driver:
@@ -307,7 +319,13 @@ class Deployer:
                 around.discovery.claim(service, fence)
             return work(service, fence, self._history(service.name))
         finally:
-            around.lease.release(service.name, fence)
+            self._let_go(service, fence)
+
+    def _let_go(self, service: Service, fence: Fence) -> None:
+        try:
+            self._around.lease.release(service.name, fence)
+        except ZddError as error:  # it ends by itself, and what was done must still be told
+            logger.warning("zdd.lease_not_released: the lease of %s ends by itself: %s", service.name, error)
 
     def _deploy(self, request: Request, *, restart: bool) -> Report:
         def work(service: Service, fence: Fence, journalled: History) -> Report:
@@ -316,6 +334,7 @@ class Deployer:
             driver = self._driver(service, fence, deployment)
             observation = driver.observe(service)
             refuse_deaf_edges(observation)
+            refuse_moved_ports(service, history, observation)
             chosen = request.named(f"r{fence.token}", None if restart else history, observation)
             plan = chosen.plan(observation, history, self._around)
             version = chosen.revision.version
@@ -341,6 +360,7 @@ class Deployer:
         deployment = f"{service.name}-{fence.token}"
         driver = self._driver(service, fence, deployment)
         observation = driver.observe(service)
+        refuse_deaf_edges(observation)
         plan = make_removal(service, observation, known_revisions(history, observation))
         if not observation.cells and not observation.registrations:
             return self._unchanged(plan, deployment, "", "nothing of it runs")
@@ -359,7 +379,8 @@ class Deployer:
         raise failure_of(plan, report, ended.outcome, driver.observe)
 
     def _unchanged(self, plan: Plan, deployment: str, version: str, reason: str) -> Report:
-        now = self._around.clock.now()
+        around = self._around
+        now = around.clock.now()
         events: list[Event] = [
             DeploymentStarted(
                 at_s=now,
@@ -378,7 +399,9 @@ class Deployer:
                 reason=reason,
             ),
         ]
+        recorder = Recorder(
+            plan.service.name, deployment, around.journal, Fence(0, self._actor), around.listeners, around.clock.now
+        )
         for event in events:
-            for listener in self._around.listeners:
-                listener(event)
+            recorder.tell(event)
         return Report.of(events)

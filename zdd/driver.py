@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from zdd.errors import AdapterError, LeaseLost, OutcomeUnknown, TemporaryError
+from zdd.errors import AdapterError, ConfigurationError, LeaseLost, OutcomeUnknown, TemporaryError, ZddError
 from zdd.events import (
     CommandAnswered,
     CommandIntended,
@@ -27,7 +27,7 @@ from zdd.interfaces import Clock, Discovery, Edge, Fence, Journal, Lease, Orches
 from zdd.model.action import ActionContext
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.observation import Observation
-from zdd.model.plan import Goal, OnFailure, Plan
+from zdd.model.plan import OnFailure, Plan
 from zdd.model.service import Service
 from zdd.model.traffic import EdgeView
 from zdd.planner import make_retreat
@@ -118,9 +118,8 @@ class Driver:
             LeaseLost: A newer deployer has taken over; nothing further was done.
             JournalError: What happens can't be written down any more; nothing further was done.
         """
-        to_version = plan.revisions[plan.target].version if any(goal.replicas for goal in final_goals(plan)) else ""
+        to_version = plan.revisions[plan.target].version if any(goal.replicas for goal in plan.final()) else ""
         self._recorder.unproven.extend(unproven)
-        sampler = self._around.make_sampler(self._around.clock)
         unwatch = self._around.orchestrator.watch(plan.service, self._around.clock.wake)
         try:
             self._recorder.emit(
@@ -131,7 +130,10 @@ class Driver:
                 actor=self._actor,
                 strategy=strategy,
             )
-            ending = self._follow(plan, Progress(entered_s=self._now()), sampler)
+            progress = Progress(entered_s=self._now())
+            if plan.exposures_before not in (None, plan.service.exposures):
+                progress = self._restate_ways_in(plan, progress)
+            ending = self._follow(plan, progress)
             if not ending.reason:
                 return self._end(Outcome.SUCCEEDED, "")
             if ending.passed:
@@ -140,25 +142,32 @@ class Driver:
             self._recorder.emit(StageFailed, stage=ending.progress.stage, title=stage.title, reason=ending.reason)
             if stage.on_failure is OnFailure.FREEZE:
                 return self._end(Outcome.FROZEN, ending.reason)
-            return self._take_back(plan, ending, sampler, from_version)
+            return self._take_back(plan, ending, from_version)
         finally:
             unwatch()
-            sampler.close()
+
+    def _restate_ways_in(self, plan: Plan, progress: Progress) -> Progress:
+        """Tell discovery the exposures as they are stated now, with the registrations as they are."""
+        registrations, held = self._around.discovery.registrations(plan.service)
+        return self._send(plan, progress, Route(registrations, held), Observation(as_of_s=self._now()))
 
     def take_back(self, plan: Plan, reason: str, from_version: str) -> DeploymentEnded:
         """Take back a deployment that another process began, from what is observed now. Raises like `carry_out`."""
-        sampler = self._around.make_sampler(self._around.clock)
         unwatch = self._around.orchestrator.watch(plan.service, self._around.clock.wake)
         try:
             observation = self.observe(plan.service)
             ending = Ending(reason, False, Progress(entered_s=self._now()), observation)
-            return self._take_back(plan, ending, sampler, from_version)
+            return self._take_back(plan, ending, from_version)
         finally:
             unwatch()
-            sampler.close()
 
-    def _take_back(self, plan: Plan, failed: Ending, sampler: Sampler, from_version: str) -> DeploymentEnded:
-        back = make_retreat(plan, failed.observation)
+    def _take_back(self, plan: Plan, failed: Ending, from_version: str) -> DeploymentEnded:
+        try:
+            observation = self.observe(plan.service)
+        except ZddError as error:
+            observation = failed.observation
+            self._recorder.unproven.append(f"what ran when it was taken back could not be seen: {error}")
+        back = make_retreat(plan, observation, tuple(failed.progress.told))
         to_version = back.revisions[back.target].version if plan.retreat else from_version
         failed_version = plan.revisions[plan.target].version
         self._recorder.emit(
@@ -173,8 +182,9 @@ class Driver:
                 gates={key: record for key, record in progress.gates.items() if not key[0].startswith("stage ")},
                 settles_s=progress.settles_s,
                 deaf=progress.deaf,
+                routed=progress.routed,
+                routed_s=progress.routed_s,
             ),
-            sampler,
         )
         if not ending.reason:
             return self._end(Outcome.ROLLED_BACK, failed.reason)
@@ -192,17 +202,26 @@ class Driver:
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
-    def _follow(self, plan: Plan, progress: Progress, sampler: Sampler) -> Ending:
+    def _follow(self, plan: Plan, progress: Progress) -> Ending:
+        sampler = self._around.make_sampler(
+            self._around.clock
+        )  # what a former plan still asks says nothing to this one
+        try:
+            return self._follow_with(plan, progress, sampler)
+        finally:
+            sampler.close()
+
+    def _follow_with(self, plan: Plan, progress: Progress, sampler: Sampler) -> Ending:
         self._enter(plan, progress.stage)
         observation = Observation(as_of_s=self._now())
         while True:
             self._renew()
             try:
                 observation = self.observe(plan.service)
-            except AdapterError as error:
+            except (AdapterError, ConfigurationError) as error:
                 blind = self._blind(plan, progress, str(error))
                 if blind:
-                    return Ending(blind, False, progress, observation)
+                    return Ending(blind, progress.stage >= len(plan.stages), progress, observation)
                 continue
             progress = self._learn(plan, progress, Observed(observation))
             for fact in sampler.collect():
@@ -251,12 +270,14 @@ class Driver:
         if not service.exposures:
             return Observation(as_of_s, cells)
         registrations, held = self._around.discovery.registrations(service)
-        watched = tuple(address for registration in registrations for address in registration.addresses.values())
+        places = [registration.addresses for registration in registrations]
+        places += [instance.addresses for cell in cells for instance in cell.instances]
+        watched = tuple(dict.fromkeys(address for addresses in places for address in addresses.values()))
         views = []
         for edge in self._around.edges:
             asked_s = self._now()
             try:
-                views.append(edge.view(service, watched))
+                views.append(evolve(edge.view(service, watched), as_of_s=asked_s))
             except AdapterError as error:
                 views.append(EdgeView(edge.name, asked_s, reachable=False, note=str(error)))
                 self._recorder.unproven.append(f"{edge.name} could not be reached: {error}")
@@ -278,7 +299,7 @@ class Driver:
             self._recorder.emit(CommandAnswered, number=number, error=str(error))
         except LeaseLost:
             raise
-        except AdapterError as error:
+        except (AdapterError, ConfigurationError) as error:
             self._recorder.emit(CommandAnswered, number=number, error=str(error))
             return self._learn(plan, progress, Stopped(str(error)))
         else:
@@ -347,8 +368,3 @@ class Driver:
         after = learn(progress, plan, fact, self._now())
         self._recorder.learned(plan, progress, after, fact)
         return after
-
-
-def final_goals(plan: Plan) -> tuple[Goal, ...]:
-    """Return what every cell should be when the plan has ended."""
-    return tuple(plan.goals_at(len(plan.stages) - 1).values())

@@ -8,8 +8,9 @@ from zdd.errors import AdapterError, DeploymentError, DeploymentFailed, Deployme
 from zdd.events import Outcome
 from zdd.model.cell import InstanceState
 from zdd.model.observation import Observation
-from zdd.model.plan import Plan
+from zdd.model.plan import Direction, Plan
 from zdd.model.service import Service
+from zdd.planner import REMOVAL
 from zdd.report import Report
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -34,14 +35,23 @@ def failure_of(
     name = plan.service.name
     now = _now_runs(plan, observe)
     steps = {
-        Outcome.ROLLED_BACK: f"{now} Nothing needs to be done.",
+        Outcome.ROLLED_BACK: now if "NOT safe" in now else f"{now} Nothing needs to be done.",
         Outcome.FROZEN: f"{now} Look at what failed; then deployer.resume({name!r}) goes on, "
         f"or deployer.rollback({name!r}) goes back.",
         Outcome.STUCK: f"{now} Mend what is in the way; then deployer.resume({name!r}) takes it back.",
-        Outcome.INTERRUPTED: f"{now} deployer.resume({name!r}) goes on, and so does the same deploy call.",
+        Outcome.INTERRUPTED: f"{now} {_goes_on(plan, report)}",
     }
     kind = _KINDS.get(outcome, DeploymentFailed)
     return kind(report.summary, report=report, next_steps=steps.get(outcome, now))
+
+
+def _goes_on(plan: Plan, report: Report) -> str:
+    name = plan.service.name
+    if plan.strategy == REMOVAL:
+        return f"deployer.remove({name!r}) goes on."
+    if any(stage.direction is Direction.BACK for stage in report.stages):
+        return f"deployer.resume({name!r}) goes on taking it back."
+    return f"deployer.resume({name!r}) goes on, and so does the same deploy call."
 
 
 def _now_runs(plan: Plan, observe: Callable[[Service], Observation]) -> str:
@@ -60,7 +70,13 @@ def _now_runs(plan: Plan, observe: Callable[[Service], Observation]) -> str:
         ready = instance.state is InstanceState.READY
         if ready and (weights.get(instance.id, 0) or not plan.service.exposures):
             serving[version] = serving.get(version, 0) + 1
-    safe = "traffic is safe" if sum(serving.values()) >= plan.floor else "traffic is NOT safe"
+    total = sum(serving.values())
+    if observation.held:
+        safe = "requests are held back at the edges"
+    elif not any(goal.share for goal in plan.final()) and not total:
+        safe = "nothing is to serve"
+    else:
+        safe = "traffic is safe" if total and total >= plan.floor else "traffic is NOT safe"
     return (
         f"Running now: {_counted(running) or 'nothing'}; serving: {_counted(serving) or 'none'}; "
         f"{safe} (floor {plan.floor})."

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from attrs import evolve, field, frozen
 
 from zdd.errors import ConfigurationError
-from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome
+from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome, StagePassed
 from zdd.model.plan import Direction, Plan
 from zdd.model.release import Revision
 from zdd.wording import change, printable
@@ -30,6 +30,7 @@ class Deployment:
         ended_s: When it ended; None: it did not, as far as the journal knows.
         outcome: How it ended; None: it did not.
         reason: Why, in words.
+        passed: Its last stage has passed: what was to serve does, and only clearing away was left.
         strategy: The strategy object that made the plan; None if the journal could not keep it.
         went_back: It was being taken back when it was last heard of.
     """
@@ -43,6 +44,7 @@ class Deployment:
     ended_s: float | None = None
     outcome: Outcome | None = None
     reason: str = ""
+    passed: bool = False
     strategy: object = None
     went_back: bool = False
 
@@ -131,6 +133,9 @@ def read_history(events: Iterable[Event]) -> History:
                     event.at_s,
                     strategy=event.strategy,
                 )
+        elif isinstance(event, StagePassed) and known is not None:
+            last = not known.went_back and event.stage == len(known.plan.stages) - 1
+            deployments[event.deployment] = evolve(known, passed=known.passed or last)
         elif isinstance(event, DeploymentEnded) and known is not None:
             ended = evolve(known, ended_s=event.at_s, outcome=event.outcome, reason=event.reason)
             deployments[event.deployment] = ended

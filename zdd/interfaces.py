@@ -145,15 +145,14 @@ class Discovery(Protocol):
     def claim(self, service: Service, fence: Fence) -> None:
         """From now on refuse every write for this service that carries a smaller token. Called before anything else.
 
-        What it needs in order to be asked is up afterwards, and what it keeps is in line with the service as stated now
-        (its exposures). No registration changes.
+        What it needs in order to be asked is up afterwards. Where requests go does not change.
         """
 
     def registrations(self, service: Service) -> tuple[tuple[Registration, ...], bool]:
         """Return what is registered, sorted by instance, whoever registered it; and whether requests are held back."""
 
     def apply(self, service: Service, command: Route, fence: Fence) -> None:
-        """Make the registrations of this service exactly these.
+        """Make the registrations of this service exactly these, reached by the service's exposures as stated now.
 
         In one call lowered weights take effect before raised ones, or at the same time.
         """

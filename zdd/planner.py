@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from attrs import evolve
+
 from zdd.errors import ConfigurationError
 from zdd.model.address import Address
 from zdd.model.observation import Observation
@@ -88,21 +90,30 @@ def observed_goals(service: Service, observation: Observation) -> tuple[Goal, ..
     return tuple(goals)
 
 
-def make_retreat(plan: Plan, observation: Observation) -> Plan:
+def make_retreat(plan: Plan, observation: Observation, told: Sequence[str] = ()) -> Plan:
     """Return the plan that takes a failed one back: from what is observed now to where the deployment came from.
 
     In its first stage the reconciler takes the new instances out of traffic as soon as the floor allows, starts again
     what is missing, and clears away what is not wanted. Where nothing would be left above the floor to begin with, a
     spare cell of the old revision serves meanwhile, and goes in a second stage. No gate of a stage and no hold time
     applies, only the gates of the instances.
+
+    Args:
+        plan: What failed.
+        observation: What runs now.
+        told: Cells that were told something: one that is not seen yet may still come into being.
     """
     service = plan.service
+    if plan.exposures_before is not None:
+        service = evolve(service, exposures=plan.exposures_before)
     current = observed_goals(service, observation)
     wanted = {goal.cell: goal for goal in plan.retreat if goal.replicas}
     target = max(wanted.values(), key=lambda goal: goal.replicas).revision if wanted else plan.target
     floor = min(plan.floor, sum(goal.replicas for goal in wanted.values() if goal.share))
     spare = _spare(service, current, wanted, target, floor)
     gone = [Goal(goal.cell, goal.revision, 0, 0) for goal in current if goal.cell not in wanted]
+    seen = {*wanted, *(goal.cell for goal in current)}
+    gone += [Goal(name, plan.target, 0, 0) for name in told if name not in seen]
     allowed_s = service.start_deadline_s + service.drain_deadline_s + service.stop_grace_s + service.settle_s
     rounds = 1 + len(wanted)  # with one spare cell, the cells come back one after the other
     back = Stage(

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
+from zdd.errors import JournalError, TemporaryError
 from zdd.events import ActionEnded, CapacityChanged, Event, GateJudged, InstanceMoved, Moment, Waited
 from zdd.interfaces import Fence, Journal
 from zdd.model.observation import Observation
@@ -16,6 +17,9 @@ from zdd.model.verdict import Result
 from zdd.reconciler.decision import Decision
 from zdd.reconciler.moments import moments
 from zdd.reconciler.progress import Fact, Performed, Progress, Sampled
+
+JOURNAL_ATTEMPTS = 3
+"""How often an event is tried to be written. An adapter that is busy waits by itself before it says so."""
 
 logger = logging.getLogger("zdd")
 
@@ -68,9 +72,18 @@ class Recorder:
             JournalError: It can't be written; nobody was told.
         """
         event = kind(**{"at_s": self._now(), **self._about, **values})
-        self._journal.append(event.service, event, self._fence)
+        self._write(event)
         self.tell(event)
         return event
+
+    def _write(self, event: Event) -> None:
+        for attempt in range(JOURNAL_ATTEMPTS):
+            try:
+                return self._journal.append(event.service, event, self._fence)
+            except TemporaryError as error:
+                if attempt == JOURNAL_ATTEMPTS - 1:
+                    raise JournalError(f"what happens can't be written down any more: {error}") from error
+        return None
 
     def tell(self, event: Event) -> None:
         """Tell the listeners, without writing it down. One that raises is logged and goes on being told."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from attrs import evolve, frozen
 
 from zdd.codec import MissingGate
-from zdd.driver import Surroundings, final_goals
+from zdd.driver import Surroundings
 from zdd.errors import ConfigurationError, TemporaryError
 from zdd.gates import TcpGate
 from zdd.history import History
@@ -15,7 +15,7 @@ from zdd.model.address import Address
 from zdd.model.cell import InstanceState
 from zdd.model.gate import Gate
 from zdd.model.observation import Observation
-from zdd.model.plan import Plan
+from zdd.model.plan import Goal, Plan
 from zdd.model.release import Release, Revision
 from zdd.model.service import Overlap, Service, check_ports
 from zdd.planner import make_plan, observed_goals
@@ -66,18 +66,32 @@ class Request:
         for edge in around.edges if service.exposures else ():
             entrances = {**edge.addresses(service), **entrances}
         each = service.replicas if around.orchestrator.abilities.cell_per_instance else 1
-        unfinished = history.unfinished
-        return make_plan(
+        plan = make_plan(
             service,
             self.revision,
             observation,
             self.strategy,
             revisions=known_revisions(history, observation),
-            retreat=unfinished.plan.retreat if unfinished is not None else None,
+            retreat=self._retreat(history),
             entrances=entrances,
             cells=min(service.cells or each, service.replicas),
-            holds=bool(around.edges) and all(edge.abilities.holds for edge in around.edges),
+            holds=bool(service.exposures and around.edges) and all(edge.abilities.holds for edge in around.edges),
         )
+        refuse_uneven_shares(plan, around)
+        last = history.last
+        return plan if last is None else evolve(plan, exposures_before=last.plan.service.exposures)
+
+    def _retreat(self, history: History) -> tuple[Goal, ...] | None:
+        """Return where going back leads if a deployment was left half done: to where that one came from.
+
+        Not if it was a removal, or had only to clear away; and not to nothing, unless it is this one that is gone on
+        with. Then it is what is observed.
+        """
+        unfinished = history.unfinished
+        if unfinished is None or not unfinished.to_version or unfinished.passed:
+            return None
+        same = unfinished.plan.target == self.revision.id
+        return unfinished.plan.retreat if unfinished.plan.retreat or same else None
 
 
 def make_request(
@@ -162,6 +176,36 @@ def _missing(value: object) -> list[MissingGate]:
     return [found for one in attributes for found in _missing(getattr(value, one.name))]
 
 
+def refuse_uneven_shares(plan: Plan, around: Surroundings) -> None:
+    """Raise `ConfigurationError` if a stage divides traffic unevenly and an edge does not know weights."""
+    blind = [edge.name for edge in around.edges if not edge.abilities.weighs]
+    for number, stage in enumerate(plan.stages if blind else ()):
+        shares = {goal.share / goal.replicas for goal in plan.goals_at(number).values() if goal.share}
+        if shares and max(shares) > min(shares) * 1.1:
+            raise ConfigurationError(
+                f"stage {stage.title!r} of {plan.strategy} divides traffic by weight, and {blind[0]} knows no weights: "
+                "use BlueGreen() or RollingUpdate()"
+            )
+
+
+def refuse_moved_ports(service: Service, history: History, observation: Observation) -> None:
+    """Raise `ConfigurationError` if requests that are served now would go to a port that no running instance has."""
+    if history.last is None:
+        return
+    served = {(one.host, one.path): one.port for one in history.last.plan.service.exposures}
+    running = [history.revisions[cell.revision] for cell in observation.cells if cell.revision in history.revisions]
+    for exposure in service.exposures:
+        port = served.get((exposure.host, exposure.path))
+        if port in (None, exposure.port):
+            continue
+        for revision in running:
+            if exposure.port not in revision.ports:
+                raise ConfigurationError(
+                    f"path {exposure.path!r} of {service.name} would move from port {port!r} to {exposure.port!r}, "
+                    f"which {revision.version} does not have: deploy with {exposure.port!r} at another path first"
+                )
+
+
 def refuse_deaf_edges(observation: Observation) -> None:
     """Raise `TemporaryError` if an edge can't be reached: nothing could be admitted, so nothing is begun."""
     for view in observation.edges:
@@ -178,7 +222,7 @@ def runs_already(plan: Plan, observation: Observation, history: History) -> bool
     known = [str(gate) for gate in history.revisions[plan.target].gates] if plan.target in history.revisions else []
     if last.service.exposures != plan.service.exposures or stated != known:
         return False
-    wanted = {goal for goal in final_goals(plan) if goal.replicas}
+    wanted = {goal for goal in plan.final() if goal.replicas}
     instances = observation.instances()
     sizes = sorted((cell.replicas for cell in observation.cells), reverse=True)
     return (

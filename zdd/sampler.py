@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from zdd.interfaces import Clock
@@ -13,7 +12,8 @@ from zdd.model.verdict import Result, Sample
 from zdd.reconciler.decision import Ask, Perform
 from zdd.reconciler.progress import Fact, Performed, Sampled
 
-THREADS_MAX = 32
+THREADS_MAX = 64
+"""How many gates and actions may be under way at once. One that never returns keeps its place, and nothing else."""
 
 
 class Sampler(Protocol):
@@ -51,14 +51,17 @@ def run(perform: Perform, context: ActionContext) -> Performed:
 
 
 class ThreadSampler:
-    """Runs each gate and action in a thread of a pool, and wakes the driver when it has ended."""
+    """Runs each gate and action in a thread of its own, and wakes the driver when it has ended.
+
+    The threads are daemons: a function of a user's that hangs does not keep the script from ending.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="zdd-gate")
         self._lock = threading.Lock()
         self._under_way: set[tuple[str, str]] = set()
         self._facts: list[Fact] = []
+        self._closed = False
         self._action_deadline_s: float | None = None
         self._action: Perform | None = None
 
@@ -75,10 +78,10 @@ class ThreadSampler:
 
     def _start(self, key: tuple[str, str], work: Callable[[], Fact]) -> bool:
         with self._lock:
-            if key in self._under_way:
-                return False
+            if key in self._under_way or len(self._under_way) >= THREADS_MAX:
+                return False  # it is asked for again as long as it is due
             self._under_way.add(key)
-        self._pool.submit(self._finish, key, work)
+        threading.Thread(target=self._finish, args=(key, work), name="zdd-gate", daemon=True).start()
         return True
 
     def _finish(self, key: tuple[str, str], work: Callable[[], Fact]) -> None:
@@ -86,7 +89,8 @@ class ThreadSampler:
         with self._lock:
             self._under_way.discard(key)
             self._facts.append(fact)
-        self._clock.wake()
+        if not self._closed:
+            self._clock.wake()
 
     def collect(self) -> list[Fact]:
         """Return what has come to its end since the last call; an action that is late has failed."""
@@ -94,6 +98,8 @@ class ThreadSampler:
             facts, self._facts = self._facts, []
             action, deadline_s = self._action, self._action_deadline_s
         if any(isinstance(fact, Performed) for fact in facts):
+            if action is None:  # its deadline has passed, and was told
+                facts = [fact for fact in facts if not isinstance(fact, Performed)]
             self._action = None
         elif action is not None and deadline_s is not None and self._clock.now() >= deadline_s:
             self._action = None
@@ -103,7 +109,7 @@ class ThreadSampler:
 
     def close(self) -> None:
         """Stop caring. What is under way ends by its own time-out; nobody hears of it."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._closed = True
 
 
 class InlineSampler:

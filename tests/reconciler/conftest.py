@@ -9,8 +9,9 @@
     goal: web r2 2 500                   what a cell should be: revision, replicas, share
     cell: web r1 2                       what a cell is: revision, replicas; then a line for each of its instances:
       web.a r1 ready proven in=250 seen  in=WEIGHT: registered, seen: every edge sends to it; out=SECONDS: taken out so
-                                         long ago, gone: every edge let go, flight=N, idle, cut; failing=SECONDS
-    lost: web.z web in=250 missing=1     registered, but not listed for so many looks
+                                         long ago, gone: every edge let go, flight=N, idle, cut; failing=SECONDS;
+                                         sent=SECONDS: not registered, but an edge sent requests there
+    lost: web.z web in=250 missing=1     registered, but not listed for so many looks; since=SECONDS: since so long
     told: web retire 2                   the last command to a cell, so many seconds ago
     edge: deaf=4 | held                  the edge can't be reached since so long, or holds requests back
     routed: web.a=500 2                  what discovery was told last, so many seconds ago
@@ -137,12 +138,14 @@ class Reader:
             version = REVISIONS[revision].version
             weight = int(flags.get("in", 0))
             self.registrations.append(Registration(name, cell.name, revision, version, {"http": address}, weight))
-            record = evolve(record, admitted_s=NOW - 50)
+            record = evolve(record, admitted_s=NOW - 50, sent_s=NOW - 50)
         if "seen" in flags:
             self.weights[address] = int(flags["in"])
             record = evolve(record, seen_at=("edge",), seen_s=NOW - 49)
         if "out" in flags:
             record = evolve(record, out_s=NOW - float(flags["out"]))
+        if "sent" in flags:
+            record = evolve(record, sent_s=NOW - float(flags["sent"]), out_s=NOW - float(flags["sent"]))
         if "gone" in flags:
             record = evolve(record, gone_at={"edge": NOW - 1}, gone_s=NOW - 1)
         if "flight" in flags:
@@ -169,7 +172,9 @@ class Reader:
         flags = _pairs(rest)
         address = {"http": Address("10.0.0.9", 9)}
         self.registrations.append(Registration(name, cell, "r1", "1.0", address, int(flags["in"])))
-        self.records[name] = InstanceRecord(cell, "r1", missing_looks=int(flags["missing"]))
+        self.records[name] = InstanceRecord(
+            cell, "r1", missing_looks=int(flags["missing"]), missing_s=NOW - float(flags.get("since", 0))
+        )
 
     def _routed(self) -> Route | None:
         if self.routed is None:

@@ -13,7 +13,7 @@ from zdd.model.address import Address
 from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number, choice_of
 from zdd.model.release import Revision
-from zdd.model.service import Service
+from zdd.model.service import Exposure, Service
 from zdd.model.traffic import CellShare, TrafficIntent
 
 
@@ -104,6 +104,7 @@ class Plan:
         floor: No command makes useful capacity smaller than this, or than it already is.
         ceiling: At no time do more instances than this exist, besides those that were told to stop.
         entrances: Port name → the stable address at which clients reach the service.
+        exposures_before: The ways in as they were, for going back; None: as they are.
         strategy: What made the plan, in words.
         direction: Forward, or back.
     """
@@ -117,6 +118,7 @@ class Plan:
     ceiling: int
     entrances: Mapping[str, Address] = field(factory=dict)
     retreat: tuple[Goal, ...] = ()
+    exposures_before: tuple[Exposure, ...] | None = None
     strategy: str = ""
     direction: Direction = Direction.FORWARD
 
@@ -126,9 +128,9 @@ class Plan:
 
         return plan_text(self)
 
-    def intent_at(self, stage: int) -> TrafficIntent:
-        """Return where traffic is meant to go at the end of stage number `stage`; -1 is where the plan comes from."""
-        return traffic_intent(self.service, self.goals_at(stage).values())
+    def final(self) -> tuple[Goal, ...]:
+        """Return what every cell should be when the plan has ended."""
+        return tuple(self.goals_at(len(self.stages) - 1).values())
 
     def goals_at(self, stage: int) -> dict[str, Goal]:
         """Return what every cell should be at the end of stage number `stage`; -1 is where the plan comes from."""

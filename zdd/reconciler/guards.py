@@ -18,19 +18,21 @@ from typing import TypeGuard
 
 from attrs import evolve, frozen
 
+from zdd.model.cell import InstanceState
 from zdd.model.command import Change, Command, Launch, Retire, Scale
 from zdd.model.plan import Goal
 from zdd.model.service import Overlap
+from zdd.reconciler.learn import LOOK_AGAIN_S
 from zdd.reconciler.picture import Picture
 
 REPEAT_AFTER_S = 5.0
 """How long a command gets to show its effect before it is sent again: every command may be applied twice."""
 
-LOOK_AGAIN_S = 0.1
-"""How far apart two looks are that must agree: an edge that chose an instance has connected to it by then."""
-
 GONE_LOOKS = 2
 """In how many looks in a row an instance must be missing before it is forgotten: a list can be stale."""
+
+GONE_AFTER_S = 1.0
+"""And for how long, in seconds."""
 
 
 class Shift(enum.Enum):
@@ -193,17 +195,31 @@ def _ceiling(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
 
 
 def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if picture.plan.service.overlap is Overlap.ALLOWED or not isinstance(proposal, Launch | Change):
+    if picture.plan.service.overlap is Overlap.ALLOWED or not isinstance(proposal, Launch | Change | Scale):
         return None
-    others = [name for name, (_, i) in picture.located.items() if i.revision != proposal.revision]
+    if isinstance(proposal, Scale) and not growth(picture, proposal):
+        return None
+    revision = picture.cells[proposal.cell].revision if isinstance(proposal, Scale) else proposal.revision
+    others = [
+        name for name, (_, i) in picture.located.items() if i.revision != revision or i.state is InstanceState.STOPPING
+    ]
     return f"{others[0]} to go before {proposal.cell} starts, overlap is forbidden" if others else None
 
 
 def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
     for name in victims(picture, proposal):
+        if name not in picture.registered and _about_to_be_known(picture, name):
+            return f"discovery to show {name}", picture.progress.routed_s + REPEAT_AFTER_S
         if not picture.quiet(picture.located[name][1]):
             return _draining(picture, name)
     return None
+
+
+def _about_to_be_known(picture: Picture, name: str) -> bool:
+    routed = picture.progress.routed
+    if routed is None or picture.now >= picture.progress.routed_s + REPEAT_AFTER_S:
+        return False
+    return any(registration.instance == name for registration in routed.registrations)
 
 
 def _draining(picture: Picture, name: str) -> tuple[str, float]:
@@ -279,7 +295,9 @@ def _edges_followed(picture: Picture, proposal: Proposal, tally: Tally) -> tuple
 
 
 def _someone_serves(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not _takes_out(proposal) or picture.plan.service.overlap is Overlap.FORBIDDEN:
+    if not isinstance(proposal, Traffic) or proposal.shift not in (Shift.OUT, Shift.FORGET):
+        return None
+    if not picture.weight(proposal.instance) or picture.plan.service.overlap is Overlap.FORBIDDEN:
         return None
     if not any(goal.share for goal in picture.goals.values()):  # taking back a first deployment: nothing is to serve
         return None
@@ -332,8 +350,11 @@ def _gone_before_forgotten(picture: Picture, proposal: Proposal, tally: Tally) -
     if not isinstance(proposal, Traffic) or proposal.shift is not Shift.FORGET:
         return None
     record = picture.record(proposal.instance)
-    if record is not None and record.missing_looks >= GONE_LOOKS:
-        return None
+    since_s = record.missing_s if record is not None else None
+    if record is not None and since_s is not None and record.missing_looks >= GONE_LOOKS:
+        if picture.now >= since_s + GONE_AFTER_S:
+            return None
+        return f"{proposal.instance} to stay missing", since_s + GONE_AFTER_S
     return f"{proposal.instance} to be missing in another look", picture.now + LOOK_AGAIN_S
 
 
@@ -401,7 +422,9 @@ GUARDS: tuple[Guard, ...] = (
         "complete-before-release", "Held requests go on when what is to serve them is proven.", _complete_before_release
     ),
     Guard(
-        "gone-before-forgotten", "An instance is forgotten when it was missing in two looks.", _gone_before_forgotten
+        "gone-before-forgotten",
+        "An instance is forgotten when it was missing in two looks, and for a second.",
+        _gone_before_forgotten,
     ),
 )
 """The safe order. `reconcile` knows no other rule about what may be done when."""

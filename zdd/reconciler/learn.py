@@ -11,7 +11,7 @@ from zdd.model.cell import Instance, InstanceState
 from zdd.model.command import Change, Launch, Retire, Route, Scale
 from zdd.model.observation import Observation
 from zdd.model.plan import Plan
-from zdd.model.traffic import EdgeView, Registration
+from zdd.model.traffic import EdgeView
 from zdd.model.verdict import Result
 from zdd.reconciler.progress import (
     SAMPLES_KEPT,
@@ -30,6 +30,12 @@ from zdd.reconciler.progress import (
     TrafficReached,
     admission_key,
 )
+
+STEADY_S = 5.0
+"""How long a worker without gates must have run to count as proven, or half its start deadline if that is less."""
+
+LOOK_AGAIN_S = 0.1
+"""How far apart two looks are that must agree: an edge that chose an instance has connected to it by then."""
 
 IDLE_LOOKS = 2
 """In how many looks in a row nothing may be in flight before an instance counts as idle: one look can fall between an
@@ -101,23 +107,40 @@ def _observed(progress: Progress, plan: Plan, observation: Observation) -> Progr
     for name, (cell_name, instance) in listed.items():
         record = records.get(name) or InstanceRecord(cell_name, instance.revision, launched_s=as_of_s)
         record = _listed(record, instance, as_of_s)
-        if record.ready_s is not None and record.proven_s is None and not _has_gates(plan, instance.revision):
+        if record.proven_s is None and not _has_gates(plan, instance.revision) and steady(plan, instance, as_of_s):
             record = evolve(record, proven_s=as_of_s)
         registration = registrations.get(name)
-        if registration is not None:
-            addresses = [address for port, address in registration.addresses.items() if port in ports]
-            record = _routed(record, registration, addresses, observation, plan)
+        known = registration.addresses if registration is not None else instance.addresses
+        addresses = [address for port, address in known.items() if port in ports]
+        record = _sent(record, addresses, observation)
+        if registration is not None and registration.weight > 0:
+            record = _in_traffic(record, addresses, observation)
+        elif registration is not None or record.sent_s is not None:
+            record = _out(record, addresses, observation, plan)
         if record is not records.get(name):
             records[name] = record
     for name, registration in registrations.items():
         if name not in listed:
             record = records.get(name) or InstanceRecord(registration.cell, registration.revision)
-            records[name] = evolve(record, missing_looks=record.missing_looks + 1)
+            since_s = record.missing_s if record.missing_s is not None else as_of_s
+            records[name] = evolve(record, missing_looks=record.missing_looks + 1, missing_s=since_s)
     for name, record in progress.instances.items():
         if name not in listed and record.stopped_s is None and record.launched_s is not None:
             records[name] = evolve(records[name], stopped_s=as_of_s)
     deaf = {view.edge: progress.deaf.get(view.edge, as_of_s) for view in observation.edges if not view.reachable}
     return evolve(progress, instances=records, deaf=deaf)
+
+
+def steady_at_s(plan: Plan, instance: Instance) -> float:
+    """Return when an instance without gates counts as proven: a worker that crashes at once must not."""
+    if plan.service.exposures:
+        return instance.since_s
+    return instance.since_s + min(STEADY_S, plan.service.start_deadline_s / 2)
+
+
+def steady(plan: Plan, instance: Instance, now: float) -> bool:
+    """Tell whether an instance without gates is ready, and has been for long enough."""
+    return instance.state is InstanceState.READY and now >= steady_at_s(plan, instance)
 
 
 def _has_gates(plan: Plan, revision: str) -> bool:
@@ -126,7 +149,7 @@ def _has_gates(plan: Plan, revision: str) -> bool:
 
 def _listed(record: InstanceRecord, instance: Instance, as_of_s: float) -> InstanceRecord:
     if record.state is not instance.state or record.note != instance.note or record.missing_looks:
-        record = evolve(record, state=instance.state, note=instance.note, missing_looks=0)
+        record = evolve(record, state=instance.state, note=instance.note, missing_looks=0, missing_s=None)
     if record.ready_s is None and instance.state is InstanceState.READY:
         record = evolve(record, ready_s=as_of_s)
     if record.stopped_s is not None:  # a list can be stale: what is listed again was not gone
@@ -134,16 +157,10 @@ def _listed(record: InstanceRecord, instance: Instance, as_of_s: float) -> Insta
     return record
 
 
-def _routed(
-    record: InstanceRecord,
-    registration: Registration,
-    addresses: Sequence[Address],
-    observation: Observation,
-    plan: Plan,
-) -> InstanceRecord:
-    if registration.weight > 0:
-        return _in_traffic(record, addresses, observation)
-    return _out(record, addresses, observation, plan)
+def _sent(record: InstanceRecord, addresses: Sequence[Address], observation: Observation) -> InstanceRecord:
+    """Remember that an edge sends requests there: it drains then, whatever discovery knows of it."""
+    sends = any(address in view.weights for view in observation.edges for address in addresses)
+    return evolve(record, sent_s=observation.as_of_s) if sends else record
 
 
 def _in_traffic(record: InstanceRecord, addresses: Sequence[Address], observation: Observation) -> InstanceRecord:
@@ -176,12 +193,20 @@ def _out(record: InstanceRecord, addresses: Sequence[Address], observation: Obse
     }
     everywhere = len(gone_at) == len(observation.edges) and as_of_s >= out_s + plan.service.settle_s
     idle = everywhere and bool(observation.edges) and _nothing_in_flight(observation.edges, addresses)
-    looks = record.idle_looks + 1 if idle else 0
+    processes = tuple(view.process for view in observation.edges)
+    looks, looked_s = (record.idle_looks, record.idle_looked_s) if processes == record.idle_at else (0, 0.0)
+    if not idle:
+        looks = 0
+    elif not looks or as_of_s >= looked_s + LOOK_AGAIN_S:
+        looks, looked_s = looks + 1, as_of_s
     gone_s = (record.gone_s if record.gone_s is not None else as_of_s) if everywhere else None
     idle_s = (record.idle_s if record.idle_s is not None else as_of_s) if looks >= IDLE_LOOKS else None
     late = idle_s is None and as_of_s >= out_s + plan.service.drain_deadline_s
     cut_s = (record.cut_s if record.cut_s is not None else as_of_s) if late else None
-    return evolve(record, gone_at=gone_at, gone_s=gone_s, idle_looks=looks, idle_s=idle_s, cut_s=cut_s)
+    return evolve(
+        record, gone_at=gone_at, gone_s=gone_s, idle_looks=looks, idle_looked_s=looked_s, idle_at=processes,
+        idle_s=idle_s, cut_s=cut_s,
+    )  # fmt: skip
 
 
 def _let_go(
@@ -201,8 +226,3 @@ def _let_go(
 
 def _nothing_in_flight(edges: Sequence[EdgeView], addresses: Sequence[Address]) -> bool:
     return all(view.reachable and all(view.in_flight.get(address) == 0 for address in addresses) for view in edges)
-
-
-def forget_stopped(instances: Mapping[str, InstanceRecord]) -> dict[str, InstanceRecord]:
-    """Return the records without those of instances that have gone, for a plan that takes over from another."""
-    return {name: record for name, record in instances.items() if record.stopped_s is None}

@@ -14,14 +14,18 @@ from zdd.model.observation import Observation
 from zdd.model.plan import Direction, Goal, Plan, Stage, traffic_intent
 from zdd.model.traffic import EdgeView, Registration
 from zdd.model.verdict import Result
+from zdd.reconciler.learn import steady
 from zdd.reconciler.mirror import mirror, reached_at
 from zdd.reconciler.progress import GateRecord, InstanceRecord, Progress, admission_key, stage_of
 
 PROOF_VALID_S = 30.0
 """How long a passed gate counts. A verdict that nobody renewed says nothing about now."""
 
-SHARE_TOLERANCE = 0.02
-"""By how much an edge's own split may differ from the one wanted: edges round weights to scales of their own."""
+SHARE_TOLERANCE = 0.1
+"""By what part of itself an edge's own share may differ from the one wanted: edges round weights."""
+
+SHARE_LEAST = 0.005
+"""And by how much of all traffic, where the share is small."""
 
 
 @frozen(slots=False)
@@ -161,6 +165,8 @@ class Picture:
     def _passes(self, instance: Instance) -> bool:
         if instance.state is not InstanceState.READY:
             return False
+        if not self.verdicts(instance.id):
+            return steady(self.plan, instance, self.now)
         since = self.now - PROOF_VALID_S
         return all(
             r is not None and r.passed_s is not None and r.passed_s >= since and r.verdict.result is not Result.FAILED
@@ -206,6 +212,8 @@ class Picture:
         if record is None or located is None:
             return False
         addresses = self.addresses(located[1]).values()
+        if not addresses:
+            return False
         for view in self.observation.edges:
             if not view.reachable:
                 if view.edge not in record.seen_at:
@@ -246,9 +254,12 @@ class Picture:
     def answers_for(self, goal: Goal) -> bool:
         """Tell whether the stage waits for this cell to be complete.
 
-        Going forward it does not for what it only replaces: a broken old version must not block its own repair.
+        Going forward it does not for what it only replaces: a broken old version must not block its own repair. Going
+        back it does not for a cell that is as it was: it need not be better than when the deployment began.
         """
-        return goal.revision == self.plan.target or (not self.forward and goal.share > 0)
+        if self.forward:
+            return goal.revision == self.plan.target
+        return goal.share > 0 and goal not in self.plan.origin
 
     def proven_in(self, cell: Cell) -> int:
         """Count the proven instances of the cell's own revision."""
@@ -270,7 +281,8 @@ class Picture:
             return False
         total, shown = sum(wanted.values()), sum(view.weights.values())
         return all(
-            abs(weight / total - view.weights[address] / shown) <= SHARE_TOLERANCE for address, weight in wanted.items()
+            abs(weight / total - view.weights[address] / shown) <= max(SHARE_LEAST, SHARE_TOLERANCE * weight / total)
+            for address, weight in wanted.items()
         )
 
     def quiet(self, instance: Instance) -> bool:
@@ -280,11 +292,16 @@ class Picture:
         record = self.record(instance.id)
         if self.weight(instance.id) > 0 or record is None:
             return False
-        if instance.id not in self.registered:
-            return not any(
-                address in view.weights for view in self.observation.edges for address in instance.addresses.values()
-            )
+        if instance.id not in self.registered and record.sent_s is None:
+            # It never had traffic, if every edge can say so.
+            return all(view.reachable or self._given_up_on(view, record) for view in self.observation.edges)
         if record.idle_s is not None:
             return True
-        reachable_let_go = all(view.edge in record.gone_at for view in self.observation.edges if view.reachable)
-        return record.cut_s is not None and reachable_let_go
+        return record.cut_s is not None and all(self._given_up_on(view, record) for view in self.observation.edges)
+
+    def _given_up_on(self, view: EdgeView, record: InstanceRecord) -> bool:
+        """Tell whether an edge let go of an instance, or could not be asked for as long as anything gets to drain."""
+        if view.edge in record.gone_at:
+            return True
+        deaf_s = self.progress.deaf.get(view.edge, self.now)
+        return not view.reachable and self.now >= deaf_s + self.plan.service.drain_deadline_s

@@ -38,6 +38,10 @@ class InstanceRecord:
         stopped_s: No longer listed.
         seen_at: Edges that were seen to send to it since it was last admitted.
         gone_at: Edge → when it was seen to have let go since it was taken out.
+        sent_s: When an edge was last seen to send requests to its address, whoever had told it to.
+        idle_looked_s: When the last look was in which nothing was in flight.
+        idle_at: The edge processes that said so; what another process counts says nothing.
+        missing_s: Since when it is not listed, although discovery knows it.
         idle_looks: Looks in a row in which nothing was in flight anywhere.
         missing_looks: Looks in a row in which it was not listed, although discovery knows it.
     """
@@ -58,6 +62,10 @@ class InstanceRecord:
     stopped_s: float | None = None
     seen_at: tuple[str, ...] = ()
     gone_at: Mapping[str, float] = field(factory=dict)
+    sent_s: float | None = None
+    idle_looked_s: float = 0.0
+    idle_at: tuple[str, ...] = ()
+    missing_s: float | None = None
     idle_looks: int = 0
     missing_looks: int = 0
 

@@ -16,11 +16,15 @@ from zdd.model.traffic import Registration
 from zdd.model.verdict import Result
 from zdd.reconciler.decision import Ask, Decision, Perform
 from zdd.reconciler.guards import GUARDS, Guard, Hold, Refusal, Release, Shift, Tally, Traffic, permit
+from zdd.reconciler.learn import steady_at_s
 from zdd.reconciler.picture import PROOF_VALID_S, Picture
 from zdd.reconciler.progress import GateRecord, Passed, Progress, TrafficReached, admission_key, stage_key
 
 REPROVE_S = PROOF_VALID_S / 3
 """How often an instance that has passed its gates is looked at again."""
+
+PAUSE_LEAST_S = 0.05
+"""How long a gate rests at least between two looks, whatever it says itself."""
 
 CLEAR_AWAY_S = 30.0
 """What clearing away may take beyond the drain, the grace period and the settling time."""
@@ -76,7 +80,8 @@ def _commands(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
             allowed.append(proposal)
         else:
             refusals.append(refusal)
-    traffic_waits = bool(refusals)
+    # The last one in traffic may have to stay there for good: that keeps no stage from being passed.
+    traffic_waits = any(refusal.guard != "someone-serves" for refusal in refusals)
     held, held_refusal = _held(picture, guards)
     if held_refusal is not None:
         refusals.append(held_refusal)
@@ -128,10 +133,14 @@ def _with_cut(picture: Picture, command: Launch | Change | Scale | Retire) -> Co
 
 
 def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Traffic]:
+    # Edges give an instance that is missing its share until it is forgotten, so nobody gets it before.
+    missing = {known.cell for name, known in picture.registered.items() if known.weight and name not in picture.located}
     for name, registration in wanted.items():
         before, after = picture.weight(name), registration.weight
         if after and not before:
             yield Traffic(Shift.ADMIT, name, registration.cell)
+        elif after > before and registration.cell in missing:
+            continue
         elif after > before:
             yield Traffic(Shift.RAISE, name, registration.cell)
         elif before and not after:
@@ -173,12 +182,17 @@ def _asks(picture: Picture) -> tuple[list[Ask], float]:
     due: list[Ask] = []
     next_s = float("inf")
     for ask, record in [*_admission_asks(picture), *_stage_asks(picture)]:
-        at_s = picture.now if record is None else record.looked_s + _pause_s(ask, record)
+        at_s = picture.now if record is None else record.looked_s + max(_pause_s(ask, record), PAUSE_LEAST_S)
         if at_s <= picture.now:
             due.append(ask)
         else:
             next_s = min(next_s, at_s)
-    return due, next_s
+    ripening = [
+        steady_at_s(picture.plan, instance)
+        for _, instance in picture.located.values()
+        if instance.state is InstanceState.READY and not picture.verdicts(instance.id)
+    ]
+    return due, min([next_s, *(at_s for at_s in ripening if at_s > picture.now)])
 
 
 def _pause_s(ask: Ask, record: GateRecord) -> float:
@@ -274,7 +288,19 @@ def _tidy(picture: Picture) -> bool:
         return False
     if any(name not in picture.located for name in picture.registered):
         return False
+    if _leaving(picture):
+        return False
     return _reached(picture)
+
+
+def _leaving(picture: Picture) -> list[str]:
+    """Return the instances that are still there although their cell is to run without them."""
+    return [
+        instance.id
+        for cell in picture.observation.cells
+        for instance in cell.instances
+        if instance.state is InstanceState.STOPPING or instance.revision != cell.revision
+    ]
 
 
 def _deadline_s(picture: Picture) -> float:
@@ -362,6 +388,8 @@ def _incomplete(picture: Picture) -> list[Refusal]:
             found.append(Refusal("start", f"{goal.cell}: {_state_of(picture, cell)}", until_s))
         elif not goal.replicas and cell is not None and not cell.replicas:
             found.append(Refusal("stop", f"{goal.cell} to stop", _deadline_s(picture)))
+    if not found and picture.progress.stage >= len(picture.plan.stages):
+        found.extend(Refusal("stop", f"{name} to stop", _deadline_s(picture)) for name in _leaving(picture))
     if not found and picture.carries_traffic:
         found.extend(
             Refusal("edge", f"{view.edge} to show the traffic as it was told", _deadline_s(picture))

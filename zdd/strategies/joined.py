@@ -11,6 +11,8 @@ from zdd.strategies.situation import Situation, Strategy
 
 def join(first: Strategy, second: Strategy) -> Joined:
     """Return both, one after the other: what ``first + second`` means for zdd's strategies."""
+    if not hasattr(second, "stages"):
+        raise ConfigurationError(f"{first} + {second!r}: join a strategy with another one, such as zdd.Soak(600)")
     return Joined((*_parts(first), *_parts(second)))
 
 

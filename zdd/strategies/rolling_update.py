@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
@@ -42,11 +44,10 @@ class RollingUpdate:
         return f"RollingUpdate(batch={self.batch})" if self.batch else "RollingUpdate()"
 
     def surge(self, situation: Situation) -> int:
-        """Return the size of a batch; where a cell shrinks, all of it is replaced, so it counts as it is now."""
-        batch = self._batch(situation)
-        now = sum(cell.replicas for cell in situation.cells)
-        shrinks = any(cell.replicas > part for cell, part in zip(situation.in_order(), situation.parts, strict=False))
-        return max(batch, now + batch - situation.service.replicas) if shrinks else batch
+        """Return the size of a batch, beside all that is there now."""
+        now = [cell.replicas for cell in situation.in_order()]
+        most = sum(max(pair) for pair in zip_longest(now, situation.parts, fillvalue=0))
+        return self._batch(situation) + most - situation.service.replicas
 
     def _batch(self, situation: Situation) -> int:
         largest = max(situation.parts)
@@ -98,13 +99,13 @@ class RollingUpdate:
     def _spare(self, situation: Situation, stale: list[Cell], extras: list[Cell], fresh: list[str]) -> list[Goal]:
         """Return the spare cells that stand in while a batch is replaced.
 
-        Cells that are to go at the end stand in too; those of the target, left by an earlier deployment, are reused.
+        Those of the target, left by an earlier deployment, are reused. Others that are to go at the end do not stand
+        in: nobody knows whether they serve.
         """
         reusable = [cell for cell in extras if cell.revision == situation.target.id]
-        standing_in = sum(cell.replicas for cell in extras if cell.revision != situation.target.id)
-        needed = self._batch(situation) - standing_in
-        if not stale or needed <= 0:
+        if not stale:
             return []
+        needed = self._batch(situation)
         sizes = divide(needed, -(-needed // max(situation.parts)))
         names = [cell.name for cell in reusable[: len(sizes)]] + fresh
         return [situation.serve(name, replicas) for name, replicas in zip(names, sizes, strict=False)]

@@ -63,12 +63,10 @@ class TraefikDiscovery:
                 )
 
     def claim(self, service: Service, fence: Fence) -> None:
-        """From now on refuse smaller tokens; let the proxy run, with the service's exposures as they are stated now."""
+        """From now on refuse smaller tokens, and let the proxy run. Where requests go stays as it is."""
         self._proxy.ensure_running()
         with self._fence(service).guard(service.name, fence):
-            record = self._read(service)
-            if record.in_use and record.exposures != service.exposures:
-                self._write(service, evolve(record, exposures=service.exposures))
+            pass
 
     def registrations(self, service: Service) -> tuple[tuple[Registration, ...], bool]:
         """Return what is registered, sorted by instance, and whether requests are held back.
