@@ -5,11 +5,12 @@ MAKEFLAGS += --no-print-directory
 export PYTHON
 
 # Tests of these folders start processes, proxies and servers. `make unit` leaves them out.
-REAL_PARTS := tests/adapters/local tests/adapters/traefik tests/examples tests/end_to_end tests/testing/test_all_adapters.py
+REAL_PARTS := tests/adapters/local tests/adapters/traefik tests/adapters/consul tests/adapters/swarm tests/docs \
+  tests/examples tests/end_to_end tests/lab tests/testing/test_all_adapters.py
 # What pytest gets besides: make test TESTS="tests/gates -x"
 TESTS ?=
 
-.PHONY: help demo test unit lint
+.PHONY: help demo test unit guards lint
 
 help: ## Show what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -22,6 +23,9 @@ test: ## Everything there is to test, with a summary of what was skipped and why
 
 unit: ## The tests that start no processes
 	@scripts/with-environment dev pytest $(addprefix --ignore=,$(REAL_PARTS)) $(TESTS)
+
+guards: ## Take each guard of the reconciler away in turn, and show the cases that go wrong without it
+	@scripts/with-environment dev python tests/reconciler/print_guards.py
 
 lint: ## Style, types, and the layers that may import each other
 	@scripts/with-environment dev scripts/lint

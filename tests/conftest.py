@@ -129,9 +129,7 @@ class Story:
         self.events.append(kind(**self._says, **values))
 
     def start(self, plan: Plan, from_version: str, to_version: str) -> None:
-        self.add(
-            DeploymentStarted, plan=plan, from_version=from_version, to_version=to_version, actor="user@host:4711"
-        )
+        self.add(DeploymentStarted, plan=plan, from_version=from_version, to_version=to_version, actor="user@host:4711")
 
     def stage(self, plan: Plan, number: int) -> None:
         title = plan.stages[number].title
