@@ -276,7 +276,8 @@ class Watch:
         if not rising or not falling:
             return
         allowed = max(_percent(plan, number) for number in range(-1, process.stage + 1))
-        share = 100 * rising / (rising + falling)
+        whole = sum(goal.share for goal in plan.goals_at(min(process.stage, len(plan.stages) - 1)).values())
+        share = 100 * rising / max(rising + falling, whole)  # what the others lack is not the canary's doing
         if share > allowed + 0.1:
             self.say(Invariant.CANARY, f"it has {share:.2f} % in stage {process.stage + 1} of {allowed:.2f} %")
 

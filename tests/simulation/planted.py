@@ -1,0 +1,250 @@
+"""Bugs to plant in zdd, one at a time, so that the simulator can show that it finds them.
+
+Each is a small substitution that is undone afterwards. A bug counts as found when a life breaks one of the rules it is
+expected to break, and the same life breaks none without it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+import zdd.driver
+import zdd.recorder
+import zdd.request
+from zdd.adapters.memory import MemoryLease, MemoryOrchestrator
+from zdd.adapters.memory.fences import MemoryFences
+from zdd.driver import Driver
+from zdd.events import CommandIntended
+from zdd.model.cell import InstanceState
+from zdd.model.verdict import Result
+from zdd.planner import make_retreat
+from zdd.reconciler.guards import GUARDS, Shift
+from zdd.reconciler.picture import Picture
+from zdd.reconciler.progress import Sent
+from zdd.simulation import Invariant, StrategyKind, draw, simulate
+
+RECONCILE: Any = importlib.import_module("zdd.reconciler.reconcile")
+LEARN: Any = importlib.import_module("zdd.reconciler.learn")
+MIRROR: Any = importlib.import_module("zdd.reconciler.mirror")
+PICTURE: Any = importlib.import_module("zdd.reconciler.picture")
+RULES: Any = importlib.import_module("zdd.reconciler.guards")
+
+Substitution = tuple[Any, str, Any]
+
+
+@frozen
+class Planted:
+    """A bug.
+
+    Attributes:
+        name: What it is.
+        expected: The rules of which it must break one.
+        substitutions: What is replaced by what.
+        within: In how many seeds it must be found.
+        kinds: The strategies in which it can show; empty: all.
+    """
+
+    name: str
+    expected: tuple[Invariant, ...]
+    substitutions: tuple[Substitution, ...] = field(repr=False)
+    within: int = 2000
+    kinds: tuple[StrategyKind, ...] = ()
+
+
+@contextmanager
+def planted(bug: Planted) -> Iterator[None]:
+    before = [(holder, name, vars(holder)[name]) for holder, name, _ in bug.substitutions]
+    try:
+        for holder, name, value in bug.substitutions:
+            setattr(holder, name, value)
+        yield
+    finally:
+        for holder, name, value in before:
+            setattr(holder, name, value)
+
+
+def found_at(bug: Planted, seed: int) -> Invariant | None:
+    """Return the rule that the bug breaks in the life of this seed, if that life breaks none without it."""
+    scenario = draw(seed)
+    if bug.kinds and scenario.kind not in bug.kinds:
+        return None
+    with planted(bug):
+        violations = simulate(scenario).violations
+    broken = [one.invariant for one in violations if one.invariant in bug.expected]
+    if not broken or simulate(scenario).violations:
+        return None
+    return broken[0]
+
+
+def search(bug: Planted, seeds: Sequence[int]) -> tuple[int, int, str] | None:
+    """Return after how many seeds a bug was found, at which seed, and the rule that it broke; None: it was not."""
+    for number, seed in enumerate(seeds):
+        invariant = found_at(bug, seed)
+        if invariant is not None:
+            return number + 1, seed, invariant.value
+    return None
+
+
+# -- guards, taken away one at a time ---------------------------------------------------------------------------------
+
+EXPECTED_OF_GUARDS = {
+    "settled": (Invariant.IN_DOUBT,),
+    "not-repeated": (Invariant.NOT_REPEATED,),
+    "ceiling": (Invariant.CEILING,),
+    "no-overlap": (Invariant.ONE_REVISION,),
+    "drained": (Invariant.DRAINED, Invariant.COMMAND_KEEPS_FLOOR, Invariant.CAPACITY),
+    "judged": (Invariant.RETREAT_OPEN,),
+    "floor": (Invariant.COMMAND_KEEPS_FLOOR, Invariant.CAPACITY),
+    "proven": (Invariant.PROVEN, Invariant.WHOLE),
+    "complete": (Invariant.WHOLE,),
+    "edges-heard": (Invariant.EDGES_FOLLOW,),
+    "edges-followed": (Invariant.EDGES_FOLLOW,),
+    "someone-serves": (Invariant.SOMEONE_SERVES, Invariant.HELD),
+    "rise-before-fall": (Invariant.WHOLE,),
+    "seen-before-out": (Invariant.WHOLE, Invariant.SOMEONE_SERVES),
+    "hold-before-out": (Invariant.HELD,),
+    "complete-before-release": (Invariant.HELD, Invariant.PROVEN),
+    "gone-before-forgotten": (Invariant.TIDY,),
+}
+
+
+def without_guard(name: str) -> Planted:
+    fewer = tuple(guard for guard in GUARDS if guard.name != name)
+    reconcile = partial(RECONCILE.reconcile, guards=fewer)
+    return Planted(f"no guard {name}", EXPECTED_OF_GUARDS[name], ((zdd.driver, "reconcile", reconcile),))
+
+
+# -- bugs -------------------------------------------------------------------------------------------------------------
+
+
+def _ready_is_enough(self: Picture, instance: Any) -> bool:
+    return instance.state is InstanceState.READY
+
+
+def _starting_is_enough(self: Picture, instance: Any) -> bool:
+    return instance.state in (InstanceState.STARTING, InstanceState.READY)
+
+
+def _sent_is_settled(progress: Any, plan: Any, fact: Any, now: float) -> Any:
+    fact = Sent(fact.command) if isinstance(fact, Sent) else fact
+    return LEARN.learn(progress, plan, fact, now)
+
+
+def _never_forgets(shifts: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
+    return (one for one in shifts(*arguments) if one.shift is not Shift.FORGET)
+
+
+def _back_to_the_failed_one(plan: Any, observation: Any) -> Any:
+    return make_retreat(
+        evolve(plan, retreat=tuple(evolve(one, revision=plan.target) for one in plan.retreat)), observation
+    )
+
+
+def _inconclusive_passes(picture: Picture) -> bool:
+    asks = RECONCILE._stage_asks(picture)
+    return all(record is not None and record.verdict.result is not Result.FAILED for _, record in asks)
+
+
+def _unknown_is_nothing(edges: Any, addresses: Any) -> bool:
+    return all(not view.in_flight.get(address) for view in edges for address in addresses)
+
+
+def _lower_floor(make_plan: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    plan = make_plan(*arguments, **named)
+    return evolve(plan, floor=max(0, plan.floor - 1))
+
+
+def _no_intention(emit: Callable[..., Any], self: Any, kind: Any, **values: Any) -> Any:
+    return None if kind is CommandIntended and values["number"] % 3 == 0 else emit(self, kind, **values)
+
+
+def _twice_the_share(weights: Callable[..., Any], *arguments: Any) -> Any:
+    found = weights(*arguments)
+    largest = max(share.share for share in arguments[0].cells.values())
+    return {name: weight * 2 for name, weight in found.items()} if arguments[2].share * 2 < largest else found
+
+
+def _nothing(*arguments: Any, **named: Any) -> None:
+    return None
+
+
+def _yes(*arguments: Any) -> bool:
+    return True
+
+
+def _never(*arguments: Any) -> float:
+    return 1e12
+
+
+def _method(function: Callable[..., Any], wrapped: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments, **named: function(wrapped, *arguments, **named)
+
+
+BUGS = (
+    Planted("gates are skipped", (Invariant.PROVEN, Invariant.WHOLE), ((Picture, "_passes", _ready_is_enough),)),
+    Planted(
+        "starting counts as useful", (Invariant.WHOLE, Invariant.HELD), ((Picture, "_passes", _starting_is_enough),)
+    ),
+    Planted(
+        "stopped before drained",
+        (Invariant.DRAINED, Invariant.COMMAND_KEEPS_FLOOR, Invariant.CAPACITY),
+        ((Picture, "quiet", _yes),),
+    ),
+    Planted(
+        "in flight not known counts as none",
+        (Invariant.DRAINED,),
+        ((LEARN, "_nothing_in_flight", _unknown_is_nothing),),
+    ),
+    Planted(
+        "an edge is believed to have let go",
+        (Invariant.DRAINED,),
+        ((LEARN, "_let_go", _yes),),
+    ),
+    Planted("fences are ignored", (Invariant.FENCED,), ((MemoryFences, "accept", _nothing),)),
+    Planted("the lease is not renewed", (Invariant.FENCED,), ((Driver, "_renew", _nothing),)),
+    Planted("the lease is not let go", (Invariant.TIDY, Invariant.ENDS), ((MemoryLease, "release", _nothing),)),
+    Planted("one list is trusted", (Invariant.TIDY,), ((RULES, "GONE_LOOKS", 1),)),
+    Planted("an unknown outcome counts as none", (Invariant.IN_DOUBT,), ((zdd.driver, "learn", _sent_is_settled),)),
+    Planted(
+        "nothing is deregistered",
+        (Invariant.TIDY, Invariant.ENDS),
+        ((RECONCILE, "_shifts", partial(_never_forgets, RECONCILE._shifts)),),
+    ),
+    Planted(
+        "going back leads to what failed",
+        (Invariant.ROLLBACK_MEANS,),
+        ((zdd.driver, "make_retreat", _back_to_the_failed_one),),
+    ),
+    Planted("inconclusive promotes", (Invariant.CANARY,), ((RECONCILE, "_stage_gates_pass", _inconclusive_passes),)),
+    Planted(
+        "the floor is one too low",
+        (Invariant.COMMAND_KEEPS_FLOOR,),
+        ((zdd.request, "make_plan", partial(_lower_floor, zdd.request.make_plan)),),
+    ),
+    Planted(
+        "some intentions are not written",
+        (Invariant.HONEST,),
+        ((zdd.recorder.Recorder, "emit", _method(_no_intention, zdd.recorder.Recorder.emit)),),
+    ),
+    Planted(
+        "a canary gets twice its share",
+        (Invariant.CANARY,),
+        ((MIRROR, "_weights", partial(_twice_the_share, MIRROR._weights)),),
+        kinds=(StrategyKind.CANARY,),
+    ),
+    Planted("deadlines do not count", (Invariant.ENDS,), ((RECONCILE, "_deadline_s", _never),)),
+    Planted(
+        "a proof never expires",
+        (Invariant.COMMAND_KEEPS_FLOOR, Invariant.CAPACITY),
+        ((PICTURE, "PROOF_VALID_S", 1e9), (RECONCILE, "REPROVE_S", 1e9)),
+    ),
+    Planted("a new deployer does not claim its place", (Invariant.FENCED,), ((MemoryOrchestrator, "claim", _nothing),)),
+)
+
+ALL = (*(without_guard(guard.name) for guard in GUARDS), *BUGS)

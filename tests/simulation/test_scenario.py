@@ -1,0 +1,44 @@
+"""Everything in a life comes from its seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from zdd.model.service import Overlap
+from zdd.simulation import FaultClass, StrategyKind, draw
+
+SCENARIOS = [draw(seed) for seed in range(2000)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_seed_draws_the_same(seed):
+    assert draw(seed) == draw(seed)
+
+
+def test_the_seeds_remainder_chooses_the_strategy():
+    assert [draw(seed).kind for seed in range(4)] == list(StrategyKind)
+
+
+def test_every_class_of_faults_is_on_in_at_least_one_of_twenty_lives():
+    on = Counter(kind for scenario in SCENARIOS for kind in scenario.classes)
+    assert {kind.value: on[kind] for kind in FaultClass if on[kind] < len(SCENARIOS) / 20} == {}
+
+
+def test_some_lives_have_no_faults_some_one_class_and_some_many():
+    counts = {len(scenario.classes) for scenario in SCENARIOS}
+    assert {0, 1, 9} <= counts
+
+
+def test_singletons_are_replaced_and_all_others_overlap():
+    for scenario in SCENARIOS:
+        assert (scenario.service.overlap is Overlap.FORBIDDEN) == (scenario.kind is StrategyKind.RECREATE)
+
+
+def test_leaving_a_class_out_changes_nothing_else():
+    scenario = next(one for one in SCENARIOS if len(one.classes) > 3)
+    fewer = scenario.without(scenario.classes[:1])
+    assert fewer.classes == scenario.classes[1:]
+    assert (fewer.service, fewer.steps) == (scenario.service, scenario.steps)
+    assert draw(scenario.seed, faults=False).steps == scenario.steps
