@@ -27,8 +27,8 @@ class PilotFirst:
         return f"PilotFirst(hold_s={self.hold_s:g})"
 
     def surge(self, situation: Situation) -> int:
-        """Return that of the rolling update: the pilot becomes one of its spare instances."""
-        return self.rest.surge(situation)
+        """Return that of the rolling update, and the pilot."""
+        return self.rest.surge(situation) + 1
 
     def stages(self, situation: Situation) -> tuple[Stage, ...]:
         """Return: the pilot; the rolling update from there."""
