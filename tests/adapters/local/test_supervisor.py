@@ -75,9 +75,16 @@ def test_children_and_grandchildren_are_found_and_their_sockets(wait_until):
         "time.sleep(600)"
     )
     child = subprocess.Popen([sys.executable, "-S", "-c", script], stdout=subprocess.PIPE, text=True)
+    family = [child.pid]
+    before = supervisor.descendants(os.getpid())  # what other tests of this run have started is not its family
+    others = [pid for pid in before if pid != child.pid and pid not in supervisor.descendants(child.pid)]
+
+    def found() -> list[int]:
+        return [pid for pid in supervisor.descendants(os.getpid()) if pid not in others]
+
     try:
         inode = child.stdout.readline().strip()
-        family = wait_until(lambda: len(found := supervisor.descendants(os.getpid())) == 2 and found)
+        family = wait_until(lambda: len(found()) == 2 and found())
         assert family[0] == child.pid
         assert supervisor.sockets_of(family) == {inode}
     finally:
