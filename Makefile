@@ -37,3 +37,11 @@ lab: ## A Docker Engine of its own with a swarm and a registry, for tests; see t
 
 lab-down: ## End the lab; nothing of it is left
 	@scripts/with-environment dev python tests/lab down
+
+.PHONY: simulate
+
+# How many lives of each strategy `make simulate` plays.
+SEEDS ?= 500
+
+simulate: ## Lives of services drawn from seeds, with everything going wrong; the last line is the figures as JSON
+	@scripts/with-environment dev python tests/simulation --seeds $(SEEDS)

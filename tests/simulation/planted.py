@@ -53,7 +53,7 @@ class Planted:
     name: str
     expected: tuple[Invariant, ...]
     substitutions: tuple[Substitution, ...] = field(repr=False)
-    within: int = 2000
+    within: int = 1000
     kinds: tuple[StrategyKind, ...] = ()
 
 
@@ -140,10 +140,9 @@ def _never_forgets(shifts: Callable[..., Any], *arguments: Any) -> Iterator[Any]
     return (one for one in shifts(*arguments) if one.shift is not Shift.FORGET)
 
 
-def _back_to_the_failed_one(plan: Any, observation: Any) -> Any:
-    return make_retreat(
-        evolve(plan, retreat=tuple(evolve(one, revision=plan.target) for one in plan.retreat)), observation
-    )
+def _back_to_the_failed_one(plan: Any, *rest: Any) -> Any:
+    retreat = tuple(evolve(one, revision=plan.target) for one in plan.retreat)
+    return make_retreat(evolve(plan, retreat=retreat), *rest)
 
 
 def _inconclusive_passes(picture: Picture) -> bool:

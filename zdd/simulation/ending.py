@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zdd.adapters.memory import MemoryInstance
 from zdd.events import CommandAnswered, CommandIntended, Outcome
 from zdd.model.cell import InstanceState
 from zdd.report import Report
@@ -59,15 +60,22 @@ def wrong(play: Play, process: Process) -> list[tuple[Invariant, str]]:
     found = [] if cells == goals else [(Invariant.WINNER, f"cells are {cells}, not {goals}")]
     if len(instances) != sum(replicas for _, replicas in goals.values()):
         found.append((Invariant.TIDY, f"there are {[(one.id, one.version, one.state.value) for one in instances]}"))
-    if len({one.revision for one in instances}) > 1:
+    if len({revision for revision, _ in goals.values()}) < len({one.revision for one in instances}):
         found.append((Invariant.WINNER, "there are two revisions"))
     if held:
         found.append((Invariant.HELD, "requests are still held"))
-    if service.exposures:
-        known = {one.instance for one in registrations if one.weight or one.instance not in world.cells.existing}
-        if known != {one.id for one in instances}:
-            found.append((Invariant.TIDY, f"registered are {[one.instance for one in registrations]}"))
-        serving = len(world.serving(service.name))
-        if serving != len(instances):
-            found.append((Invariant.WINNER, f"{serving} of {len(instances)} serve"))
+    if service.exposures and all(_well(one) for one in instances):
+        weights = {one.instance: one.weight for one in registrations}
+        shares = {goal.cell for goal in plan.goals_at(len(plan.stages)).values() if goal.share}
+        found += [(Invariant.TIDY, f"{name} is registered") for name in weights if name not in world.cells.existing]
+        missing = [one.id for one in instances if one.cell in shares and not weights.get(one.id)]
+        found += [(Invariant.WINNER, f"{name} has no traffic") for name in missing]
+        serving, due = len(world.serving(service.name)), sum(1 for one in instances if one.cell in shares)
+        if serving != due:
+            found.append((Invariant.WINNER, f"{serving} of {due} serve"))
     return found
+
+
+def _well(instance: MemoryInstance) -> bool:
+    """Tell whether nothing is wrong with an instance: a version that is broken can be what ran before."""
+    return instance.ready and instance.truly_healthy and not instance.behaviour.errors_under_traffic

@@ -147,7 +147,7 @@ def _service(chance: Random, kind: StrategyKind) -> tuple[Service, bool]:
         cells=None if chance.random() < 0.3 else chance.randint(1, replicas),
         overlap=Overlap.FORBIDDEN if forbidden else Overlap.ALLOWED,
         exposures=chance.choice(((Exposure(),),) * 5 + ((), (Exposure(), Exposure("admin")))),
-        start_deadline_s=chance.choice((5.0, 10.0, 15.0)),
+        start_deadline_s=chance.choice((10.0, 12.0, 20.0)),
         drain_deadline_s=chance.choice((2.0, 8.0)),
         stop_grace_s=chance.choice((1.0, 5.0)),
         settle_s=chance.choice((0.0, 0.0, 2.0)),

@@ -182,7 +182,7 @@ class Watch:
                 or (instance.state is InstanceState.STOPPING and not instance.stopped_by_command)
             ):
                 self.died[name] = now_s
-            elif name in self.by_hand or self.sick_s.get(name, 0.0) > 0:
+            elif name in self.by_hand or self._was_sick(name, now_s):
                 self.died[name] = now_s  # it did not serve, and its deployer may have known
         process, name = self.process, entry.instance
         command = entry.what is What.OUT or (entry.what is What.STOPPING and self._by_command(name))
@@ -197,20 +197,28 @@ class Watch:
         """Return the instances that serve as far as anybody can know."""
         found, edges = set(), len(self.world.edges) if self.service.exposures else 0
         for one in self.world.cells.existing.values():
-            if one.state is not InstanceState.READY or len(one.edges) < edges:
+            if one.state is not InstanceState.READY:
                 continue
-            if one.truly_healthy or not edges:  # nobody asks a worker how it is
-                since_s = self.sick_s.get(one.id)
-                if since_s is not None and since_s > 0:
-                    self.sick_s[one.id] = -now_s  # well again since then
-            else:
-                since_s = self.sick_s.get(one.id, 0.0)
-                if since_s <= 0:
-                    since_s = self.sick_s[one.id] = self.disturbed_s = now_s
-                if since_s <= now_s - UNNOTICED_S:
-                    continue
-            found.add(one.id)
+            if edges and self._long_sick(one, now_s):  # nobody asks a worker how it is
+                continue
+            if len(one.edges) >= edges:
+                found.add(one.id)
         return found
+
+    def _was_sick(self, name: str, now_s: float) -> bool:
+        since_s = self.sick_s.get(name, 0.0)
+        return since_s > 0 or since_s == -now_s  # out of traffic, what errs under traffic is well in that moment
+
+    def _long_sick(self, one: MemoryInstance, now_s: float) -> bool:
+        """Tell whether it was sick for so long that everybody knows; note since when it is sick, or well again."""
+        since_s = self.sick_s.get(one.id, 0.0)
+        if one.truly_healthy:
+            if since_s > 0:
+                self.sick_s[one.id] = -now_s
+            return False
+        if since_s <= 0:
+            since_s = self.sick_s[one.id] = self.disturbed_s = now_s
+        return since_s <= now_s - UNNOTICED_S
 
     def _by_command(self, name: str) -> bool:
         instance = self.world.cells.existing.get(name)
@@ -325,8 +333,8 @@ class Watch:
                 process.commands += 1
                 self.marks.add(f"command {type(command).__name__.lower()}")
                 self.check_command(self, process, command)
-            case CommandAnswered(unknown=True):
-                process.in_doubt_s = self.world.clock.now() + SETTLES_S
+            case CommandAnswered(unknown=True, at_s=at_s):
+                process.in_doubt_s = at_s + SETTLES_S
                 self.marks.add("a request without an answer")
             case CommandAnswered(error=error) if error:
                 process.told.pop(process.last_key, None)  # nothing was changed: it may be sent again
