@@ -28,7 +28,7 @@ class Known:
 
 KNOWN: tuple[Known, ...] = (
     Known(
-        1474, Invariant.HONEST, "ZeroDivisionError", "no canary can be resumed while the old cells are being retired"
+        1474, Invariant.HONEST, "ZeroDivisionError", "no canary can be resumed while old cells are being retired"
     ),
     Known(672, Invariant.DRAINED, "was cut after", "the drain deadline runs before the last edge has let go"),
     Known(259, Invariant.DRAINED, "in flight, not on record", "an instance that one list lacks is not drained"),
