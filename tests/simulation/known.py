@@ -27,16 +27,7 @@ class Known:
 
 
 KNOWN: tuple[Known, ...] = (
-    Known(
-        1474, Invariant.HONEST, "ZeroDivisionError", "no canary can be resumed while old cells are being retired"
-    ),
-    Known(672, Invariant.DRAINED, "was cut after", "the drain deadline runs before the last edge has let go"),
-    Known(259, Invariant.DRAINED, "in flight, not on record", "an instance that one list lacks is not drained"),
     Known(89, Invariant.DRAINED, "in flight, not on record", "an edge that lags for more than a second admits late"),
-    Known(1591, Invariant.HELD, "nothing to send", "held requests go on while an edge's silence keeps the new one out"),
-    Known(867, Invariant.HELD, "still held", "taking back can end while requests are held"),
-    Known(323, Invariant.ONE_REVISION, "launched beside", "one short list is enough to start beside what stops"),
-    Known(766, Invariant.RESUMABLE, "above the ceiling", "a canary's surge is too small for what a person scaled"),
 )
 
 

@@ -194,7 +194,7 @@ def _ceiling(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     return f"room {proposal_name(proposal)}: {total} instances would exist, the ceiling is {picture.plan.ceiling}"
 
 
-def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | tuple[str, float] | None:
     if picture.plan.service.overlap is Overlap.ALLOWED or not isinstance(proposal, Launch | Change | Scale):
         return None
     if isinstance(proposal, Scale) and not growth(picture, proposal):
@@ -203,7 +203,9 @@ def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | Non
     others = [
         name for name, (_, i) in picture.located.items() if i.revision != revision or i.state is InstanceState.STOPPING
     ]
-    return f"{others[0]} to go before {proposal.cell} starts, overlap is forbidden" if others else None
+    if others:
+        return f"{others[0]} to go before {proposal.cell} starts, overlap is forbidden"
+    return _just_missing(picture)
 
 
 def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
@@ -212,6 +214,21 @@ def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, f
             return f"discovery to show {name}", picture.progress.routed_s + REPEAT_AFTER_S
         if not picture.quiet(picture.located[name][1]):
             return _draining(picture, name)
+    if isinstance(proposal, Change | Retire | Scale) and not (
+        isinstance(proposal, Scale) and growth(picture, proposal)
+    ):
+        return _just_missing(picture, proposal.cell)
+    return None
+
+
+def _just_missing(picture: Picture, cell: str | None = None) -> tuple[str, float] | None:
+    """Return what to wait for if an instance is missing only since a moment ago: a list can be short."""
+    for name, record in picture.progress.instances.items():
+        if record.stopped_s is None or cell not in (None, record.cell):
+            continue
+        until_s = record.stopped_s + 2 * LOOK_AGAIN_S
+        if picture.now < until_s:
+            return f"{name} to be gone in another look", until_s
     return None
 
 
@@ -279,9 +296,11 @@ def _complete(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
 
 def _edges_heard(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     deaf = [view.edge for view in picture.observation.edges if not view.reachable]
-    if not deaf or not _admits(proposal):
+    if not deaf:
         return None
-    return f"{deaf[0]} to be reached before {proposal.instance} is admitted"
+    if isinstance(proposal, Release):
+        return f"{deaf[0]} to be reached before held requests go on"
+    return f"{deaf[0]} to be reached before {proposal.instance} is admitted" if _admits(proposal) else None
 
 
 def _edges_followed(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
@@ -341,7 +360,7 @@ def _complete_before_release(picture: Picture, proposal: Proposal, tally: Tally)
     if not isinstance(proposal, Release):
         return None
     for goal in picture.goals.values():
-        if goal.share and not picture.complete(goal):
+        if goal.share and picture.answers_for(goal) and not picture.complete(goal):
             return f"{goal.cell} to be complete before held requests go on"
     return None
 

@@ -201,7 +201,10 @@ def _out(record: InstanceRecord, addresses: Sequence[Address], observation: Obse
         looks, looked_s = looks + 1, as_of_s
     gone_s = (record.gone_s if record.gone_s is not None else as_of_s) if everywhere else None
     idle_s = (record.idle_s if record.idle_s is not None else as_of_s) if looks >= IDLE_LOOKS else None
-    late = idle_s is None and as_of_s >= out_s + plan.service.drain_deadline_s
+    # What is in flight gets its whole time from when the last edge that can be asked has let go.
+    heard = all(view.edge in gone_at or not view.reachable for view in observation.edges)
+    since_s = max([out_s, *gone_at.values()])
+    late = idle_s is None and heard and as_of_s >= since_s + plan.service.drain_deadline_s
     cut_s = (record.cut_s if record.cut_s is not None else as_of_s) if late else None
     return evolve(
         record, gone_at=gone_at, gone_s=gone_s, idle_looks=looks, idle_looked_s=looked_s, idle_at=processes,

@@ -126,7 +126,10 @@ class Picture:
         """Whether requests are to be held back: the stage says so, and what is to serve them is not complete."""
         if not self.stage.held or self.progress.stage >= len(self.plan.stages):
             return False
-        return any(goal.share and not self.complete(goal) for goal in self.goals.values())
+        return any(self._awaited(goal) for goal in self.goals.values())
+
+    def _awaited(self, goal: Goal) -> bool:
+        return bool(goal.share) and self.answers_for(goal) and not self.complete(goal)
 
     @cached_property
     def ports(self) -> tuple[str, ...]:

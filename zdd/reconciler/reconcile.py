@@ -286,7 +286,7 @@ def _stage_gates_pass(picture: Picture) -> bool:
 def _tidy(picture: Picture) -> bool:
     if any(not goal.replicas and goal.cell in picture.cells for goal in picture.goals.values()):
         return False
-    if any(name not in picture.located for name in picture.registered):
+    if picture.observation.held or any(name not in picture.located for name in picture.registered):
         return False
     if _leaving(picture):
         return False

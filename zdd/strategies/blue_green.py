@@ -42,7 +42,7 @@ class BlueGreen:
         """Return as many as the service has."""
         if not situation.outdated():
             return RollingUpdate().surge(situation)
-        return max(situation.service.replicas, sum(cell.replicas for cell in situation.outdated()))
+        return beside(situation)
 
     def stages(self, situation: Situation) -> tuple[Stage, ...]:
         """Return: green starts; the switch, and blue is kept warm; blue goes."""
@@ -70,6 +70,15 @@ class BlueGreen:
         )
         goals = tuple(situation.gone(cell) for cell in (*blue, *leaving))
         return (*stages, Stage("retire blue", goals, deadline_s=situation.deadline_s))
+
+
+def beside(situation: Situation) -> int:
+    """Return how many instances exist beyond the service's when the target is whole beside all that is there now."""
+    there = {cell.name: cell.replicas for cell in situation.cells}
+    rising, _ = green_cells(situation)
+    wanted = {goal.cell: goal.replicas for goal in rising}
+    most = sum(max(there.get(name, 0), wanted.get(name, 0)) for name in {**there, **wanted})
+    return max(0, most - situation.service.replicas)
 
 
 def only_sizes(situation: Situation, gates: tuple[Gate, ...], on_failure: OnFailure) -> tuple[Stage, ...]:

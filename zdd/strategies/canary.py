@@ -12,7 +12,7 @@ from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
 from zdd.model.plan import Goal, OnFailure, Stage, to_on_failure
 from zdd.model.traffic import FULL_SHARE
-from zdd.strategies.blue_green import green_cells, only_sizes, refuse_forbidden_overlap
+from zdd.strategies.blue_green import beside, green_cells, only_sizes, refuse_forbidden_overlap
 from zdd.strategies.joined import join
 from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Situation, split
@@ -59,7 +59,7 @@ class Canary:
         """Return as many as the service has: at the last step both revisions are whole."""
         if not situation.outdated():
             return RollingUpdate().surge(situation)
-        return max(situation.service.replicas, sum(cell.replicas for cell in situation.outdated()))
+        return beside(situation)
 
     def stages(self, situation: Situation) -> tuple[Stage, ...]:
         """Return: a stage for each step; then the old revision goes."""

@@ -125,6 +125,8 @@ def divide(replicas: int, cells: int) -> tuple[int, ...]:
 def split(total: int, sizes: Sequence[int]) -> list[int]:
     """Split a total in proportion to sizes, exactly: what rounding leaves goes to the first ones."""
     whole = sum(sizes)
+    if not whole:
+        return [0] * len(sizes)
     parts = [total * size // whole for size in sizes]
     for number in range(total - sum(parts)):
         parts[number] += 1

@@ -1,0 +1,22 @@
+"""Seeds in which a rule was once broken, with what was wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from zdd.simulation import simulate
+
+MENDED = {
+    259: "an instance that one list lacked was not drained",
+    323: "one short list was enough to start beside what stops",
+    672: "the drain deadline ran before the last edge had let go",
+    766: "a canary's surge was too small for what a person had scaled",
+    867: "taking back could end while requests were held",
+    1474: "no canary could be resumed while the old cells were being retired",
+    1591: "held requests went on while an edge's silence kept the new one out",
+}
+
+
+@pytest.mark.parametrize("seed", MENDED)
+def test_it_breaks_no_rule_any_more(seed: int) -> None:
+    assert simulate(seed).violations == (), MENDED[seed]
