@@ -84,6 +84,8 @@ def _route(watch: Watch, process: Process, look: Look, command: Route) -> None:
         return
     _someone(watch, process, weights, lost)
     _edges(watch, look, bool(admitted), lost & look.surely)
+    if look.at_s < watch.world.clock.now():
+        return  # it was paused since its look, and the world may have gone on
     goals = process.plan.goals_at(min(process.stage, len(process.plan.stages) - 1)) if process.plan else {}
     for one in admitted:
         goal = goals.get(one.cell)

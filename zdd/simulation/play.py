@@ -290,6 +290,8 @@ class Play:
         self._armed.clear()
         self._ends.clear()
         self.lists.next = ""
+        for edge, lag_s in zip(self.world.edges, self.scenario.edge_lags_s, strict=True):
+            edge.lag_s = lag_s
         for undo in list(self.loose):
             undo()
         self.loose.clear()

@@ -339,7 +339,7 @@ class Watch:
             case CommandAnswered(error=error) if error:
                 process.told.pop(process.last_key, None)  # nothing was changed: it may be sent again
             case CommandAnswered():
-                if self.process is not None and self.process.number > process.number and self.process.claimed:
+                if self.process is not None and self.process.number > process.number and self.process.events:
                     self.say(Invariant.FENCED, "a command of a deployer was accepted after a later one took over")
             case InstanceMoved(moment=moment, instance=name):
                 if moment is Moment.CUT:
