@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from attrs import evolve, frozen
 
+from zdd.adapters.memory import Behaviour, MemoryWorld
+from zdd.deployer import Deployer
 from zdd.errors import ConfigurationError
 from zdd.gates import TcpGate
 from zdd.model.address import Address
@@ -261,3 +263,13 @@ def test_a_removal_takes_everything_out_in_one_stage_without_a_floor():
 
 def test_a_removal_of_what_does_not_run_has_nothing_to_stop():
     assert make_removal(WEB, Observation(0.0), {}).final() == ()
+
+
+def test_where_overlap_is_forbidden_the_number_of_cells_can_change_since_nothing_runs_side_by_side():
+    world = MemoryWorld()
+    deployer = Deployer.in_memory(world)
+    release = Release("1.0", Behaviour())
+    deployer.deploy(Service("job", replicas=4, cells=2, overlap="forbidden", exposures=()), release)
+    report = deployer.deploy(Service("job", replicas=4, cells=1, overlap="forbidden", exposures=()), release)
+    assert report.succeeded
+    assert len(world.instances("job")) == 4

@@ -311,10 +311,11 @@ def test_a_revision_whose_gates_are_all_there_can():
 
 def test_what_serves_already_is_judged_by_the_default_gate_when_its_own_is_missing():
     revisions = {"r1": evolve(OLD, gates=(GONE,)), "r2": evolve(NEW, gates=(HttpGate("/ready"),))}
-    known, notes = judgeable(History((), revisions), WEB)
+    known, notes = judgeable(History((), revisions), WEB, seen(half("web")))
     assert known.revisions["r1"].gates == (TcpGate("http"),)
     assert known.revisions["r2"] == revisions["r2"]
     assert notes == ("1.0 (r1) was judged without its own gate: check.mine can't be imported",)
+    assert judgeable(History((), revisions), WEB, seen(half("web", "r2")))[1] == ()  # nothing of it runs any more
 
 
 def test_of_a_revision_that_somebody_else_made_only_the_id_is_known():

@@ -293,8 +293,8 @@ class Deployer:
         return evolve(request, revision=evolve(request.revision, ports=revision.ports))
 
     def _preview(self, request: Request) -> Plan:
-        history, _ = judgeable(self._history(request.service.name), request.service)
         observation = self._driver(request.service, Fence(0, self._actor), "").observe(request.service)
+        history, _ = judgeable(self._history(request.service.name), request.service, observation)
         refuse_moved_ports(request.service, history, observation)
         plan = request.named("planned", history, observation).plan(observation, history, self._around)
         return evolve(plan, stages=()) if runs_already(plan, observation, history) else plan
@@ -329,10 +329,10 @@ class Deployer:
 
     def _deploy(self, request: Request, *, restart: bool) -> Report:
         def work(service: Service, fence: Fence, journalled: History) -> Report:
-            history, notes = judgeable(journalled, service)
             deployment = f"{service.name}-{fence.token}"
             driver = self._driver(service, fence, deployment)
             observation = driver.observe(service)
+            history, notes = judgeable(journalled, service, observation)
             refuse_deaf_edges(observation)
             refuse_moved_ports(service, history, observation)
             chosen = request.named(f"r{fence.token}", None if restart else history, observation)

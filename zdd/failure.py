@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from zdd.errors import AdapterError, DeploymentError, DeploymentFailed, DeploymentInterrupted, RollbackFailed
+from zdd.errors import (
+    AdapterError,
+    ConfigurationError,
+    DeploymentError,
+    DeploymentFailed,
+    DeploymentInterrupted,
+    RollbackFailed,
+)
 from zdd.events import Outcome
 from zdd.model.cell import InstanceState
 from zdd.model.observation import Observation
-from zdd.model.plan import Direction, Plan
+from zdd.model.plan import Direction, Goal, Plan
 from zdd.model.service import Service
 from zdd.planner import REMOVAL
 from zdd.report import Report
@@ -33,9 +40,10 @@ def failure_of(
         observe: Looks at the service once more, to say what runs now.
     """
     name = plan.service.name
-    now = _now_runs(plan, observe)
+    wanted = plan.retreat if outcome is Outcome.ROLLED_BACK else plan.final()
+    now, known_good = _now_runs(plan, wanted, observe)
     steps = {
-        Outcome.ROLLED_BACK: now if "NOT safe" in now else f"{now} Nothing needs to be done.",
+        Outcome.ROLLED_BACK: f"{now} Nothing needs to be done." if known_good else now,
         Outcome.FROZEN: f"{now} Look at what failed; then deployer.resume({name!r}) goes on, "
         f"or deployer.rollback({name!r}) goes back.",
         Outcome.STUCK: f"{now} Mend what is in the way; then deployer.resume({name!r}) takes it back.",
@@ -54,12 +62,12 @@ def _goes_on(plan: Plan, report: Report) -> str:
     return f"deployer.resume({name!r}) goes on, and so does the same deploy call."
 
 
-def _now_runs(plan: Plan, observe: Callable[[Service], Observation]) -> str:
-    """Say what runs now and whether traffic is safe."""
+def _now_runs(plan: Plan, wanted: Sequence[Goal], observe: Callable[[Service], Observation]) -> tuple[str, bool]:
+    """Say what runs now and whether traffic is safe; and tell whether it is known to be."""
     try:
         observation = observe(plan.service)
-    except AdapterError as error:
-        return f"What runs now can't be seen: {error}."
+    except (AdapterError, ConfigurationError) as error:
+        return f"What runs now can't be seen: {error}.", False
     weights = {one.instance: one.weight for one in observation.registrations}
     running: dict[str, int] = {}
     serving: dict[str, int] = {}
@@ -71,16 +79,15 @@ def _now_runs(plan: Plan, observe: Callable[[Service], Observation]) -> str:
         if ready and (weights.get(instance.id, 0) or not plan.service.exposures):
             serving[version] = serving.get(version, 0) + 1
     total = sum(serving.values())
+    good = not observation.held and (bool(total) and total >= plan.floor)
     if observation.held:
         safe = "requests are held back at the edges"
-    elif not any(goal.share for goal in plan.final()) and not total:
-        safe = "nothing is to serve"
+    elif not total and not any(goal.share for goal in wanted):
+        safe, good = "nothing is to serve", True
     else:
-        safe = "traffic is safe" if total and total >= plan.floor else "traffic is NOT safe"
-    return (
-        f"Running now: {_counted(running) or 'nothing'}; serving: {_counted(serving) or 'none'}; "
-        f"{safe} (floor {plan.floor})."
-    )
+        safe = "traffic is safe" if good else "traffic is NOT safe"
+    serves = f"serving: {_counted(serving) or 'none'}; {safe} (floor {plan.floor})."
+    return f"Running now: {_counted(running) or 'nothing'}; {serves}", good
 
 
 def _counted(counts: dict[str, int]) -> str:

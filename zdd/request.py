@@ -150,19 +150,21 @@ def release_of(revision: Revision) -> Release:
     return Release(revision.version, revision.workload, revision.gates)
 
 
-def judgeable(history: History, service: Service) -> tuple[History, tuple[str, ...]]:
-    """Return the history with gates that can be asked here, and one line for each revision that lost one.
+def judgeable(history: History, service: Service, observation: Observation) -> tuple[History, tuple[str, ...]]:
+    """Return the history with gates that can be asked here, and one line for each revision that runs and lost one.
 
     A gate that can't be brought back says nothing for ever; instances that already serve are then judged by the
     default gates instead, so that they can be replaced. Nothing new is admitted on those (`release_of`).
     """
     revisions = dict(history.revisions)
+    running = {cell.revision for cell in observation.cells}
     notes = []
     for name, revision in history.revisions.items():
         missing = _missing(revision.gates)
         if missing:
             revisions[name] = evolve(revision, gates=accepts_connections(service))
-            notes.append(f"{revision.version} ({name}) was judged without its own gate: {missing[0].problem}")
+            if name in running:
+                notes.append(f"{revision.version} ({name}) was judged without its own gate: {missing[0].problem}")
     return evolve(history, revisions=revisions), tuple(notes)
 
 

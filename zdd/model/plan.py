@@ -13,7 +13,7 @@ from zdd.model.address import Address
 from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number, choice_of
 from zdd.model.release import Revision
-from zdd.model.service import Exposure, Service
+from zdd.model.service import Exposure, Overlap, Service
 from zdd.model.traffic import CellShare, TrafficIntent
 
 
@@ -171,7 +171,7 @@ def check_plan(plan: Plan) -> Plan:
                 f"{where} leaves {capacity} instances with traffic, below the floor of {plan.floor}"
             )
         peak = sum(max(a.replicas, b.replicas) for a, b in _pairs(before, after))
-        if not stage.held and peak > plan.ceiling:
+        if plan.service.overlap is Overlap.ALLOWED and peak > plan.ceiling:
             raise ConfigurationError(f"{where} needs {peak} instances at once, above the ceiling of {plan.ceiling}")
         before = after
     left = [goal for goal in before.values() if goal.replicas and (goal.revision != plan.target or not goal.share)]
