@@ -164,7 +164,7 @@ def _held(
         return
     if lost and not look.held and any(one in look.surely for one in lost):
         watch.say(Invariant.HELD, f"{sorted(lost)[0]} leaves before requests are held")
-    if look.held and not command.held:
+    if look.held and not command.held and process.forward:  # going back, what never left traffic serves on
         for goal in goals.values():
             if goal.share and _proven(watch, goal) < goal.replicas:
                 watch.say(Invariant.HELD, f"requests go on before {goal.cell} is proven")
