@@ -52,12 +52,14 @@ def test_an_older_deployer_is_refused_and_nothing_changes(discovery) -> None:
     discovery.apply(Service("other"), Route(()), Fence(1, "old"))
 
 
-def test_a_new_deployer_brings_the_exposures_as_they_are_stated_now(world) -> None:
+def test_the_ways_in_are_those_stated_with_the_last_route_and_a_claim_changes_none(world) -> None:
     one = world.application()
     world.route(one.registration())
     world.service = Service("web", exposures=(Exposure("http", "/shop"), Exposure("admin", "/admin")))
 
     world.discovery.claim(world.service, Fence(2, "later"))
+    world.await_answer("/", (200, one.name))
+    world.discovery.apply(world.service, Route((one.registration(),)), Fence(2, "later"))
 
     world.await_answer("/shop", (200, one.name))
     world.await_answer("/admin", (503, "no"))
