@@ -19,6 +19,7 @@ import shutil
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -34,8 +35,10 @@ NO_LAB = 3
 
 
 def state_directory() -> Path:
-    """Return where a running lab keeps its state."""
-    default = Path(tempfile.gettempdir()) / f"zdd-lab-{os.geteuid()}"
+    """Return where a running lab keeps its state: each checkout, and each worker of a test run, has a lab of its own."""
+    checkout = zlib.crc32(str(Path(__file__).resolve()).encode())
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    default = Path(tempfile.gettempdir()) / f"zdd-lab-{os.geteuid()}-{checkout:08x}{worker}"
     return Path(os.environ.get("ZDD_LAB_DIRECTORY") or default).absolute()
 
 
