@@ -35,7 +35,7 @@ NO_LAB = 3
 
 
 def state_directory() -> Path:
-    """Return where a running lab keeps its state: each checkout, and each worker of a test run, has a lab of its own."""
+    """Return where a running lab keeps its state: each checkout and each worker of a test run has its own."""
     checkout = zlib.crc32(str(Path(__file__).resolve()).encode())
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     default = Path(tempfile.gettempdir()) / f"zdd-lab-{os.geteuid()}-{checkout:08x}{worker}"
