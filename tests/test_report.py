@@ -242,6 +242,7 @@ def test_the_data_can_be_written_as_strict_json_with_stable_keys() -> None:
         "commands",
         "cut",
         "unproven",
+        "warnings",
         "events",
     ]
     assert data["schema"] == 1

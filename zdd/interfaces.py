@@ -13,11 +13,12 @@ Rules that hold for every method:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from attrs import frozen
 
 from zdd.model.action import Action, ActionContext
+from zdd.model.finding import Finding, Severity
 from zdd.model.gate import Gate, Target
 from zdd.model.traffic import EdgeAbilities
 
@@ -37,12 +38,15 @@ __all__ = [
     "Discovery",
     "Edge",
     "Fence",
+    "Finding",
     "Gate",
     "Holder",
+    "Inspected",
     "Journal",
     "Lease",
     "Orchestrator",
     "OrchestratorAbilities",
+    "Severity",
     "Target",
 ]
 
@@ -177,6 +181,25 @@ class Edge(Protocol):
 
         It is the edge's own word, never what discovery was told. An edge that can't be reached raises
         `TemporaryError`. A count that isn't known is left out, never guessed.
+        """
+
+
+@runtime_checkable
+class Inspected(Protocol):
+    """What an orchestrator, a discovery or an edge may have besides: it looks for what could go wrong.
+
+    `check` refuses what can't work. `inspect` tells what works, but not as well as it might, or only by luck.
+    """
+
+    def inspect(self, service: Service, workload: Specification, peak: int) -> tuple[Finding, ...]:
+        """Return what was found, the same for the same state of the world. Change nothing.
+
+        What only warns is shown with the plan and kept in the report; an error refuses the deployment.
+
+        Args:
+            service: How the service wants to be treated.
+            workload: What is to run.
+            peak: How many instances may exist at once while it is deployed.
         """
 
 

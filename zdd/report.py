@@ -148,6 +148,7 @@ class Report:
         commands: How often the world was asked for something.
         cut: Ids of the instances that were stopped with something still in flight, or when that was not known.
         unproven: What could not be proven on the way, one line each.
+        warnings: What was found before anything was touched, one line each.
         events: What all of this was made from.
     """
 
@@ -173,6 +174,7 @@ class Report:
     commands: CommandCount
     cut: tuple[str, ...]
     unproven: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
     events: tuple[Event, ...] = field(repr=False)
 
     @classmethod
@@ -215,6 +217,7 @@ class Report:
             commands=_commands(everything),
             cut=_cut(everything),
             unproven=status.unproven,
+            warnings=tuple(dict.fromkeys(line for event in plans for line in event.plan.warnings)),
             events=everything,
         )
 

@@ -65,6 +65,7 @@ def _lines(report: Report) -> list[tuple[str, str]]:
         ("commands", sent),
         ("cut", _some([printable(name) for name in report.cut]) if report.cut else "nothing in flight was cut"),
     ]
+    lines += [("warning", text) for text in _few([printable(line) for line in report.warnings])]
     return lines + [("unproven", text) for text in _few([printable(line) for line in report.unproven] or ["nothing"])]
 
 
@@ -153,6 +154,7 @@ def data_of(report: Report) -> dict[str, Any]:
         },
         "cut": list(report.cut),
         "unproven": list(report.unproven),
+        "warnings": list(report.warnings),
         "events": len(report.events),
     }
 

@@ -103,6 +103,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "revisions": {key: revision.version for key, revision in sorted(plan.revisions.items())},
         "origin": [_goal(goal) for goal in plan.origin],
         "stages": [_stage(stage) for stage in plan.stages],
+        "warnings": list(plan.warnings),
     }
 
 

@@ -180,7 +180,9 @@ def _start(status: Status, event: DeploymentStarted) -> str:
     strategy = f" by {printable(plan.strategy)}" if plan.strategy else ""
     many = "; instances are counted, not listed" if plan.service.replicas > MANY else ""
     promise = f"floor {plan.floor}, at most {count(plan.ceiling, 'instance')}"
-    return f"starts: {change_words(status)}{strategy}, {stages}, {promise}, started by {printable(event.actor)}{many}"
+    warned = "".join(f"; warning: {printable(text)}" for text in plan.warnings)
+    who = f"started by {printable(event.actor)}"
+    return f"starts: {change_words(status)}{strategy}, {stages}, {promise}, {who}{many}{warned}"
 
 
 def _move(before: Status, status: Status, event: InstanceMoved) -> str:

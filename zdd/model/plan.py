@@ -107,6 +107,7 @@ class Plan:
         exposures_before: The ways in as they were, for going back; None: as they are.
         strategy: What made the plan, in words.
         direction: Forward, or back.
+        warnings: What was found beforehand that does not refuse the deployment, one line each.
     """
 
     service: Service
@@ -121,6 +122,7 @@ class Plan:
     exposures_before: tuple[Exposure, ...] | None = None
     strategy: str = ""
     direction: Direction = Direction.FORWARD
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the plan for a person to read, before anything happens."""

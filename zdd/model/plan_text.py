@@ -60,6 +60,7 @@ def _promises(plan: Plan) -> list[str]:
         _line("ceiling", f"at most {count(plan.ceiling, 'instance')} at once, besides those that are stopping"),
         *(_line("proof", text) for text in _proofs(target, span(service.start_deadline_s))),
         _line("drain", _drain(plan)),
+        *(_line("warning", printable(text)) for text in plan.warnings),
     ]
 
 

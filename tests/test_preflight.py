@@ -1,0 +1,68 @@
+"""What is found before anything is touched: shown with the plan, kept in the report, or a refusal."""
+
+from __future__ import annotations
+
+import pytest
+
+from zdd import ConfigurationError, Deployer, Process, Release, Service
+from zdd.adapters.memory import MemoryOrchestrator, MemoryWorld
+from zdd.errors import TemporaryError
+from zdd.interfaces import Finding, Severity
+from zdd.model.release import Specification
+
+RELEASE = Release("1", Process(["true"]))
+WARNING = Finding("web", "one instance is not many", "use replicas=2 or more")
+ERROR = Finding("node a", "is full", "add a node", Severity.ERROR)
+
+
+def deployer(monkeypatch: pytest.MonkeyPatch, *found: Finding, error: Exception | None = None) -> Deployer:
+    """Return a deployer whose orchestrator finds these things, and tells the peak that it was asked about."""
+
+    class Inspecting(MemoryOrchestrator):
+        def inspect(self, service: Service, workload: Specification, peak: int) -> tuple[Finding, ...]:
+            assert (service.name, workload) == ("web", RELEASE.workload)
+            if error is not None:
+                raise error
+            return (*found, Finding("peak", str(peak), "no fix"))
+
+    monkeypatch.setattr("zdd.adapters.memory.MemoryOrchestrator", Inspecting)
+    return Deployer.in_memory(MemoryWorld())
+
+
+def test_a_warning_is_in_the_plan_and_in_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = deployer(monkeypatch, WARNING)
+    line = "web: one instance is not many; use replicas=2 or more"
+    plan = made.plan(Service("web", replicas=2), RELEASE)
+    assert plan.warnings[0] == line
+    assert f"   warning     {line}" in str(plan).splitlines()
+    report = made.deploy(Service("web", replicas=2), RELEASE)
+    assert report.warnings[0] == line
+    assert report.to_data()["warnings"][0] == line
+    assert f"  warning     {line}" in str(report).splitlines()
+
+
+def test_it_is_asked_about_the_most_instances_that_the_plan_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = deployer(monkeypatch)
+    service = Service("web", replicas=2)
+    made.deploy(service, RELEASE)
+    plan = made.plan(service, Release("2", RELEASE.workload))
+    assert plan.ceiling > service.replicas
+    assert plan.warnings == (f"peak: {plan.ceiling}; no fix",)
+
+
+def test_an_error_refuses_the_deployment_before_anything_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = deployer(monkeypatch, WARNING, ERROR)
+    with pytest.raises(ConfigurationError) as refused:
+        made.deploy(Service("web"), RELEASE)
+    assert str(refused.value) == "node a: is full; add a node"
+    assert made.history("web") == ()
+
+
+def test_a_part_that_cannot_look_now_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = deployer(monkeypatch, error=TemporaryError("no answer"))
+    (line,) = made.plan(Service("web"), RELEASE).warnings
+    assert line.startswith("Inspecting: could not be inspected: no answer; ")
+
+
+def test_a_part_that_does_not_inspect_is_not_asked() -> None:
+    assert Deployer.in_memory(MemoryWorld()).plan(Service("web"), RELEASE).warnings == ()
