@@ -16,7 +16,7 @@ from zdd.model.release import Revision
 from zdd.model.service import Service
 from zdd.model.traffic import EdgeView, Registration
 from zdd.model.verdict import Result, Sample
-from zdd.reconciler.learn import IDLE_LOOKS, STEADY_S, learn
+from zdd.reconciler.learn import EDGE_FOLLOWS_S, IDLE_LOOKS, STEADY_S, learn
 from zdd.reconciler.progress import (
     SAMPLES_KEPT,
     Completed,
@@ -106,10 +106,16 @@ def test_it_is_out_when_registered_without_weight_and_gone_when_every_edge_has_l
     assert record(IN, OUT, away(22)).gone_s == 22
 
 
-def test_an_edge_that_was_never_seen_to_send_to_it_has_let_go_only_after_a_settling_time():
+def test_an_edge_may_still_admit_what_was_taken_back_before_it_showed_it():
     never = look(20, weight=5, edges=[("edge", False, 0)])
-    assert record(never, away(21), away(21.9)).gone_s is None
-    assert record(never, away(21), away(22)).gone_s == 22
+    late = 21 + EDGE_FOLLOWS_S
+    assert record(never, away(21), away(late - 0.1)).gone_s is None
+    assert record(never, away(21), away(late)).gone_s == late
+
+
+def test_an_edge_has_let_go_of_what_was_out_at_the_first_look_after_a_settling_time():
+    assert record(away(21), away(21.9)).gone_s is None
+    assert record(away(21), away(22)).gone_s == 22
 
 
 def test_it_is_idle_after_two_looks_in_which_nothing_was_in_flight():

@@ -21,8 +21,3 @@ def _module(name: str) -> ModuleType:
 @pytest.fixture(scope="session")
 def planted() -> ModuleType:
     return _module("planted")
-
-
-@pytest.fixture(scope="session")
-def known() -> ModuleType:
-    return _module("known")

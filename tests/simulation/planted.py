@@ -107,6 +107,7 @@ EXPECTED_OF_GUARDS = {
     "edges-followed": (Invariant.EDGES_FOLLOW,),
     "someone-serves": (Invariant.SOMEONE_SERVES, Invariant.HELD),
     "rise-before-fall": (Invariant.WHOLE,),
+    "fall-before-rise": (Invariant.CANARY,),
     "seen-before-out": (Invariant.WHOLE, Invariant.SOMEONE_SERVES),
     "hold-before-out": (Invariant.HELD,),
     "complete-before-release": (Invariant.HELD, Invariant.PROVEN),

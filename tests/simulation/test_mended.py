@@ -7,6 +7,8 @@ import pytest
 from zdd.simulation import simulate
 
 MENDED = {
+    45: "an edge that lags admitted what had been taken back, and it was stopped meanwhile",
+    89: "the same, and what was told to stop crashed",
     259: "an instance that one list lacked was not drained",
     323: "one short list was enough to start beside what stops",
     672: "the drain deadline ran before the last edge had let go",
@@ -14,6 +16,10 @@ MENDED = {
     867: "taking back could end while requests were held",
     1474: "no canary could be resumed while the old cells were being retired",
     1591: "held requests went on while an edge's silence kept the new one out",
+    1641: "a resumed canary got more before those that had too much gave it up",
+    2074: "the same, while the cell was not proven yet",
+    2444: "an instance that had just become well again was held against the deployer",
+    3054: "what rounding left of a canary's share went to a cell that was being retired",
 }
 
 

@@ -1,4 +1,4 @@
-"""A few hundred lives with everything going wrong in them: zdd breaks no rule in any, but what is known."""
+"""A few hundred lives with everything going wrong in them: zdd breaks no rule in any."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def figures():
     return campaign(SEEDS, jobs=2)
 
 
-def test_no_rule_is_broken_in_any_life(figures, known):
-    assert known.unknown(figures.broken) == []
+def test_no_rule_is_broken_in_any_life(figures):
+    assert [f"seed {result.seed}: {result.violations[0]}" for result in figures.broken] == []
 
 
 def test_every_strategy_is_met_as_often_as_any_other(figures):

@@ -74,15 +74,19 @@ class Tally:
     Attributes:
         added: Instances that will be started.
         removed: Instances that will no longer serve.
+        lowered: Instances that will have less of the traffic.
     """
 
     added: int = 0
-    removed: tuple[str, ...] = ()
+    removed: frozenset[str] = frozenset()
+    lowered: frozenset[str] = frozenset()
 
     def plus(self, picture: Picture, proposal: Proposal) -> Tally:
         """Return the tally with one more proposal allowed."""
-        lost = losing(picture, proposal)
-        return evolve(self, added=self.added + growth(picture, proposal), removed=(*self.removed, *lost))
+        if isinstance(proposal, Traffic) and proposal.shift is Shift.LOWER:
+            return Tally(self.added, self.removed, self.lowered | {proposal.instance})
+        added, lost = growth(picture, proposal), losing(picture, proposal)
+        return Tally(self.added + added, self.removed.union(lost), self.lowered) if added or lost else self
 
 
 @frozen
@@ -329,9 +333,24 @@ def _someone_serves(picture: Picture, proposal: Proposal, tally: Tally) -> str |
 def _rise_before_fall(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     if not isinstance(proposal, Traffic) or proposal.shift is not Shift.LOWER:
         return None
+    own = picture.goals.get(proposal.cell)
+    if own is not None and own.share >= picture.cell_weight(proposal.cell):
+        return None  # the cell as a whole loses nothing: another one of it takes over what this one gives up
     for goal in picture.goals.values():
         if goal.share and picture.answers_for(goal) and not picture.complete(goal):
             return f"{goal.cell} to be complete before the share of {proposal.instance} falls"
+    return None
+
+
+def _fall_before_rise(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    if not isinstance(proposal, Traffic) or proposal.shift not in (Shift.ADMIT, Shift.RAISE) or not picture.forward:
+        return None
+    goal = picture.goals.get(proposal.cell)
+    if goal is None or goal.revision != picture.plan.target:
+        return None
+    for name in picture.overweight.get(proposal.cell, ()):
+        if name not in tally.lowered:
+            return f"{name} to give up what it has too much before {proposal.instance} gets more"
     return None
 
 
@@ -435,6 +454,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("edges-followed", "Nothing is taken out while an edge can't be reached, for a stated time.", _edges_followed),
     Guard("someone-serves", "The last instance in traffic is never taken out.", _someone_serves),
     Guard("rise-before-fall", "No share is lowered before the rising cells are complete.", _rise_before_fall),
+    Guard("fall-before-rise", "What rises gets no more than its share, however it was divided.", _fall_before_rise),
     Guard("seen-before-out", "The old ones leave when every edge shows the new ones.", _seen_before_out),
     Guard("hold-before-out", "A singleton leaves traffic when every edge holds requests back.", _hold_before_out),
     Guard(

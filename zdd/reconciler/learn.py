@@ -37,6 +37,13 @@ STEADY_S = 5.0
 LOOK_AGAIN_S = 0.1
 """How far apart two looks are that must agree: an edge that chose an instance has connected to it by then."""
 
+EDGE_FOLLOWS_S = 10.0
+"""How long an edge may take to follow what discovery was told. An instance that was admitted and taken back before an
+edge showed it may still get requests from there until then."""
+
+UNSEEN_SETTLES_S = 1.0
+"""The same for an instance that this deployer has never seen with traffic."""
+
 IDLE_LOOKS = 2
 """In how many looks in a row nothing may be in flight before an instance counts as idle: one look can fall between an
 edge's choice of an instance and the connection it then makes."""
@@ -218,13 +225,16 @@ def _let_go(
     """Tell whether an edge was seen to have let go.
 
     Its picture may be older than the last change. Not to show an instance proves something only if it was seen to
-    show it before, or if a settling time has passed.
+    show it before, or if the time has passed within which it follows every change.
     """
     if not view.reachable:
         return view.edge in record.gone_at
     if view.as_of_s < out_s or any(address in view.weights for address in addresses):
         return False
-    return view.edge in record.seen_at or view.edge in record.gone_at or view.as_of_s >= out_s + max(settle_s, 1.0)
+    if view.edge in record.seen_at or view.edge in record.gone_at:
+        return True
+    follows_s = UNSEEN_SETTLES_S if record.admitted_s is None else EDGE_FOLLOWS_S
+    return view.as_of_s >= out_s + max(settle_s, follows_s)
 
 
 def _nothing_in_flight(edges: Sequence[EdgeView], addresses: Sequence[Address]) -> bool:

@@ -140,6 +140,20 @@ class Picture:
         """Return the addresses at which edges reach an instance; empty while one of them is not known."""
         return reached_at(instance, self.ports, self.plan.revisions.get(instance.revision))
 
+    def cell_weight(self, cell: str) -> int:
+        """Return what the instances of a cell that still exist have of the traffic, as discovery knows."""
+        known = self.cells.get(cell)
+        return sum(self.weight(instance.id) for instance in known.instances) if known is not None else 0
+
+    @cached_property
+    def overweight(self) -> Mapping[str, tuple[str, ...]]:
+        """Cell → its instances that have more of the traffic than they should, but should have some."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, registration in self.wanted.items():
+            if 0 < registration.weight < self.weight(name):
+                found[registration.cell] = (*found.get(registration.cell, ()), name)
+        return found
+
     # -- gates ------------------------------------------------------------------------------------------------------
 
     @cached_property

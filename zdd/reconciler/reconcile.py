@@ -136,6 +136,9 @@ def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Tr
     # Edges give an instance that is missing its share until it is forgotten, so nobody gets it before.
     missing = {known.cell for name, known in picture.registered.items() if known.weight and name not in picture.located}
     for name, registration in wanted.items():
+        if 0 < registration.weight < picture.weight(name):  # first, so that it makes room for what rises
+            yield Traffic(Shift.LOWER, name, registration.cell)
+    for name, registration in wanted.items():
         before, after = picture.weight(name), registration.weight
         if after and not before:
             yield Traffic(Shift.ADMIT, name, registration.cell)
@@ -145,8 +148,6 @@ def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Tr
             yield Traffic(Shift.RAISE, name, registration.cell)
         elif before and not after:
             yield Traffic(Shift.OUT, name, registration.cell)
-        elif after < before:
-            yield Traffic(Shift.LOWER, name, registration.cell)
     for name, known in picture.registered.items():
         if name not in wanted:
             yield Traffic(Shift.FORGET, name, known.cell)

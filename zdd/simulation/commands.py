@@ -92,7 +92,7 @@ def _route(watch: Watch, process: Process, look: Look, command: Route) -> None:
         if goal is not None and not _cell_had_traffic(watch, look, one.cell) and _proven(watch, goal) < goal.replicas:
             watch.say(Invariant.WHOLE, f"{one.instance} is admitted before all of {one.cell} is proven")
     if process.forward:
-        lowered = {name for name, weight in weights.items() if 0 < weight < look.weights.get(name, 0)}
+        lowered = _lowered(watch, look, weights)
         _others_first(watch, process, look, goals, lowered, lost)
     if watch.service.overlap is Overlap.FORBIDDEN:
         _held(watch, process, look, goals, command, lost)
@@ -129,6 +129,16 @@ def _cell_had_traffic(watch: Watch, look: Look, cell: str) -> bool:
     return any(look.weights.get(one.id) for one in staying(watch.world, cell)) or any(
         weight and name.rpartition(".")[0] == cell for name, weight in look.weights.items()
     )
+
+
+def _lowered(watch: Watch, look: Look, weights: Mapping[str, int]) -> set[str]:
+    """Return the instances that get less, but for those whose cell as a whole does not."""
+    existing, totals = watch.world.cells.existing, dict[str, int]()
+    for name in {*weights, *look.weights} & existing.keys():
+        cell = existing[name].cell
+        totals[cell] = totals.get(cell, 0) + weights.get(name, 0) - look.weights.get(name, 0)
+    lowered = {name for name, weight in weights.items() if 0 < weight < look.weights.get(name, 0)}
+    return {name for name in lowered if name not in existing or totals[existing[name].cell] < 0}
 
 
 def _proven(watch: Watch, goal: Goal) -> int:

@@ -182,8 +182,8 @@ class Watch:
                 or (instance.state is InstanceState.STOPPING and not instance.stopped_by_command)
             ):
                 self.died[name] = now_s
-            elif name in self.by_hand or self._was_sick(name, now_s):
-                self.died[name] = now_s  # it did not serve, and its deployer may have known
+            elif name in self.by_hand or not self._long_well(name, now_s):
+                self.died[name] = now_s  # it did not serve, and its deployer may not know yet that it does again
         process, name = self.process, entry.instance
         command = entry.what is What.OUT or (entry.what is What.STOPPING and self._by_command(name))
         if command and name in self.serving - serves and name not in self.died and process is not None:
@@ -204,10 +204,6 @@ class Watch:
             if len(one.edges) >= edges:
                 found.add(one.id)
         return found
-
-    def _was_sick(self, name: str, now_s: float) -> bool:
-        since_s = self.sick_s.get(name, 0.0)
-        return since_s > 0 or since_s == -now_s  # out of traffic, what errs under traffic is well in that moment
 
     def _long_sick(self, one: MemoryInstance, now_s: float) -> bool:
         """Tell whether it was sick for so long that everybody knows; note since when it is sick, or well again."""

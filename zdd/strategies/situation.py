@@ -123,12 +123,13 @@ def divide(replicas: int, cells: int) -> tuple[int, ...]:
 
 
 def split(total: int, sizes: Sequence[int]) -> list[int]:
-    """Split a total in proportion to sizes, exactly: what rounding leaves goes to the first ones."""
+    """Split a total in proportion to sizes, exactly: what rounding leaves goes to the first ones that have a size."""
     whole = sum(sizes)
     if not whole:
         return [0] * len(sizes)
     parts = [total * size // whole for size in sizes]
-    for number in range(total - sum(parts)):
+    sized = [number for number, size in enumerate(sizes) if size]
+    for number in sized[: total - sum(parts)]:
         parts[number] += 1
     return parts
 
