@@ -226,7 +226,7 @@ class Play:
         act = scale_by_hand if trouble.kind is FaultClass.SCALED_BY_HAND else register_by_hand
         if act(self.world, self.scenario.service, trouble.pick, self.watch.by_hand):
             self.happened[trouble.kind] += 1
-            self.watch.disturbed_s = self.world.clock.now()
+            self.watch.disturbed_s = self.watch.by_hand_s = self.world.clock.now()
 
     def _instance(self, trouble: Trouble) -> None:
         instances = self.world.instances()

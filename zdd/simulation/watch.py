@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from attrs import define, evolve, field, frozen
@@ -103,6 +104,7 @@ class Watch:
         stage_says: What the gates of the stages said last, by gate.
         cut: The instances that are on record as cut.
         by_hand: The instances that a person registered.
+        by_hand_s: When a person changed something last.
         violations: What was broken.
         marks: What happened at least once.
         world_losses: How many requests the world or a person lost.
@@ -120,6 +122,7 @@ class Watch:
     died: dict[str, float] = field(factory=dict)
     serving: set[str] = field(factory=set)
     disturbed_s: float = 0.0
+    by_hand_s: float = -math.inf
     stuck: dict[str, float] = field(factory=dict)
     deaf: dict[str, float] = field(factory=dict)
     stale: bool = False
@@ -254,15 +257,17 @@ class Watch:
 
     def _stopped(self, entry: Entry) -> None:
         """Judge requests that were lost by a command to stop."""
-        lags_s = max([edge.lag_s or 0.0 for edge in self.world.edges]) + self.world.discovery_lag_s
         if entry.edge in self.stuck and entry.edge in self.deaf:
             self.world_losses += entry.requests  # it neither follows nor can be asked
         elif entry.instance not in self.cut:
             self.say(Invariant.DRAINED, f"{entry.instance} was stopped with {entry.requests} in flight, not on record")
         elif entry.out_for_s is None:
             self.say(Invariant.DRAINED, f"{entry.instance} was stopped while {entry.edge} still sent requests to it")
-        elif entry.edge not in self.stuck and entry.out_for_s < self.service.drain_deadline_s - lags_s:
+        elif entry.edge not in self.stuck and entry.out_for_s < self.service.drain_deadline_s - self._lags_s():
             self.say(Invariant.DRAINED, f"{entry.instance} was cut after {entry.out_for_s:.2f} s")
+
+    def _lags_s(self) -> float:
+        return max([edge.lag_s or 0.0 for edge in self.world.edges]) + self.world.discovery_lag_s
 
     def _share(self) -> None:
         """Check a canary's share, as discovery is told: never above that of any stage up to the present one."""
@@ -350,7 +355,9 @@ class Watch:
     def _started(self, process: Process, plan: Plan) -> None:
         before = process.plans[0] if process.plans else None
         process.plans.append(plan)
-        process.plan, process.stage, process.passed, process.interfered = plan, 0, 0, False
+        process.plan, process.stage, process.passed = plan, 0, 0
+        # What a person changed while the process was at work, or just before, may show only now.
+        process.interfered = process.interfered or self.world.clock.now() <= self.by_hand_s + self._lags_s()
         process.told.clear()
         instances = self.world.cells.existing.values()
         process.old_died = not all(one.ready and one.truly_healthy for one in instances)
