@@ -7,7 +7,7 @@ import pytest
 from zdd import ConfigurationError, Deployer, Process, Release, Service
 from zdd.adapters.memory import MemoryOrchestrator, MemoryWorld
 from zdd.errors import TemporaryError
-from zdd.interfaces import Finding, Severity
+from zdd.interfaces import Demand, Finding, Severity
 from zdd.model.release import Specification
 
 RELEASE = Release("1", Process(["true"]))
@@ -16,14 +16,14 @@ ERROR = Finding("node a", "is full", "add a node", Severity.ERROR)
 
 
 def deployer(monkeypatch: pytest.MonkeyPatch, *found: Finding, error: Exception | None = None) -> Deployer:
-    """Return a deployer whose orchestrator finds these things, and tells the peak that it was asked about."""
+    """Return a deployer whose orchestrator finds these things, and tells what it was asked about."""
 
     class Inspecting(MemoryOrchestrator):
-        def inspect(self, service: Service, workload: Specification, peak: int) -> tuple[Finding, ...]:
+        def inspect(self, service: Service, workload: Specification, demand: Demand) -> tuple[Finding, ...]:
             assert (service.name, workload) == ("web", RELEASE.workload)
             if error is not None:
                 raise error
-            return (*found, Finding("peak", str(peak), "no fix"))
+            return (*found, Finding("demand", f"{demand.instances} in {demand.cells}", "no fix"))
 
     monkeypatch.setattr("zdd.adapters.memory.MemoryOrchestrator", Inspecting)
     return Deployer.in_memory(MemoryWorld())
@@ -41,13 +41,13 @@ def test_a_warning_is_in_the_plan_and_in_the_report(monkeypatch: pytest.MonkeyPa
     assert f"  warning     {line}" in str(report).splitlines()
 
 
-def test_it_is_asked_about_the_most_instances_that_the_plan_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_asked_about_what_the_plan_needs_at_its_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     made = deployer(monkeypatch)
     service = Service("web", replicas=2)
     made.deploy(service, RELEASE)
     plan = made.plan(service, Release("2", RELEASE.workload))
-    assert plan.ceiling > service.replicas
-    assert plan.warnings == (f"peak: {plan.ceiling}; no fix",)
+    assert (plan.ceiling, len(plan.origin)) == (4, 1)
+    assert plan.warnings == ("demand: 4 in 2; no fix",)
 
 
 def test_an_error_refuses_the_deployment_before_anything_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:

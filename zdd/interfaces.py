@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from attrs import frozen
 
 from zdd.model.action import Action, ActionContext
-from zdd.model.finding import Finding, Severity
+from zdd.model.finding import Demand, Finding, Severity
 from zdd.model.gate import Gate, Target
 from zdd.model.traffic import EdgeAbilities
 
@@ -35,6 +35,7 @@ __all__ = [
     "Action",
     "ActionContext",
     "Clock",
+    "Demand",
     "Discovery",
     "Edge",
     "Fence",
@@ -191,7 +192,7 @@ class Inspected(Protocol):
     `check` refuses what can't work. `inspect` tells what works, but not as well as it might, or only by luck.
     """
 
-    def inspect(self, service: Service, workload: Specification, peak: int) -> tuple[Finding, ...]:
+    def inspect(self, service: Service, workload: Specification, demand: Demand) -> tuple[Finding, ...]:
         """Return what was found, the same for the same state of the world. Change nothing.
 
         What only warns is shown with the plan and kept in the report; an error refuses the deployment.
@@ -199,7 +200,7 @@ class Inspected(Protocol):
         Args:
             service: How the service wants to be treated.
             workload: What is to run.
-            peak: How many instances may exist at once while it is deployed.
+            demand: What is needed at once while it is deployed.
         """
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from zdd.driver import Surroundings
 from zdd.errors import AdapterError, ConfigurationError
 from zdd.interfaces import Inspected
-from zdd.model.finding import Finding, Severity
+from zdd.model.finding import Demand, Finding, Severity
+from zdd.model.plan import Plan
 from zdd.model.release import Specification
 from zdd.model.service import Service
 
 
-def findings(around: Surroundings, service: Service, workload: Specification, peak: int) -> tuple[Finding, ...]:
+def findings(around: Surroundings, service: Service, workload: Specification, demand: Demand) -> tuple[Finding, ...]:
     """Return what the parts that this service needs found, in order: orchestrator, discovery, edges. Change nothing.
 
     A part that can't look now is a finding too.
@@ -21,7 +22,7 @@ def findings(around: Surroundings, service: Service, workload: Specification, pe
         around: The parts. Those that are not `Inspected` are not asked.
         service: How the service wants to be treated.
         workload: What is to run.
-        peak: How many instances may exist at once.
+        demand: What is needed at once.
     """
     parts: list[object] = [around.orchestrator]
     if service.exposures:
@@ -29,16 +30,27 @@ def findings(around: Surroundings, service: Service, workload: Specification, pe
     found: dict[Finding, None] = {}
     for part in parts:
         if isinstance(part, Inspected):
-            found.update(dict.fromkeys(_look(part, service, workload, peak)))
+            found.update(dict.fromkeys(_look(part, service, workload, demand)))
     return tuple(found)
 
 
-def _look(part: Inspected, service: Service, workload: Specification, peak: int) -> tuple[Finding, ...]:
+def _look(part: Inspected, service: Service, workload: Specification, demand: Demand) -> tuple[Finding, ...]:
     try:
-        return part.inspect(service, workload, peak)
+        return part.inspect(service, workload, demand)
     except AdapterError as error:
         name = str(getattr(part, "name", type(part).__name__))
         return (Finding(name, f"could not be inspected: {error}", "what it would have warned of is not known"),)
+
+
+def demand_of(plan: Plan) -> Demand:
+    """Return what a plan needs at once, at its peak."""
+    before = {goal.cell for goal in plan.origin if goal.replicas}
+    cells = len(before)
+    for number in range(len(plan.stages)):
+        after = {name for name, goal in plan.goals_at(number).items() if goal.replicas}
+        cells = max(cells, len(before | after))
+        before = after
+    return Demand(plan.ceiling, cells)
 
 
 def warnings_of(found: Iterable[Finding]) -> tuple[str, ...]:

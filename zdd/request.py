@@ -19,7 +19,7 @@ from zdd.model.plan import Goal, Plan
 from zdd.model.release import Release, Revision
 from zdd.model.service import Overlap, Service, check_ports
 from zdd.planner import make_plan, observed_goals
-from zdd.preflight import findings, warnings_of
+from zdd.preflight import demand_of, findings, warnings_of
 from zdd.strategies.recreate import Recreate
 from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Strategy, divide
@@ -80,7 +80,7 @@ class Request:
             holds=bool(service.exposures and around.edges) and all(edge.abilities.holds for edge in around.edges),
         )
         refuse_uneven_shares(plan, around)
-        found = findings(around, service, self.revision.workload, plan.ceiling)
+        found = findings(around, service, self.revision.workload, demand_of(plan))
         plan = evolve(plan, warnings=warnings_of(found))
         last = history.last
         return plan if last is None else evolve(plan, exposures_before=last.plan.service.exposures)

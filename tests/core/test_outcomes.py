@@ -122,6 +122,14 @@ def test_rolled_back_when_the_start_deadline_has_passed(error_of, scene, web):
     assert_rolled_back(error, scene, web())
 
 
+def test_rolled_back_long_before_the_start_deadline_when_it_ends_by_itself_again_and_again(error_of, scene, web):
+    error = error_of(Release("2.0", Behaviour(crashes_after_s=0.5)))
+    assert "ended by itself 4 times before it was proven" in error.report.reason
+    (failed,) = [stage for stage in error.report.stages if stage.failed_s is not None]
+    assert failed.failed_s - failed.entered_s < web().start_deadline_s
+    assert_rolled_back(error, scene, web())
+
+
 def test_rolled_back_when_an_instance_has_failed_its_gate_at_the_start_deadline(error_of, scene, web):
     error = error_of(SICK)
     assert "web-4.000004 is ready, " in error.report.reason

@@ -35,6 +35,7 @@ CLASSES: Mapping[str, type] = {
     "retire": command.Retire,
     "route": command.Route,
     "scale": command.Scale,
+    "demand": finding.Demand,
     "finding": finding.Finding,
     "severity": finding.Severity,
     "target": gate.Target,

@@ -1,4 +1,4 @@
-"""What a look beforehand found: a problem, in words with the fix."""
+"""What a look beforehand asks, and what it found: a problem, in words with the fix."""
 
 from __future__ import annotations
 
@@ -16,6 +16,19 @@ class Severity(enum.Enum):
 
     WARNING = "warning"
     ERROR = "error"
+
+
+@frozen
+class Demand:
+    """What a deployment needs at once, at its peak.
+
+    Attributes:
+        instances: How many instances may exist at the same time.
+        cells: How many cells may exist at the same time.
+    """
+
+    instances: int
+    cells: int = 1
 
 
 @frozen

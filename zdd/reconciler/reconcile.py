@@ -14,6 +14,7 @@ from zdd.model.plan import Goal, Plan
 from zdd.model.service import Overlap
 from zdd.model.traffic import Registration
 from zdd.model.verdict import Result
+from zdd.reconciler.crashing import crash_failure
 from zdd.reconciler.decision import Ask, Decision, Perform
 from zdd.reconciler.guards import GUARDS, Guard, Hold, Refusal, Release, Shift, Tally, Traffic, permit
 from zdd.reconciler.learn import steady_at_s
@@ -351,8 +352,9 @@ def _start_failure(picture: Picture) -> str:
         if since_s is None or picture.complete(goal):
             continue
         for instance in cell.instances if cell else ():
-            if instance.id in picture.condemned:
-                return f"{instance.id}: {picture.condemned[instance.id]}"
+            reason = picture.condemned.get(instance.id) or crash_failure(picture, goal, instance, since_s)
+            if reason:
+                return f"{instance.id}: {reason}"
         if picture.now >= since_s + patience_s:
             return f"{goal.cell} was not ready and proven within {patience_s:g} s: {_state_of(picture, cell)}"
     return ""
