@@ -14,13 +14,15 @@ from typing import Any
 
 import docker
 from attrs import asdict, frozen
+from certificates import make_authority
 from docker.errors import APIError, DockerException
 from images import application_layer, image_archive
-from namespace import end_namespace, open_namespace
+from namespace import ADDRESSES, end_namespace, open_namespace
 from packages import NoLab, unpacked
 
 PACKAGES = ("docker.io", "iptables", "docker-registry")
 REGISTRY_PORT = 5000
+SECURE_PORT = 2376
 REPOSITORY = "zdd-lab/application"
 START_TIMEOUT_S = 40.0
 POLL_S = 0.02
@@ -40,6 +42,8 @@ class Lab:
         version: The engine's version.
         pid: The first process of the namespace; 0 for an engine that the user named.
         group: Its control group.
+        secure: The engine's address with TLS, which asks who is there; empty for an engine that the user named.
+        authority: The folder of who signs its certificates, see `certificates.py`.
     """
 
     engine: str
@@ -51,6 +55,8 @@ class Lab:
     version: str = ""
     pid: int = 0
     group: str = ""
+    secure: str = ""
+    authority: str = ""
 
     def facts(self) -> dict[str, object]:
         """Return it as plain data."""
@@ -72,6 +78,7 @@ def start_lab(directory: Path) -> Lab:
     command = ["dockerd", "--data-root", str(directory / "data"), "--exec-root", "/run/docker-exec"]
     command += ["--host", f"unix://{socket}", "--pidfile", "/run/docker.pid", "--cgroup-parent", f"/{group}"]
     command += ["--exec-opt", "native.cgroupdriver=cgroupfs", "--config-file", str(directory / "daemon.json")]
+    command += [f"--host=tcp://0.0.0.0:{SECURE_PORT}", "--tlsverify", *_certificates(directory)]
     (directory / "daemon.json").write_text("{}")
     environment = _environment(programs, directory)
     namespace = open_namespace(group, command, environment, directory / "log")
@@ -83,12 +90,20 @@ def start_lab(directory: Path) -> Lab:
             registry=f"127.0.0.1:{REGISTRY_PORT}", registry_address=f"{namespace.address}:{REGISTRY_PORT}",
             image=f"127.0.0.1:{REGISTRY_PORT}/{REPOSITORY}:1", address=namespace.address,
             version=_await_engine(f"unix://{socket}", directory / "log"), pid=namespace.pid, group=group,
+            secure=f"tcp://{namespace.address}:{SECURE_PORT}", authority=str(directory / "authority"),
         )  # fmt: skip
         _prepare(lab, archive)
     except BaseException:
         stop_lab(namespace.pid, namespace.group, directory)
         raise
     return lab
+
+
+def _certificates(directory: Path) -> list[str]:
+    """Make a certificate for the engine, at whichever address it will have, and return its options."""
+    names = ",".join(f"IP:{address}" for address in ADDRESSES)
+    own = make_authority(directory / "authority").issue(directory / "certificates", "engine", names=names)
+    return [f"--tlscacert={own}/ca.pem", f"--tlscert={own}/cert.pem", f"--tlskey={own}/key.pem"]
 
 
 def _environment(programs: Path, directory: Path) -> dict[str, str]:

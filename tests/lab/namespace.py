@@ -20,6 +20,7 @@ from packages import NoLab, run
 START_TIMEOUT_S = 20.0
 END_TIMEOUT_S = 20.0
 NETWORKS = 64
+ADDRESSES = tuple(f"10.213.{number}.2" for number in range(NETWORKS))
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
@@ -90,7 +91,7 @@ def _connect(name: str, pid: int) -> str:
     run("ip", "link", "set", here, "up")
     run(*inside, "ip", "address", "add", f"10.213.{number}.2/24", "dev", "eth0")
     run(*inside, "ip", "link", "set", "eth0", "up")
-    return f"10.213.{number}.2"
+    return ADDRESSES[number]
 
 
 def end_namespace(pid: int, group: str) -> None:

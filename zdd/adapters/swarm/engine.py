@@ -6,8 +6,6 @@ Swarm restarts every task whose template differs in anything, a default that was
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,43 +13,35 @@ from typing import Any, TypeVar
 
 import docker  # type: ignore[import-untyped]
 import requests
-from docker.errors import APIError, DockerException, NotFound  # type: ignore[import-untyped]
+from docker.errors import DockerException  # type: ignore[import-untyped]
 
-from zdd.errors import ConfigurationError, OutcomeUnknown, PermanentError, TemporaryError
+from zdd.adapters.swarm.connection import (
+    SETTLES_WITHIN_S,
+    TIMEOUT_S,
+    Connection,
+    NameTaken,
+    NotThere,
+    OutOfSequence,
+)
+from zdd.adapters.swarm.endpoint import Endpoint
 
 Json = dict[str, Any]
 T = TypeVar("T")
 
-TIMEOUT_S = 25.0
-SETTLES_WITHIN_S = 20.0  # the Engine gives its own calls to the swarm so long
-_NOT_SENT = (ConnectionRefusedError, FileNotFoundError, PermissionError)
-_NEVER_APPLIED = ("code = InvalidArgument", "code = FailedPrecondition", "code = NotFound", "code = Unimplemented")
-_ASKED_IN_VAIN = (408, 429, 503)
-
-
-class OutOfSequence(TemporaryError):
-    """The object has been written since it was read."""
-
-
-class NameTaken(PermanentError):
-    """There is an object of that name."""
-
-
-class NotThere(PermanentError):
-    """There is no such object."""
+__all__ = ["SETTLES_WITHIN_S", "TIMEOUT_S", "Engine", "EventStream", "NameTaken", "NotThere", "OutOfSequence"]
 
 
 class Engine:
     """A connection to a manager of a swarm. May be used from several threads: each has a client of its own."""
 
-    def __init__(self, docker_host: str | None, timeout_s: float = TIMEOUT_S) -> None:
-        self._docker_host = docker_host
-        self._timeout_s = timeout_s
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._clients: list[docker.APIClient] = []
-        self.calls: Counter[str] = Counter()
+    def __init__(self, docker_host: str | Endpoint | None, timeout_s: float = TIMEOUT_S) -> None:
+        self._connection = Connection(docker_host, timeout_s)
         self.writes = 0
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How many calls were made so far, by kind."""
+        return self._connection.calls
 
     # -- services -----------------------------------------------------------------------------------------------------
 
@@ -130,46 +120,22 @@ class Engine:
     @contextmanager
     def events(self, filters: Mapping[str, object]) -> Iterator[EventStream]:
         """Give the stream of events. It ends without an error when the connection does."""
-        with self._mapped("follow events", writes=False):
-            api = self._make_client()
-        try:
-            with self._mapped("follow events", writes=False):
+        with self._connection.client_of_its_own("follow events") as api:
+            with self._connection.mapped("follow events", writes=False):
                 stream = api.events(decode=True, filters=dict(filters))
             yield EventStream(stream)
-        finally:
-            api.close()
 
     def close(self) -> None:
         """Close every connection."""
-        with self._lock:
-            clients, self._clients = self._clients, []
-        self._local = threading.local()
-        for api in clients:
-            api.close()
-
-    def _client(self) -> docker.APIClient:
-        api = getattr(self._local, "api", None)
-        if api is None:
-            api = self._make_client()
-            self._local.api = api
-            with self._lock:
-                self._clients.append(api)
-        return api
-
-    def _make_client(self) -> docker.APIClient:
-        """Return a client that has agreed on a version with the Engine."""
-        _check_socket(self._docker_host or "")
-        if self._docker_host is None:
-            return docker.DockerClient.from_env(version="auto", timeout=self._timeout_s).api
-        return docker.APIClient(base_url=self._docker_host, version="auto", timeout=self._timeout_s)
+        self._connection.close()
 
     def _read(self, what: str, call: Callable[[docker.APIClient], T]) -> T:
-        return self._call(what, call, writes=False)
+        return self._connection.read(what, call)
 
     def _write(self, what: str, call: Callable[[docker.APIClient], T]) -> T:
         self.writes += 1
         try:
-            return self._call(what, call, writes=True)
+            return self._connection.write(what, call)
         finally:
             self.writes += 1
 
@@ -178,25 +144,6 @@ class Engine:
             self._write(what, call)
         except NotThere:
             return
-
-    def _call(self, what: str, call: Callable[[docker.APIClient], T], *, writes: bool) -> T:
-        with self._mapped(what, writes=False):
-            api = self._client()
-        self.calls[what] += 1
-        with self._mapped(what, writes=writes):
-            return call(api)
-
-    @contextmanager
-    def _mapped(self, what: str, *, writes: bool) -> Iterator[None]:
-        where = self._docker_host or "the Docker Engine"
-        try:
-            yield
-        except NotFound as error:
-            raise NotThere(f"{what} at {where}: {error.explanation}") from error
-        except APIError as error:
-            raise _answered(f"{what} at {where}", error, writes) from error
-        except (DockerException, requests.RequestException) as error:
-            raise _unanswered(f"{what} at {where}", error, writes) from error
 
 
 class EventStream:
@@ -213,18 +160,6 @@ class EventStream:
             return  # AttributeError and ValueError: what the client says when another thread closes it
 
 
-def _check_socket(docker_host: str) -> None:
-    """Say clearly that nobody listens at a socket; the client would leave its own one open, and say less."""
-    scheme, _, path = docker_host.partition("://")
-    if scheme != "unix":
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(path)
-        except OSError as error:
-            raise TemporaryError(f"no Docker Engine answers at {path}: {error.strerror or error}") from error
-
-
 def _arguments(spec: Json) -> Json:
     """Return a specification as the client takes it. It is passed on as it is: nothing is merged or filled in."""
     return {
@@ -236,41 +171,3 @@ def _arguments(spec: Json) -> Json:
         "rollback_config": spec.get("RollbackConfig"),
         "endpoint_spec": spec.get("EndpointSpec"),
     }
-
-
-def _answered(what: str, error: APIError, writes: bool) -> Exception:
-    """Translate an answer that is an error."""
-    said = str(error.explanation or error)
-    message = f"{what}: {said}"
-    if "update out of sequence" in said:
-        return OutOfSequence(message)
-    status = error.status_code or 500
-    if status == 409:
-        return NameTaken(message)
-    if status in _ASKED_IN_VAIN:
-        return TemporaryError(message)
-    if status < 500 or any(code in said for code in _NEVER_APPLIED):
-        return PermanentError(message)
-    return OutcomeUnknown(message, settles_within_s=SETTLES_WITHIN_S) if writes else TemporaryError(message)
-
-
-def _unanswered(what: str, error: Exception, writes: bool) -> Exception:
-    """Translate the lack of an answer: a request that was never sent has changed nothing."""
-    message = f"{what}: {error}"
-    if isinstance(error, docker.errors.TLSParameterError | docker.errors.ContextException):
-        return ConfigurationError(message)
-    if not writes or isinstance(error, requests.ConnectTimeout) or _never_sent(error):
-        return TemporaryError(message)
-    return OutcomeUnknown(message, settles_within_s=SETTLES_WITHIN_S)
-
-
-def _never_sent(error: BaseException) -> bool:
-    """Say whether a refused connection is among the causes."""
-    seen: list[object] = [error]
-    for one in seen:
-        if isinstance(one, _NOT_SENT) or type(one).__name__ == "NewConnectionError":
-            return True
-        if isinstance(one, BaseException):
-            more = [*one.args, one.__cause__, one.__context__, getattr(one, "reason", None)]
-            seen += [each for each in more if isinstance(each, BaseException) and each not in seen]
-    return False
