@@ -7,7 +7,7 @@ import pytest
 from zdd import ConfigurationError, Deployer, Process, Release, Service
 from zdd.adapters.memory import MemoryOrchestrator, MemoryWorld
 from zdd.errors import TemporaryError
-from zdd.interfaces import Demand, Finding, Severity
+from zdd.interfaces import Demand, Finding, OrchestratorAbilities, Severity
 from zdd.model.release import Specification
 
 RELEASE = Release("1", Process(["true"]))
@@ -66,3 +66,21 @@ def test_a_part_that_cannot_look_now_is_told_of(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_part_that_does_not_inspect_is_not_asked() -> None:
     assert Deployer.in_memory(MemoryWorld()).plan(Service("web"), RELEASE).warnings == ()
+
+
+def test_it_says_when_no_mirror_runs_for_a_service_whose_instances_are_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Replacing(MemoryOrchestrator):
+        abilities = OrchestratorAbilities(replaces=True)
+
+    monkeypatch.setattr("zdd.adapters.memory.MemoryOrchestrator", Replacing)
+    made = Deployer.in_memory(MemoryWorld())
+    made.deploy(Service("web"), RELEASE)
+    second = Release("2", RELEASE.workload)
+    (warning,) = made.plan(Service("web"), second).warnings
+    assert warning.startswith("web: no mirror runs")
+    made.mirror("web").look()
+    assert made.plan(Service("web"), second).warnings == ()
+    worker = Service("worker", exposures=())
+    assert made.plan(worker, RELEASE).warnings == ()

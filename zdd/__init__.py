@@ -37,6 +37,7 @@ from zdd.errors import (
 )
 from zdd.events import Event, Outcome
 from zdd.gates import AllOf, AnyOf, CommandGate, FunctionGate, HttpGate, InARow, Not, TcpGate
+from zdd.mirror import Mirror
 from zdd.model.action import ActionContext
 from zdd.model.gate import Target
 from zdd.model.plan import Goal, OnFailure, Plan, Stage
@@ -79,6 +80,7 @@ __all__ = [
     "Joined",
     "JournalError",
     "LeaseLost",
+    "Mirror",
     "Not",
     "OnFailure",
     "Outcome",

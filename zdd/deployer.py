@@ -20,6 +20,7 @@ from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome
 from zdd.failure import failure_of
 from zdd.history import Deployment, History, read_history
 from zdd.interfaces import Clock, Discovery, Edge, Fence, Journal, Lease, Orchestrator
+from zdd.mirror import Mirror
 from zdd.model.gate import Gate
 from zdd.model.plan import Plan
 from zdd.model.release import Release, Revision
@@ -282,6 +283,20 @@ class Deployer:
         if history.last is None:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to remove")
         return self._with_lease(history.last.plan.service, self._remove)
+
+    # -- between deployments ----------------------------------------------------------------------------------------
+
+    def mirror(self, *services: str, interval_s: float = 1.0) -> Mirror:
+        """Return a mirror over the same parts, for a process that runs all the time: see `Mirror`.
+
+        Args:
+            services: The services' names; none: every service that was ever deployed.
+            interval_s: How often it looks while nothing changes, in seconds.
+
+        Raises:
+            ConfigurationError: `interval_s` is no number of seconds.
+        """
+        return Mirror(self._around, services, self._actor, interval_s=interval_s)
 
     # -- how --------------------------------------------------------------------------------------------------------
 

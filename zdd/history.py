@@ -8,7 +8,8 @@ from attrs import evolve, field, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome, StagePassed
-from zdd.model.plan import Direction, Plan
+from zdd.model.intent import Intent
+from zdd.model.plan import Direction, Plan, Stage
 from zdd.model.release import Revision
 from zdd.wording import change, printable
 
@@ -140,3 +141,34 @@ def read_history(events: Iterable[Event]) -> History:
             ended = evolve(known, ended_s=event.at_s, outcome=event.outcome, reason=event.reason)
             deployments[event.deployment] = ended
     return History(tuple(deployments.values()), revisions)
+
+
+def read_intent(events: Iterable[Event]) -> Intent | None:
+    """Return what the service was last meant to be; None if nothing was ever deployed."""
+    plan: Plan | None = None
+    deployment, passed, settled = "", False, False
+    for event in events:
+        if isinstance(event, DeploymentStarted):
+            plan, deployment, passed, settled = event.plan, event.deployment, False, False
+        elif isinstance(event, StagePassed) and plan is not None:
+            passed = event.stage == len(plan.stages) - 1
+        elif isinstance(event, DeploymentEnded):
+            cleared = event.outcome in (Outcome.SUCCEEDED, Outcome.ROLLED_BACK)
+            settled = cleared or (event.outcome is Outcome.FROZEN and passed)
+    return None if plan is None else Intent(_at_rest(plan), settled, deployment)
+
+
+def _at_rest(plan: Plan) -> Plan:
+    """Return the plan that keeps everything as the last stage left it."""
+    goals = tuple(goal for goal in plan.final() if goal.replicas)
+    named = {goal.revision for goal in goals}
+    return evolve(
+        plan,
+        revisions={name: revision for name, revision in plan.revisions.items() if name in named},
+        origin=goals,
+        stages=(Stage("keep"),),
+        retreat=(),
+        exposures_before=None,
+        strategy="",
+        direction=Direction.FORWARD,
+    )

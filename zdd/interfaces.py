@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from zdd.model.address import Address
     from zdd.model.cell import Cell
     from zdd.model.command import Change, Launch, Retire, Route, Scale
+    from zdd.model.intent import Intent
     from zdd.model.release import Revision, Specification
     from zdd.model.service import Service
     from zdd.model.traffic import EdgeView, Registration
@@ -43,13 +44,19 @@ __all__ = [
     "Gate",
     "Holder",
     "Inspected",
+    "Intents",
     "Journal",
     "Lease",
     "Orchestrator",
     "OrchestratorAbilities",
     "Severity",
     "Target",
+    "gives_way",
+    "mirror_role",
 ]
+
+MIRROR = "mirror "
+"""What the name of a mirror as a lease's holder begins with."""
 
 
 @frozen
@@ -74,6 +81,21 @@ class Holder:
     since_s: float
     expires_s: float
 
+    @property
+    def is_mirror(self) -> bool:
+        """Whether it is a mirror, which keeps no deployer out."""
+        return self.name.startswith(MIRROR)
+
+
+def mirror_role(service: str) -> str:
+    """Return the name of the lease that the active mirror of a service holds for as long as it runs."""
+    return f"{service}/mirror"
+
+
+def gives_way(held_by: str, wanted_by: str) -> bool:
+    """Tell whether one who holds a lease has to let another one have it: a mirror does, to a deployer."""
+    return held_by.startswith(MIRROR) and not wanted_by.startswith(MIRROR)
+
 
 @frozen
 class OrchestratorAbilities:
@@ -82,10 +104,13 @@ class OrchestratorAbilities:
     Attributes:
         cell_per_instance: Cells cost nothing and nobody sees their names: by default every instance has its own.
         poll_s: How often it may be observed while something is awaited, in seconds.
+        replaces: An instance that ends is replaced by another one, at another address, which serves only when
+            somebody registers it.
     """
 
     cell_per_instance: bool = False
     poll_s: float = 1.0
+    replaces: bool = False
 
 
 class Orchestrator(Protocol):
@@ -232,6 +257,8 @@ class Lease(Protocol):
     def acquire(self, service: str, holder: str, ttl_s: float) -> Fence:
         """Take the lease for `ttl_s` seconds. The fence's token is greater than all before it for this service.
 
+        A mirror that holds it gives way to a deployer (`gives_way`): it is as if it had expired.
+
         Raises:
             DeploymentInProgress: Somebody else holds it, and has not let it expire.
         """
@@ -248,6 +275,20 @@ class Lease(Protocol):
 
     def holder(self, service: str) -> Holder | None:
         """Return who holds it, or None."""
+
+
+class Intents(Protocol):
+    """Keeps, for each service, what it was last meant to be: what mirrors go by."""
+
+    def write(self, service: str, intent: Intent, fence: Fence) -> None:
+        """Write it durably before returning, in place of the one before."""
+
+    def read(self, service: str) -> Intent | None:
+        """Return it; None if the service was never deployed.
+
+        Raises:
+            JournalError: It is damaged, or was written in a format that this version does not know.
+        """
 
 
 class Clock(Protocol):

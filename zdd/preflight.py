@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from zdd.driver import Surroundings
 from zdd.errors import AdapterError, ConfigurationError
-from zdd.interfaces import Inspected
+from zdd.interfaces import Inspected, mirror_role
 from zdd.model.finding import Demand, Finding, Severity
 from zdd.model.plan import Plan
 from zdd.model.release import Specification
@@ -27,11 +27,23 @@ def findings(around: Surroundings, service: Service, workload: Specification, de
     parts: list[object] = [around.orchestrator]
     if service.exposures:
         parts += [around.discovery, *around.edges]
-    found: dict[Finding, None] = {}
+    found: dict[Finding, None] = dict.fromkeys(_unmirrored(around, service))
     for part in parts:
         if isinstance(part, Inspected):
             found.update(dict.fromkeys(_look(part, service, workload, demand)))
     return tuple(found)
+
+
+def _unmirrored(around: Surroundings, service: Service) -> tuple[Finding, ...]:
+    if not service.exposures or not around.orchestrator.abilities.replaces:
+        return ()
+    try:
+        if around.lease.holder(mirror_role(service.name)) is not None:
+            return ()
+        problem = "no mirror runs, so an instance that is replaced between deployments gets no requests"
+    except AdapterError as error:
+        problem = f"whether a mirror runs is not known: {error}"
+    return (Finding(service.name, problem, f"run `python -m zdd mirror {service.name}` all the time"),)
 
 
 def _look(part: Inspected, service: Service, workload: Specification, demand: Demand) -> tuple[Finding, ...]:

@@ -17,6 +17,7 @@ GROUPS = {
         *("HttpGate", "TcpGate", "CommandGate", "FunctionGate", "AllOf", "AnyOf", "Not", "InARow"),
         *("Target", "Sample", "Result", "Verdict"),
     ),
+    "Between deployments": ("Mirror",),
     "What happened": ("Report", "Outcome", "Status", "Event"),
     "Errors": (
         *("ZddError", "ConfigurationError", "DeploymentError", "DeploymentFailed", "RollbackFailed"),
@@ -24,7 +25,7 @@ GROUPS = {
         *("AdapterError", "TemporaryError", "PermanentError", "OutcomeUnknown"),
     ),
 }
-METHODS = ("embedded", "in_memory", "plan", "deploy", "rollback", "resume", "remove", "history", "report")
+METHODS = ("embedded", "in_memory", "plan", "deploy", "rollback", "resume", "remove", "history", "report", "mirror")
 
 
 def first_sentence(documented: object) -> str:

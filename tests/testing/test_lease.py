@@ -99,6 +99,11 @@ class LosesWhatExpired(Shared):
         super().renew(service, fence, ttl_s)
 
 
+class KeepsADeployerOut(Shared):
+    def acquire(self, service: str, holder: str, ttl_s: float) -> Fence:
+        return super().acquire(service, holder.removeprefix("mirror "), ttl_s)
+
+
 class OneForAllServices(Shared):
     def acquire(self, service: str, holder: str, ttl_s: float) -> Fence:
         return super().acquire("web", holder, ttl_s)
@@ -131,6 +136,7 @@ BROKEN: list[tuple[str, Any]] = [
     ("the release of an old fence lets go of nothing", ReleasesForOthers),
     ("a renewed lease is kept", RenewsNothing),
     ("an expired lease that nobody took can be renewed", LosesWhatExpired),
+    ("a mirror gives way to a deployer", KeepsADeployerOut),
     ("leases of one service are not those of another", OneForAllServices),
     ("another deployer sees the same lease", IsOfOneProcess),
     ("of many who try at once one gets it", ThinksAboutIt),

@@ -127,6 +127,16 @@ def _expired_kept(trial: _Trial) -> None:
     trial.refuses()
 
 
+def _mirror_gives_way(trial: _Trial) -> None:
+    mirror = trial.acquire("mirror ann@host:1")
+    trial.refuses("mirror bob@host:2")
+    deployer = trial.acquire("bob@host:2")
+    demand(deployer.token > mirror.token, f"the deployer's token is {deployer.token} after the mirror's {mirror.token}")
+    what = "renew by a mirror of a lease that a deployer took"
+    demand_error(LeaseLost, what, lambda: trial.lease.renew("web", mirror, 600.0))
+    trial.refuses("mirror ann@host:1")
+
+
 def _services_apart(trial: _Trial) -> None:
     trial.acquire()
     trial.acquire("bob@host:2", service="app")
@@ -182,6 +192,7 @@ LEASE_RULES: tuple[Rule[_Trial], ...] = (
     Rule("the release of an old fence lets go of nothing", _old_release),
     Rule("a renewed lease is kept", _renewed),
     Rule("an expired lease that nobody took can be renewed", _expired_kept),
+    Rule("a mirror gives way to a deployer", _mirror_gives_way),
     Rule("leases of one service are not those of another", _services_apart),
     Rule("another deployer sees the same lease", _others_see_the_same, lambda trial: trial.again),
     Rule("of many who try at once one gets it", _many_at_once, lambda trial: trial.again),

@@ -30,7 +30,7 @@ def test_it_keeps_the_rules_of_a_lease(tmp_path: Path) -> None:
         return again()
 
     tried = check_lease(make, ttl_s=0.3, again=again)
-    assert len(tried) == 12
+    assert len(tried) == 13
 
 
 # -- several processes -----------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from zdd.adapters.consul.connection import NOT_FOUND, OK, ConsulConnection
 from zdd.adapters.consul.fence import FenceKey
 from zdd.adapters.consul.store import DEFAULT_PREFIX, Entry, Store, encode_record, lock, replace, unchanged, unlock
 from zdd.errors import DeploymentInProgress, LeaseLost, OutcomeUnknown, PermanentError, TemporaryError
-from zdd.interfaces import Fence, Holder
+from zdd.interfaces import Fence, Holder, gives_way
 from zdd.model.names import check_number
 
 logger = logging.getLogger("zdd")
@@ -109,7 +109,7 @@ class ConsulLease:
             OutcomeUnknown: Consul did not say whether it was taken. It ends by itself.
         """
         _check_ttl(service, ttl_s)
-        self._check_free(service)
+        self._check_free(service, holder)
         session = self._open_session(service, holder, ttl_s)
         try:
             return self._take(service, holder, ttl_s, session)
@@ -158,10 +158,10 @@ class ConsulLease:
 
     def _take(self, service: str, holder: str, ttl_s: float, session: str) -> Fence:
         for _ in range(_TRIES):
-            held = self._check_free(service)
+            held = self._check_free(service, holder)
             if held.entry.session:
                 self._end_session(held.entry.session)
-                held = self._check_free(service)
+                held = self._check_free(service, holder)
             key = FenceKey.read(self._store, service)
             now_s = self._now()
             fence = Fence(max(key.greatest.token, held.token) + 1, holder)
@@ -212,9 +212,9 @@ class ConsulLease:
     def _read(self, service: str) -> _Held:
         return _Held.of(self._store.get(self._store.heads(service) + "lease"))
 
-    def _check_free(self, service: str) -> _Held:
+    def _check_free(self, service: str, holder: str) -> _Held:
         held = self._read(service)
-        if held.counts(self._now()):
+        if held.counts(self._now()) and not gives_way(held.holder, holder):
             raise _in_progress(service, held)
         return held
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zdd.errors import DeploymentInProgress, LeaseLost
-from zdd.interfaces import Clock, Fence, Holder
+from zdd.interfaces import Clock, Fence, Holder, gives_way
 
 
 class MemoryLease:
@@ -22,7 +22,7 @@ class MemoryLease:
         """
         now_s = self._clock.now()
         current = self.holder(service)
-        if current is not None:
+        if current is not None and not gives_way(current.name, holder):
             raise DeploymentInProgress(
                 f"{service} is being deployed by {current.name} for {now_s - current.since_s:.0f} s",
                 holder=current.name,

@@ -14,7 +14,7 @@ from zdd.adapters.sqlite.database import Database
 from zdd.adapters.sqlite.head import read_head, write_head
 from zdd.adapters.sqlite.process import ProcessMark
 from zdd.errors import DeploymentInProgress, LeaseLost
-from zdd.interfaces import Fence, Holder
+from zdd.interfaces import Fence, Holder, gives_way
 from zdd.model.names import check_number
 
 TTL_S_MAX = 366 * 24 * 3600.0
@@ -65,7 +65,7 @@ class SqliteLease:
         with self._database.writing() as connection:
             now_s = self._now()
             held = _read(connection, service)
-            if held is not None and held.counts(now_s):
+            if held is not None and held.counts(now_s) and not gives_way(held.holder, holder):
                 raise _in_progress(service, held)
             head = read_head(connection, service)
             fence = Fence(max(head.token, held.token if held else 0) + 1, holder)

@@ -90,7 +90,7 @@ class SwarmOrchestrator:
     @property
     def abilities(self) -> OrchestratorAbilities:
         """A cell is a Swarm service with a name of its own, so a service has one cell unless it asks for more."""
-        return OrchestratorAbilities(cell_per_instance=False, poll_s=self._poll_s)
+        return OrchestratorAbilities(cell_per_instance=False, poll_s=self._poll_s, replaces=True)
 
     @property
     def calls(self) -> dict[str, int]:
