@@ -40,6 +40,7 @@ from zdd.gates import AllOf, AnyOf, CommandGate, FunctionGate, HttpGate, InARow,
 from zdd.mirror import Mirror
 from zdd.model.action import ActionContext
 from zdd.model.gate import Target
+from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Goal, OnFailure, Plan, Stage
 from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Exposure, Overlap, Service
@@ -83,6 +84,8 @@ __all__ = [
     "Mirror",
     "Not",
     "OnFailure",
+    "Order",
+    "OrderKind",
     "Outcome",
     "OutcomeUnknown",
     "Overlap",

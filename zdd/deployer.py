@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -16,17 +17,18 @@ from zdd.clock import SystemClock
 from zdd.codec import MissingStrategy
 from zdd.driver import Driver, Surroundings
 from zdd.errors import ConfigurationError, ZddError
-from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome
+from zdd.events import DeploymentEnded, Event, Outcome
 from zdd.failure import failure_of
 from zdd.history import Deployment, History, read_history
-from zdd.interfaces import Clock, Discovery, Edge, Fence, Journal, Lease, Orchestrator
+from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Journal, Lease, Orchestrator
 from zdd.mirror import Mirror
 from zdd.model.gate import Gate
+from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Plan
 from zdd.model.release import Release, Revision
 from zdd.model.service import Service
+from zdd.orders import Standing, give_order, standing
 from zdd.planner import make_removal
-from zdd.recorder import Recorder
 from zdd.report import Report
 from zdd.request import (
     Request,
@@ -66,6 +68,7 @@ class Deployer:
         default_gates: The gates of a service that states none.
         listeners: Are called with every event.
         lease_s: For how long another deployer is kept out after this one has died, in seconds.
+        control: Carries orders such as `pause` to the deployer that runs a deployment. None: they can't be given.
     """
 
     def __init__(
@@ -81,12 +84,13 @@ class Deployer:
         default_gates: Callable[[Service], tuple[Gate, ...]] = accepts_connections,
         listeners: Iterable[Listener] = (),
         lease_s: float = 15.0,
+        control: Control | None = None,
     ) -> None:
         self._actor = f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}"
         self._default_gates = default_gates
         self._around: Surroundings
         if orchestrator is None:
-            if any((discovery, tuple(edges), journal, lease, clock, make_sampler)):
+            if any((discovery, tuple(edges), journal, lease, clock, make_sampler, control)):
                 raise ConfigurationError("Deployer() brings parts of its own: give the orchestrator too, or no part")
             self._around = evolve(Deployer.embedded(listeners=listeners)._around, lease_s=lease_s)
         elif discovery is None or journal is None or lease is None:
@@ -104,6 +108,7 @@ class Deployer:
                 make_sampler or ThreadSampler,
                 tuple(listeners),
                 lease_s,
+                control,
             )
 
     @classmethod
@@ -137,6 +142,7 @@ class Deployer:
             journal=parts.journal,
             lease=parts.lease,
             listeners=listeners,
+            control=parts.control,
         )
 
     @classmethod
@@ -147,7 +153,14 @@ class Deployer:
             world: What is deployed to; it gets an edge if it has none.
             listeners: Are called with every event.
         """
-        from zdd.adapters.memory import HealthyGate, MemoryDiscovery, MemoryJournal, MemoryLease, MemoryOrchestrator
+        from zdd.adapters.memory import (
+            HealthyGate,
+            MemoryControl,
+            MemoryDiscovery,
+            MemoryJournal,
+            MemoryLease,
+            MemoryOrchestrator,
+        )
 
         if not world.edges:
             world.add_edge()
@@ -162,6 +175,7 @@ class Deployer:
             make_sampler=InlineSampler,
             default_gates=lambda service: (HealthyGate(world),) if service.exposures else (),
             listeners=listeners,
+            control=MemoryControl(),
         )
 
     # -- asking ---------------------------------------------------------------------------------------------------
@@ -250,26 +264,56 @@ class Deployer:
         return self._deploy_request(self._request_again(history.last.plan.service, revision, strategy))
 
     def resume(self, service: str) -> Report:
-        """Finish a deployment that was interrupted, or undo it if it was being undone.
+        """Finish a deployment that was interrupted, or undo it if it was being undone; or end a pause.
 
-        It starts from what runs now, with the strategy of then: nothing of the old plan is repeated.
+        If a deployment is under way and paused, it is told to go on, and the report is the one so far. Otherwise one
+        that was interrupted is finished, from what runs now, with the strategy of then: nothing of the old plan is
+        repeated. If it was paused when it was interrupted, it stays paused until `resume` is called once more.
 
         Raises:
             ConfigurationError: There is nothing to resume. Else as `deploy`.
         """
         unfinished = self._history(service).unfinished
+        if self._around.control is not None and self._around.lease.holder(service) is not None:
+            give_order(self._around, service, OrderKind.RESUME, self._actor)
+            return self.report(service)
         if unfinished is None:
             raise ConfigurationError(f"{service} has no unfinished deployment")
         plan = unfinished.plan
         if not unfinished.to_version:
             return self._with_lease(plan.service, self._remove)
         target = plan.revisions[plan.target]
-        if unfinished.went_back:
+        if unfinished.went_back or self._standing(unfinished).aborted is not None:
             return self._undo(unfinished)
         if isinstance(unfinished.strategy, MissingStrategy):
             raise ConfigurationError(f"{unfinished.strategy.problem}; or call deploy again with a strategy")
         strategy = cast("Strategy | None", unfinished.strategy)
         return self._deploy_request(self._request_again(plan.service, target, strategy))
+
+    def pause(self, service: str) -> Order:
+        """Tell the deployment of a service that is under way, in whatever process, to pass no stage until `resume`.
+
+        What the present stage has begun is finished, its gates go on judging, and no deadline runs out by the pause.
+        It is heeded at the deployer's next look, and shown as `Ordered`.
+
+        Raises:
+            ConfigurationError: Nothing is under way, or it can't be paused any more; the message says what to do.
+            DeploymentInProgress: Somebody has only just taken the lease, and has not begun yet.
+            JournalError: The journal can't be read.
+            AdapterError: The order can't be sent.
+        """
+        return give_order(self._around, service, OrderKind.PAUSE, self._actor)
+
+    def promote(self, service: str) -> Order:
+        """Tell it to skip the rest of the present stage's hold time. Its gates must still pass. Raises as `pause`."""
+        return give_order(self._around, service, OrderKind.PROMOTE, self._actor)
+
+    def abort(self, service: str) -> Order:
+        """Tell it to end the present stage as failed: it is taken back, or frozen where the stage says so.
+
+        Its outcome says who aborted it and when. Raises as `pause`.
+        """
+        return give_order(self._around, service, OrderKind.ABORT, self._actor)
 
     def remove(self, service: str) -> Report:
         """Take a service out: its traffic ends, what is in flight is waited for, then its instances are stopped.
@@ -321,6 +365,18 @@ class Deployer:
             )
         return read_history(self._around.journal.read(service))
 
+    def _standing(self, deployment: Deployment) -> Standing:
+        service = deployment.plan.service.name
+        return standing(self._around, service, deployment.id, self._around.journal.read(service))
+
+    def _standing_pause(self, history: History, revision: Revision) -> Order | None:
+        """Return the order by which the deployment of this revision was paused when its deployer ended."""
+        last = history.last
+        if last is None or last.outcome not in (None, Outcome.INTERRUPTED) or last.went_back:
+            return None
+        same = last.to_version and last.plan.revisions[last.plan.target].digest == revision.digest
+        return self._standing(last).paused if same else None
+
     def _driver(self, service: Service, fence: Fence, deployment: str) -> Driver:
         return Driver(self._around, service.name, fence, deployment, self._actor, self._around.clock.now())
 
@@ -354,9 +410,11 @@ class Deployer:
             plan = chosen.plan(observation, history, self._around)
             version = chosen.revision.version
             if not restart and runs_already(plan, observation, history):
-                return self._unchanged(plan, deployment, version, f"{version} runs already")
+                return Report.of(driver.unchanged(plan, version, f"{version} runs already"))
             from_version = serving_version(plan, observation)
-            return self._run(plan, driver, lambda: driver.carry_out(plan, from_version, request.strategy, notes))
+            pause = self._standing_pause(journalled, chosen.revision)
+            work = partial(driver.carry_out, plan, from_version, request.strategy, notes, pause)
+            return self._run(plan, driver, work)
 
         return self._with_lease(request.service, work)
 
@@ -365,7 +423,9 @@ class Deployer:
             if history.unfinished is None or history.unfinished.id != unfinished.id:
                 raise ConfigurationError(f"{service.name} was deployed by somebody else meanwhile: nothing to resume")
             driver = self._driver(service, fence, unfinished.id)
-            reason = unfinished.reason or f"{unfinished.to_version} was being taken back when its deployer ended"
+            aborted = self._standing(unfinished).aborted
+            reason = str(aborted) if aborted is not None else unfinished.reason
+            reason = reason or f"{unfinished.to_version} was being taken back when its deployer ended"
             plan = unfinished.plan
             return self._run(plan, driver, lambda: driver.take_back(plan, reason, unfinished.from_version), undo=True)
 
@@ -378,7 +438,7 @@ class Deployer:
         refuse_deaf_edges(observation)
         plan = make_removal(service, observation, known_revisions(history, observation))
         if not observation.cells and not observation.registrations:
-            return self._unchanged(plan, deployment, "", "nothing of it runs")
+            return Report.of(driver.unchanged(plan, "", "nothing of it runs"))
         from_version = serving_version(plan, observation)
         return self._run(plan, driver, lambda: driver.carry_out(plan, from_version))
 
@@ -392,31 +452,3 @@ class Deployer:
         if ended.outcome is wanted:
             return report
         raise failure_of(plan, report, ended.outcome, driver.observe)
-
-    def _unchanged(self, plan: Plan, deployment: str, version: str, reason: str) -> Report:
-        around = self._around
-        now = around.clock.now()
-        events: list[Event] = [
-            DeploymentStarted(
-                at_s=now,
-                service=plan.service.name,
-                deployment=deployment,
-                plan=evolve(plan, stages=()),
-                from_version=version,
-                to_version=version,
-                actor=self._actor,
-            ),
-            DeploymentEnded(
-                at_s=now,
-                service=plan.service.name,
-                deployment=deployment,
-                outcome=Outcome.UNCHANGED,
-                reason=reason,
-            ),
-        ]
-        recorder = Recorder(
-            plan.service.name, deployment, around.journal, Fence(0, self._actor), around.listeners, around.clock.now
-        )
-        for event in events:
-            recorder.tell(event)
-        return Report.of(events)

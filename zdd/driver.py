@@ -18,21 +18,25 @@ from zdd.events import (
     DeploymentEnded,
     DeploymentStarted,
     Event,
+    Ordered,
     Outcome,
     StageEntered,
     StageFailed,
     StagePassed,
 )
-from zdd.interfaces import Clock, Discovery, Edge, Fence, Journal, Lease, Orchestrator
+from zdd.inbox import Inbox
+from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Journal, Lease, Orchestrator
 from zdd.model.action import ActionContext
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.observation import Observation
+from zdd.model.order import Order
 from zdd.model.plan import OnFailure, Plan
 from zdd.model.service import Service
 from zdd.model.traffic import EdgeView
 from zdd.planner import make_retreat
 from zdd.reconciler.learn import learn
-from zdd.reconciler.progress import Completed, Fact, Observed, Passed, Progress, Sent, Stopped
+from zdd.reconciler.orders import objection
+from zdd.reconciler.progress import Completed, Fact, Observed, Passed, Progress, Sent, Stopped, deadline_s
 from zdd.reconciler.reconcile import reconcile
 from zdd.recorder import Recorder
 from zdd.sampler import Sampler
@@ -57,6 +61,7 @@ class Surroundings:
         make_sampler: Makes what runs gates and actions.
         listeners: Are called with every event; one that raises is logged and goes on being called.
         lease_s: How long the lease lasts when it is not renewed, in seconds.
+        control: Carries orders to this deployer; None: nobody can give it any.
     """
 
     orchestrator: Orchestrator
@@ -68,6 +73,7 @@ class Surroundings:
     make_sampler: Callable[[Clock], Sampler]
     listeners: tuple[Callable[[Event], None], ...] = ()
     lease_s: float = 15.0
+    control: Control | None = None
 
 
 @frozen
@@ -95,6 +101,7 @@ class Driver:
         self._errors = 0
         self._service = service
         self._recorder = Recorder(service, deployment, surroundings.journal, fence, surroundings.listeners, self._now)
+        self._inbox = Inbox(surroundings.control, service, deployment, self._now)
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -104,7 +111,12 @@ class Driver:
     # -- the whole deployment -----------------------------------------------------------------------------------------
 
     def carry_out(
-        self, plan: Plan, from_version: str, strategy: object = None, unproven: Sequence[str] = ()
+        self,
+        plan: Plan,
+        from_version: str,
+        strategy: object = None,
+        unproven: Sequence[str] = (),
+        pause: Order | None = None,
     ) -> DeploymentEnded:
         """Follow the plan to its end, and take it back if a stage fails and says so.
 
@@ -113,6 +125,7 @@ class Driver:
             from_version: What serves now; empty if nothing does.
             strategy: What made the plan, for the journal.
             unproven: What is known beforehand not to be provable, one line each.
+            pause: Who had paused the deployment that this one goes on with: it is paused from the start.
 
         Raises:
             LeaseLost: A newer deployer has taken over; nothing further was done.
@@ -131,6 +144,8 @@ class Driver:
                 strategy=strategy,
             )
             progress = Progress(entered_s=self._now())
+            if pause is not None:
+                progress = self._stay_paused(plan, progress, pause)
             if plan.exposures_before not in (None, plan.service.exposures):
                 progress = self._restate_ways_in(plan, progress)
             ending = self._follow(plan, progress)
@@ -145,6 +160,12 @@ class Driver:
             return self._take_back(plan, ending, from_version)
         finally:
             unwatch()
+
+    def _stay_paused(self, plan: Plan, progress: Progress, pause: Order) -> Progress:
+        """Keep what runs as it is. Where requests are held back meanwhile, the first stage is done before it pauses."""
+        begun = any(stage.held for stage in plan.stages)
+        progress = self._heed(plan, progress, evolve(pause, deployment=self._deployment))
+        return evolve(progress, begun=begun)
 
     def _restate_ways_in(self, plan: Plan, progress: Progress) -> Progress:
         """Tell discovery the exposures as they are stated now, with the registrations as they are."""
@@ -196,6 +217,12 @@ class Driver:
             DeploymentEnded, outcome=outcome, reason=reason, unproven=tuple(dict.fromkeys(self._recorder.unproven))
         )
 
+    def unchanged(self, plan: Plan, version: str, reason: str) -> tuple[Event, ...]:
+        """Tell the listeners, and nobody else, that there was nothing to do. Return what they were told."""
+        plan = evolve(plan, stages=())
+        self._recorder.tell_unchanged(plan, version, reason, self._actor)
+        return self.events
+
     def interrupted(self) -> DeploymentEnded:
         """Write down that somebody stopped the deployer."""
         return self._end(Outcome.INTERRUPTED, "the deployer was told to stop")
@@ -216,6 +243,8 @@ class Driver:
         observation = Observation(as_of_s=self._now())
         while True:
             self._renew()
+            for order in self._inbox.collect():
+                progress = self._heed(plan, progress, order)
             try:
                 observation = self.observe(plan.service)
             except (AdapterError, ConfigurationError) as error:
@@ -252,11 +281,10 @@ class Driver:
 
     def _blind(self, plan: Plan, progress: Progress, reason: str) -> str:
         """Wait to look again; return why to give up if the stage's deadline has passed meanwhile."""
-        stage = plan.stages[min(progress.stage, len(plan.stages) - 1)]
-        deadline_s = progress.entered_s + stage.deadline_s
-        if self._now() >= deadline_s:
-            return f"nothing can be seen: {reason}"
-        self._around.clock.wait(min(deadline_s, self._now() + max(1.0, self._around.orchestrator.abilities.poll_s)))
+        until_s = deadline_s(plan, progress)
+        if progress.failure or self._now() >= until_s:
+            return progress.failure or f"nothing can be seen: {reason}"
+        self._around.clock.wait(min(until_s, self._now() + max(1.0, self._around.orchestrator.abilities.poll_s)))
         return ""
 
     def observe(self, service: Service) -> Observation:
@@ -363,6 +391,10 @@ class Driver:
         if isinstance(mark, Passed) and progress.stage < len(plan.stages):
             self._enter(plan, progress.stage)
         return progress
+
+    def _heed(self, plan: Plan, progress: Progress, order: Order) -> Progress:
+        self._recorder.emit(Ordered, order=order, note=objection(progress, plan, order))
+        return self._learn(plan, progress, order)
 
     def _learn(self, plan: Plan, progress: Progress, fact: Fact) -> Progress:
         after = learn(progress, plan, fact, self._now())

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from zdd.model.command import Command
+from zdd.model.order import Order
 from zdd.model.plan import Direction, Plan
 from zdd.model.verdict import Result
 
@@ -180,6 +181,19 @@ class Waited(Event):
 
     reasons: tuple[str, ...]
     until_s: float
+
+
+@frozen(kw_only=True)
+class Ordered(Event):
+    """Somebody told the deployment what to do, and it took note.
+
+    Attributes:
+        order: What was ordered, by whom and when.
+        note: Empty: it is obeyed. Otherwise why it has no effect.
+    """
+
+    order: Order
+    note: str = ""
 
 
 @frozen(kw_only=True)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from zdd.model.cell import Cell
     from zdd.model.command import Change, Launch, Retire, Route, Scale
     from zdd.model.intent import Intent
+    from zdd.model.order import Order
     from zdd.model.release import Revision, Specification
     from zdd.model.service import Service
     from zdd.model.traffic import EdgeView, Registration
@@ -36,6 +37,7 @@ __all__ = [
     "Action",
     "ActionContext",
     "Clock",
+    "Control",
     "Demand",
     "Discovery",
     "Edge",
@@ -288,6 +290,23 @@ class Intents(Protocol):
 
         Raises:
             JournalError: It is damaged, or was written in a format that this version does not know.
+        """
+
+
+class Control(Protocol):
+    """Carries orders to the deployer that runs a deployment, from any process or machine that shares it.
+
+    No lease is needed to give one: whoever may write here may order. An order is bound to its deployment's id, so one
+    that comes too late reaches nobody. It need not be kept longer than its deployment lasts.
+    """
+
+    def send(self, service: str, order: Order) -> None:
+        """Keep the order before returning, after all earlier ones. Sent twice, the same order is there once."""
+
+    def orders(self, service: str, deployment: str, after: int = 0) -> tuple[Order, ...]:
+        """Return the orders for this deployment in the order in which they were sent, without the first `after`.
+
+        That order is the same for everybody who asks, and is not changed by an order that comes later.
         """
 
 

@@ -9,7 +9,18 @@ from typing import Any, TypeVar
 from attrs import evolve, frozen
 
 from zdd.errors import JournalError, TemporaryError
-from zdd.events import ActionEnded, CapacityChanged, Event, GateJudged, InstanceMoved, Moment, Waited
+from zdd.events import (
+    ActionEnded,
+    CapacityChanged,
+    DeploymentEnded,
+    DeploymentStarted,
+    Event,
+    GateJudged,
+    InstanceMoved,
+    Moment,
+    Outcome,
+    Waited,
+)
 from zdd.interfaces import Fence, Journal
 from zdd.model.observation import Observation
 from zdd.model.plan import Plan
@@ -93,6 +104,12 @@ class Recorder:
                 listener(event)
             except Exception:
                 logger.exception("zdd.listener_failed: %r raised on %s", listener, type(event).__name__)
+
+    def tell_unchanged(self, plan: Plan, version: str, reason: str, actor: str) -> None:
+        """Tell the listeners of a deployment that had nothing to do. The journal is not written to."""
+        about = {"at_s": self._now(), **self._about}
+        self.tell(DeploymentStarted(**about, plan=plan, from_version=version, to_version=version, actor=actor))
+        self.tell(DeploymentEnded(**about, outcome=Outcome.UNCHANGED, reason=reason))
 
     def learned(self, plan: Plan, before: Progress, after: Progress, fact: Fact) -> None:
         """Write down what a fact has changed."""

@@ -17,6 +17,7 @@ from zdd.events import (
     GateJudged,
     InstanceMoved,
     Moment,
+    Ordered,
     Outcome,
     StageEntered,
     StageFailed,
@@ -24,6 +25,7 @@ from zdd.events import (
     Waited,
 )
 from zdd.model.command import Route
+from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Direction
 from zdd.model.verdict import Result
 
@@ -108,6 +110,9 @@ class Status:
         waiting_until_s: When it stops waiting.
         problem: What the world last said when it refused a command; empty once a command was accepted or
             a stage was passed.
+        paused: The order by which it is paused; None: it is not.
+        promoted: The order by which this stage is not held any longer; None: there is none.
+        aborted: The order by which it is taken back, or frozen; None: there is none.
         failure: Why a stage failed; empty if none did.
         started_s: When the deployment began.
         updated_s: When the last event happened.
@@ -139,6 +144,9 @@ class Status:
     waiting_for: tuple[str, ...] = ()
     waiting_until_s: float | None = None
     problem: str = ""
+    paused: Order | None = None
+    promoted: Order | None = None
+    aborted: Order | None = None
     failure: str = ""
     started_s: float = 0.0
     updated_s: float = 0.0
@@ -209,6 +217,7 @@ def _applied(status: Status, event: Event) -> Status:
                 stages=event.stages,
                 title=event.title,
                 direction=event.direction,
+                promoted=None,
                 waiting_for=(),
                 waiting_until_s=None,
             )
@@ -225,6 +234,8 @@ def _applied(status: Status, event: Event) -> Status:
             return evolve(status, instances={**status.instances, event.instance: _moved(status, event)})
         case CommandIntended(command=command):
             return status if isinstance(command, Route) else evolve(status, touched=True)
+        case Ordered():
+            return status if event.note else _ordered(status, event.order)
         case GateJudged():
             return evolve(status, gates={**status.gates, (event.gate, event.target): _judged(event)})
         case CapacityChanged():
@@ -236,6 +247,18 @@ def _applied(status: Status, event: Event) -> Status:
         case DeploymentEnded():
             return _ended(status, event)
     return status
+
+
+def _ordered(status: Status, order: Order) -> Status:
+    match order.kind:
+        case OrderKind.PAUSE:
+            return evolve(status, paused=order)
+        case OrderKind.RESUME:
+            return evolve(status, paused=None)
+        case OrderKind.PROMOTE:
+            return evolve(status, promoted=order)
+        case OrderKind.ABORT:
+            return evolve(status, aborted=order)
 
 
 def _judged(event: GateJudged) -> GateStatus:
@@ -265,6 +288,8 @@ def _started(status: Status, event: DeploymentStarted) -> Status:
         stage=0,
         stages=len(plan.stages),
         title="",
+        paused=None,
+        promoted=None,
         replicas=plan.service.replicas,
         floor=plan.floor,
         ceiling=plan.ceiling,

@@ -10,6 +10,7 @@ from zdd.adapters.memory import (
     Blame,
     Fault,
     HealthyGate,
+    MemoryControl,
     MemoryDiscovery,
     MemoryInstance,
     MemoryJournal,
@@ -59,6 +60,7 @@ class Scene:
 
     world: MemoryWorld
     journal: MemoryJournal = field(factory=MemoryJournal)
+    control: MemoryControl = field(factory=MemoryControl)
     events: list[Event] = field(factory=list)
     lease: MemoryLease = field(init=False)
     process: LeaseOfAProcess = field(init=False)
@@ -82,6 +84,7 @@ class Scene:
             make_sampler=InlineSampler,
             default_gates=lambda service: gates if service.exposures else (),
             listeners=[self.events.append, *listeners],
+            control=self.control,
         )
 
     def pass_s(self, seconds: float) -> None:

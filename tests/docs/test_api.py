@@ -18,14 +18,17 @@ GROUPS = {
         *("Target", "Sample", "Result", "Verdict"),
     ),
     "Between deployments": ("Mirror",),
-    "What happened": ("Report", "Outcome", "Status", "Event"),
+    "What happened": ("Report", "Outcome", "Status", "Event", "Order", "OrderKind"),
     "Errors": (
         *("ZddError", "ConfigurationError", "DeploymentError", "DeploymentFailed", "RollbackFailed"),
         *("DeploymentInterrupted", "DeploymentInProgress", "LeaseLost", "JournalError"),
         *("AdapterError", "TemporaryError", "PermanentError", "OutcomeUnknown"),
     ),
 }
-METHODS = ("embedded", "in_memory", "plan", "deploy", "rollback", "resume", "remove", "history", "report", "mirror")
+METHODS = (
+    *("embedded", "in_memory", "plan", "deploy", "rollback", "resume", "remove", "pause", "promote", "abort"),
+    *("history", "report", "mirror"),
+)
 
 
 def first_sentence(documented: object) -> str:

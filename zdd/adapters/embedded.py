@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from zdd.adapters.local.orchestrator import LocalOrchestrator
+from zdd.adapters.sqlite.control import SqliteControl
 from zdd.adapters.sqlite.journal import SqliteJournal
 from zdd.adapters.sqlite.lease import SqliteLease
 from zdd.adapters.traefik.discovery import TraefikDiscovery
@@ -37,6 +38,7 @@ class Embedded:
         self.edge = TraefikEdge(self.proxy)
         self.journal = SqliteJournal(database)
         self.lease = SqliteLease(database)
+        self.control = SqliteControl(database)
 
     def stop_everything(self, stop_grace_s: float = 10.0) -> None:
         """Stop every process of every service here, without draining, then the proxy. The journal and the logs stay.

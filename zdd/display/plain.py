@@ -18,6 +18,7 @@ from zdd.display.words import (
     RESULTS,
     capacity_words,
     change_words,
+    order_words,
     stage_words,
     traffic_words,
     wait_words,
@@ -32,6 +33,7 @@ from zdd.events import (
     GateJudged,
     InstanceMoved,
     Moment,
+    Ordered,
     StageEntered,
     StageFailed,
     StagePassed,
@@ -158,6 +160,8 @@ def _words(before: Status, status: Status, event: Event, zone: tzinfo | None) ->
         case CommandAnswered(error=error) if error:
             kind = "command may or may not have been applied" if event.unknown else "command refused"
             return f"{kind}: {printable(error)}"
+        case Ordered():
+            return order_words(event)
         case InstanceMoved():
             return _move(before, status, event)
         case GateJudged():

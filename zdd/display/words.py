@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from attrs import frozen
 
-from zdd.events import Moment, Outcome
+from zdd.events import Moment, Ordered, Outcome
 from zdd.model.plan import Direction
 from zdd.model.verdict import Result
 from zdd.status import Status
@@ -90,6 +90,13 @@ def capacity_words(status: Status) -> str:
     if status.useful is None:
         return f"not measured yet, floor {status.floor}"
     return f"{status.useful} useful ({status.replicas} wanted), {status.existing} running, floor {status.floor}"
+
+
+def order_words(event: Ordered) -> str:
+    """Return what was ordered and by whom, and why it has no effect if it has none."""
+    if event.note:
+        return f"{event.order.kind.value} by {printable(event.order.by)} has no effect: {printable(event.note)}"
+    return str(event.order)
 
 
 def traffic_words(status: Status) -> str:

@@ -10,9 +10,11 @@ from zdd.model.address import Address
 from zdd.model.cell import Instance, InstanceState
 from zdd.model.command import Change, Launch, Retire, Route, Scale
 from zdd.model.observation import Observation
+from zdd.model.order import Order
 from zdd.model.plan import Plan
 from zdd.model.traffic import EdgeView
 from zdd.model.verdict import Result
+from zdd.reconciler.orders import obeyed
 from zdd.reconciler.progress import (
     SAMPLES_KEPT,
     Completed,
@@ -77,7 +79,11 @@ def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
         case TrafficReached():
             return evolve(progress, reached_s=now)
         case Passed():
-            return evolve(progress, stage=progress.stage + 1, entered_s=now, reached_s=None, done=())
+            return evolve(
+                progress, stage=progress.stage + 1, entered_s=now, reached_s=None, done=(), stood_s=0.0, promoted=False
+            )
+        case Order():
+            return obeyed(progress, plan, fact, now)
 
 
 def _sampled(progress: Progress, plan: Plan, fact: Sampled, now: float) -> Progress:

@@ -16,7 +16,14 @@ from zdd.model.traffic import EdgeView, Registration
 from zdd.model.verdict import Result
 from zdd.reconciler.learn import steady
 from zdd.reconciler.mirror import mirror, reached_at
-from zdd.reconciler.progress import GateRecord, InstanceRecord, Progress, admission_key, stage_of
+from zdd.reconciler.progress import (
+    GateRecord,
+    InstanceRecord,
+    Progress,
+    admission_key,
+    deadline_s,
+    stage_of,
+)
 
 PROOF_VALID_S = 30.0
 """How long a passed gate counts. A verdict that nobody renewed says nothing about now."""
@@ -46,9 +53,10 @@ class Picture:
 
     @cached_property
     def goals(self) -> Mapping[str, Goal]:
-        """What every cell should be at the end of this stage; of the one before while this one's actions run."""
+        """What every cell should be at the end of this stage; of the one before while nothing of it may be touched."""
         number = stage_of(self.plan, self.progress)
-        return self.plan.goals_at(number - 1 if self.pending_actions else number)
+        untouched = bool(self.pending_actions) or not self.progress.begun
+        return self.plan.goals_at(number - 1 if untouched else number)
 
     @cached_property
     def pending_actions(self) -> tuple[int, ...]:
@@ -67,7 +75,7 @@ class Picture:
     @property
     def deadline_s(self) -> float:
         """When the stage must be passed."""
-        return self.progress.entered_s + self.stage.deadline_s
+        return deadline_s(self.plan, self.progress)
 
     @property
     def forward(self) -> bool:

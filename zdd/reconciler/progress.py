@@ -10,6 +10,7 @@ from zdd.model.cell import InstanceState
 from zdd.model.command import Command, Route
 from zdd.model.gate import Gate, Target
 from zdd.model.observation import Observation
+from zdd.model.order import Order
 from zdd.model.plan import Plan
 from zdd.model.verdict import Sample, Verdict
 
@@ -115,6 +116,12 @@ class Progress:
         routed: What discovery was told last.
         routed_s: When.
         complete_s: Cell → when it was last seen to have all its instances, proven.
+        paused: The order by which no stage is passed until another one; None: it is not paused.
+        paused_s: When that order was heeded.
+        stood_s: For how long this stage has only waited because it was paused, in pauses that have ended.
+        promoted: The rest of this stage's hold time is skipped.
+        begun: False while a deployment that was paused when it was interrupted has not been told to go on: what runs
+            is kept as it is.
     """
 
     stage: int = 0
@@ -130,6 +137,11 @@ class Progress:
     routed: Route | None = None
     routed_s: float = 0.0
     complete_s: Mapping[str, float] = field(factory=dict)
+    paused: Order | None = None
+    paused_s: float = 0.0
+    stood_s: float = 0.0
+    promoted: bool = False
+    begun: bool = True
 
 
 @frozen
@@ -198,12 +210,19 @@ class Completed:
     cells: tuple[str, ...]
 
 
-Fact = Observed | Sent | Sampled | Performed | Stopped | TrafficReached | Passed | Completed
+Fact = Observed | Sent | Sampled | Performed | Stopped | TrafficReached | Passed | Completed | Order
 
 
 def stage_of(plan: Plan, progress: Progress) -> int:
     """Return the number of the stage whose goals hold now: the last one when all have passed."""
     return min(progress.stage, len(plan.stages) - 1)
+
+
+def deadline_s(plan: Plan, progress: Progress) -> float:
+    """Return when the stage must be passed. Never, while all that keeps it is a pause."""
+    if progress.paused is not None and (progress.reached_s is not None or not progress.begun):
+        return float("inf")
+    return progress.entered_s + plan.stages[stage_of(plan, progress)].deadline_s + progress.stood_s
 
 
 def admission_key(revision: str, number: int) -> str:

@@ -243,7 +243,7 @@ def stage_target(picture: Picture) -> Target:
 
 
 def _perform(picture: Picture) -> Perform | None:
-    if not picture.pending_actions:
+    if not picture.pending_actions or not picture.progress.begun:
         return None
     number = picture.pending_actions[0]
     return Perform(number, picture.stage.actions[number])
@@ -254,7 +254,7 @@ def _perform(picture: Picture) -> Perform | None:
 
 def _reached(picture: Picture) -> bool:
     """Tell whether the stage's traffic is where it should be, at every edge, and what should be up is proven."""
-    if picture.pending_actions:
+    if picture.pending_actions or not picture.progress.begun:
         return False
     for goal in picture.goals.values():
         if not goal.replicas or not picture.answers_for(goal):
@@ -277,8 +277,13 @@ def _mark(picture: Picture) -> TrafficReached | Passed | None:
         return None
     if picture.progress.reached_s is None:
         return TrafficReached()
-    held_long_enough = picture.now >= picture.progress.reached_s + picture.stage.hold_s
-    return Passed() if held_long_enough and _stage_gates_pass(picture) else None
+    if picture.progress.paused is not None or picture.now < _held_until_s(picture, picture.progress.reached_s):
+        return None
+    return Passed() if _stage_gates_pass(picture) else None
+
+
+def _held_until_s(picture: Picture, reached_s: float) -> float:
+    return reached_s if picture.progress.promoted else reached_s + picture.stage.hold_s
 
 
 def _stage_gates_pass(picture: Picture) -> bool:
@@ -330,6 +335,7 @@ def _failure(picture: Picture) -> str:
 
 
 def _gate_failure(picture: Picture) -> str:
+    progress = picture.progress
     for ask, record in _stage_asks(picture):
         if record is None:
             continue
@@ -337,9 +343,9 @@ def _gate_failure(picture: Picture) -> str:
             return f"gate {ask.gate} failed: {record.verdict.reason}"
         patience_s = ask.gate.deadline_s
         since_s = max(record.asked_s, record.passed_s or 0.0)
-        if record.verdict.result is Result.PASSED or patience_s is None:
+        if record.verdict.result is Result.PASSED or patience_s is None or progress.paused is not None:
             continue
-        if picture.now >= since_s + patience_s:
+        if picture.now >= since_s + patience_s + progress.stood_s:
             return f"gate {ask.gate} did not pass within {patience_s:g} s: {record.verdict.reason}"
     return ""
 
@@ -417,22 +423,33 @@ def _state_of(picture: Picture, cell: Cell | None) -> str:
 
 def _holding(picture: Picture) -> list[Refusal]:
     reached_s = picture.progress.reached_s
-    if reached_s is None or picture.progress.stage >= len(picture.plan.stages):
+    if picture.progress.stage >= len(picture.plan.stages):
         return []
-    found = []
+    found = _paused(picture)
+    if reached_s is None:
+        return found
     for ask, record in _stage_asks(picture):
         if record is None or record.verdict.result is not Result.PASSED:
             why = f": {record.verdict.reason}" if record and record.verdict.reason else ""
             patience_s = ask.gate.deadline_s
             until_s = _deadline_s(picture) if patience_s is None or record is None else record.asked_s + patience_s
             found.append(Refusal("gate", f"gate {ask.gate}{why}", until_s))
-    until_s = reached_s + picture.stage.hold_s
+    until_s = _held_until_s(picture, reached_s)
     if until_s > picture.now:
         found.append(Refusal("hold", f"the hold time of stage {picture.stage.title!r}", until_s))
     return found
 
 
-_IMPORTANCE = ("settled", "start", "drained", "gate", "hold", "edge", "stop")
+def _paused(picture: Picture) -> list[Refusal]:
+    order = picture.progress.paused
+    if order is None:
+        return []
+    name = picture.plan.service.name
+    reason = f"deployer.resume({name!r}), {order}"
+    return [Refusal("pause", reason, float("inf"))]
+
+
+_IMPORTANCE = ("settled", "start", "drained", "gate", "pause", "hold", "edge", "stop")
 
 
 def _by_importance(waits: Sequence[Refusal]) -> tuple[Refusal, ...]:

@@ -2,6 +2,7 @@
 
 from zdd.adapters.memory.behaviour import Behaviour
 from zdd.adapters.memory.clock import MemoryClock
+from zdd.adapters.memory.control import MemoryControl
 from zdd.adapters.memory.discovery import MemoryDiscovery
 from zdd.adapters.memory.edge import MemoryEdge
 from zdd.adapters.memory.entry import Blame, Entry, What
@@ -22,6 +23,7 @@ __all__ = [
     "Health",
     "HealthyGate",
     "MemoryClock",
+    "MemoryControl",
     "MemoryDiscovery",
     "MemoryEdge",
     "MemoryInstance",
