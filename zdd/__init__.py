@@ -40,6 +40,7 @@ from zdd.gates import AllOf, AnyOf, CommandGate, FunctionGate, HttpGate, InARow,
 from zdd.mirror import Mirror
 from zdd.model.action import ActionContext
 from zdd.model.gate import Target
+from zdd.model.in_place import InPlace, UpdateOrder
 from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Goal, OnFailure, Plan, Stage
 from zdd.model.release import Process, Release, Revision
@@ -49,6 +50,7 @@ from zdd.report import Report
 from zdd.status import Status
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary
+from zdd.strategies.in_place_update import InPlaceUpdate
 from zdd.strategies.joined import Joined
 from zdd.strategies.perform import Perform
 from zdd.strategies.recreate import Recreate
@@ -78,6 +80,8 @@ __all__ = [
     "Goal",
     "HttpGate",
     "InARow",
+    "InPlace",
+    "InPlaceUpdate",
     "Joined",
     "JournalError",
     "LeaseLost",
@@ -110,6 +114,7 @@ __all__ = [
     "Target",
     "TcpGate",
     "TemporaryError",
+    "UpdateOrder",
     "Verdict",
     "ZddError",
     "__version__",

@@ -108,11 +108,13 @@ class OrchestratorAbilities:
         poll_s: How often it may be observed while something is awaited, in seconds.
         replaces: An instance that ends is replaced by another one, at another address, which serves only when
             somebody registers it.
+        in_place: It can replace some of the instances of a cell while the others serve.
     """
 
     cell_per_instance: bool = False
     poll_s: float = 1.0
     replaces: bool = False
+    in_place: bool = False
 
 
 class Orchestrator(Protocol):
@@ -150,6 +152,12 @@ class Orchestrator(Protocol):
         """Begin to stop every instance of the cell that runs another revision, and to start `replicas` new ones.
 
         The instances of the new revision may start before the old ones have gone.
+
+        With ``in_place`` the cell may have traffic: begin to replace as many as are missing until ``changed`` of them
+        run the revision, and none beyond that, not even later. The others go on running what they run. With
+        `UpdateOrder.START_FIRST` an old one is told to stop when the one in its place is ready, and says beforehand, in
+        ``replaced_by``, which one that is. The same revision again, in place or not, with more instances that are to
+        run it, goes on; another revision turns round. Only an orchestrator that has the ability is asked.
         """
 
     def scale(self, service: Service, revision: Revision, command: Scale, fence: Fence) -> None:

@@ -8,6 +8,8 @@ from attrs import evolve
 
 from zdd.errors import ConfigurationError
 from zdd.model.address import Address
+from zdd.model.cell import InstanceState
+from zdd.model.in_place import InPlace, UpdateOrder
 from zdd.model.observation import Observation
 from zdd.model.plan import Direction, Goal, OnFailure, Plan, Stage, check_plan
 from zdd.model.release import Revision
@@ -47,7 +49,7 @@ def make_plan(
         ConfigurationError: The strategy can't do it, or its plan can't be carried out. Nothing was touched.
     """
     origin = observed_goals(service, observation)
-    retreat = origin if retreat is None else tuple(retreat)
+    retreat = _unmixed(origin, observation) if retreat is None else tuple(retreat)
     shares = {goal.cell: goal.share for goal in origin}
     situation = Situation(service, target, observation.cells, shares, divide(service.replicas, cells), holds)
     stages = tuple(strategy.stages(situation))
@@ -56,6 +58,10 @@ def make_plan(
     for stage in stages:
         check_ports(service, stage.gates)
     before = sum(goal.replicas for goal in origin if goal.share)
+    batch = max(sum(goal.in_place.batch for goal in stage.goals if goal.in_place is not None) for stage in stages)
+    floor = min(service.agreed_floor, before, service.replicas)
+    if batch:  # what is replaced in place counts as lost from when it leaves traffic until the new one is admitted
+        floor = min(floor, max(0, min(before, service.replicas) - batch))
     existing = sum(cell.size for cell in observation.cells)
     known = {name: revision for name, revision in revisions.items() if _mentioned(name, origin, retreat)}
     return check_plan(
@@ -65,7 +71,7 @@ def make_plan(
             revisions={**known, target.id: target},
             origin=origin,
             stages=stages,
-            floor=min(service.agreed_floor, before, service.replicas),
+            floor=floor,
             ceiling=max(existing, service.replicas + strategy.surge(situation)),
             entrances=dict(entrances or {}),
             retreat=tuple(retreat),
@@ -76,6 +82,18 @@ def make_plan(
 
 def _mentioned(revision: str, *lists: Sequence[Goal]) -> bool:
     return any(goal.revision == revision for goals in lists for goal in goals)
+
+
+def _unmixed(origin: Sequence[Goal], observation: Observation) -> tuple[Goal, ...]:
+    """Return where going back from these leads: a cell that was left half changed goes to what most of it runs."""
+    goals = []
+    for goal in origin:
+        cell = observation.cell(goal.cell)
+        if cell is not None and cell.mixed:
+            ready = [instance.revision for instance in cell.instances if instance.state is InstanceState.READY]
+            goal = evolve(goal, revision=max(sorted({*ready, goal.revision}), key=ready.count))
+        goals.append(goal)
+    return tuple(goals)
 
 
 def observed_goals(service: Service, observation: Observation) -> tuple[Goal, ...]:
@@ -115,6 +133,9 @@ def make_retreat(plan: Plan, observation: Observation, told: Sequence[str] = ())
     seen = {*wanted, *(goal.cell for goal in current)}
     gone += [Goal(name, plan.target, 0, 0) for name in told if name not in seen]
     allowed_s = service.start_deadline_s + service.drain_deadline_s + service.stop_grace_s + service.settle_s
+    in_place = _in_place(plan)
+    if in_place is not None:
+        return _retreat_in_place(evolve(plan, service=service), in_place, observation, gone, allowed_s)
     rounds = 1 + len(wanted)  # with one spare cell, the cells come back one after the other
     back = Stage(
         "take back",
@@ -141,6 +162,52 @@ def make_retreat(plan: Plan, observation: Observation, told: Sequence[str] = ())
         entrances=plan.entrances,
         strategy=plan.strategy,
         direction=Direction.BACK,
+    )
+
+
+def _in_place(plan: Plan) -> InPlace | None:
+    """Return how the plan replaces instances that serve, if it does."""
+    found = [goal.in_place for stage in plan.stages for goal in stage.goals if goal.in_place is not None]
+    return max(found, key=lambda one: one.batch, default=None)
+
+
+def _retreat_in_place(
+    plan: Plan, in_place: InPlace, observation: Observation, gone: Sequence[Goal], allowed_s: float
+) -> Plan:
+    """Return the plan that takes back what was done in place, in place as well, batch by batch.
+
+    The batch that failed may serve nobody while the next one is replaced, so the floor is lower by another batch.
+    """
+    batch = in_place.batch
+    wanted = {goal.cell: goal for goal in plan.retreat if goal.replicas}
+    first: list[Goal] = list(gone)
+    later: list[Goal] = []
+    for name, goal in wanted.items():
+        cell = observation.cell(name)
+        if cell is None:
+            first.append(goal)
+            continue
+        replicas = max(goal.replicas, cell.replicas)  # none of those that serve is stopped for its number
+        done = min(cell.changed_to(goal.revision), replicas - 1)
+        for before in range(done, replicas, batch):
+            so_far = evolve(in_place, changed=min(before + batch, replicas))
+            later.append(Goal(name, goal.revision, replicas, goal.share, so_far))
+    deadline_s = allowed_s * 2 + 30.0
+    steps: list[tuple[Goal, ...]] = [(*first, *later[:1]), *((goal,) for goal in later[1:])]
+    stages = [Stage("take back", goals, deadline_s=deadline_s, on_failure=OnFailure.FREEZE) for goals in steps]
+    target = max(wanted.values(), key=lambda goal: goal.replicas).revision if wanted else plan.target
+    existing = sum(cell.size for cell in observation.cells)
+    return evolve(
+        plan,
+        target=target,
+        origin=observed_goals(plan.service, observation),
+        stages=tuple(stages),
+        floor=max(plan.floor - batch, min(1, plan.floor)),
+        ceiling=max(plan.ceiling, existing) + (batch if in_place.order is UpdateOrder.START_FIRST else 0),
+        retreat=(),
+        exposures_before=None,
+        direction=Direction.BACK,
+        warnings=(),
     )
 
 

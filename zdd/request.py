@@ -80,6 +80,7 @@ class Request:
             holds=bool(service.exposures and around.edges) and all(edge.abilities.holds for edge in around.edges),
         )
         refuse_uneven_shares(plan, around)
+        refuse_in_place(plan, around)
         found = findings(around, service, self.revision.workload, demand_of(plan))
         plan = evolve(plan, warnings=warnings_of(found))
         last = history.last
@@ -191,6 +192,18 @@ def refuse_uneven_shares(plan: Plan, around: Surroundings) -> None:
             raise ConfigurationError(
                 f"stage {stage.title!r} of {plan.strategy} divides traffic by weight, and {blind[0]} knows no weights: "
                 "use BlueGreen() or RollingUpdate()"
+            )
+
+
+def refuse_in_place(plan: Plan, around: Surroundings) -> None:
+    """Raise `ConfigurationError` if a stage replaces instances that serve and the orchestrator can't."""
+    if around.orchestrator.abilities.in_place:
+        return
+    for stage in plan.stages:
+        if any(goal.in_place is not None for goal in stage.goals):
+            raise ConfigurationError(
+                f"stage {stage.title!r} of {plan.strategy} replaces instances of {plan.service.name} while the others "
+                f"of their cell serve, which {type(around.orchestrator).__name__} can't: use RollingUpdate()"
             )
 
 

@@ -10,9 +10,12 @@ import zdd
 
 GROUPS = {
     "Deploying": ("Deployer", "Service", "Exposure", "Overlap", "Release", "Process"),
-    "Strategies": ("RollingUpdate", "BlueGreen", "Canary", "Recreate", "Perform", "Soak", "Joined", "OnFailure"),
+    "Strategies": (
+        *("RollingUpdate", "BlueGreen", "Canary", "Recreate", "InPlaceUpdate", "UpdateOrder"),
+        *("Perform", "Soak", "Joined", "OnFailure"),
+    ),
     "Actions": ("FunctionAction", "CommandAction", "ActionContext"),
-    "Writing a strategy": ("Strategy", "Situation", "Stage", "Goal", "Plan", "Revision"),
+    "Writing a strategy": ("Strategy", "Situation", "Stage", "Goal", "InPlace", "Plan", "Revision"),
     "Gates": (
         *("HttpGate", "TcpGate", "CommandGate", "FunctionGate", "AllOf", "AnyOf", "Not", "InARow"),
         *("Target", "Sample", "Result", "Verdict"),

@@ -6,11 +6,13 @@
     guard: floor                         the rule that the case is about; without it the answer is the one of `without`
     service: replicas=2 floor=2          how the service wants to be treated
     plan: back ceiling=3 held            forward unless it says back; held: the stage holds requests back
-    goal: web r2 2 500                   what a cell should be: revision, replicas, share
+    goal: web r2 2 500                   what a cell should be: revision, replicas, share; changed=1 batch=1 stop-first:
+                                         only so many, in place
     cell: web r1 2                       what a cell is: revision, replicas; then a line for each of its instances:
       web.a r1 ready proven in=250 seen  in=WEIGHT: registered, seen: every edge sends to it; out=SECONDS: taken out so
                                          long ago, gone: every edge let go, flight=N, idle, cut; failing=SECONDS;
                                          sent=SECONDS: not registered, but an edge sent requests there
+                                         replaced=ID: the one that is to take its place
     lost: web.z web in=250 missing=1     registered, but not listed for so many looks; since=SECONDS: since so long
     told: web retire 2                   the last command to a cell, so many seconds ago
     edge: deaf=4 | held                  the edge can't be reached since so long, or holds requests back
@@ -35,6 +37,7 @@ from zdd.model.address import Address
 from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.gate import Target
+from zdd.model.in_place import InPlace, UpdateOrder
 from zdd.model.observation import Observation
 from zdd.model.plan import Direction, Goal, Plan, Stage
 from zdd.model.release import Revision
@@ -103,7 +106,8 @@ class Reader:
             case "plan":
                 self.flags.update({word.partition("=")[0]: word.partition("=")[2] for word in words})
             case "goal":
-                self.goals.append(Goal(words[0], words[1], int(words[2]), int(words[3])))
+                in_place = _in_place(_pairs(words[4:]))
+                self.goals.append(Goal(words[0], words[1], int(words[2]), int(words[3]), in_place))
             case "cell":
                 self.cells.append(Cell(words[0], words[1], int(words[2])))
             case "lost":
@@ -131,7 +135,8 @@ class Reader:
         flags = _pairs(rest)
         cell = self.cells[-1]
         address = Address("10.0.0.1", 1000 + len(self.records))
-        instance = Instance(name, revision, InstanceState(state), {"http": address}, NOW - 60)
+        taken = str(flags.get("replaced", ""))
+        instance = Instance(name, revision, InstanceState(state), {"http": address}, NOW - 60, replaced_by=taken)
         self.cells[-1] = evolve(cell, instances=(*cell.instances, instance))
         record = InstanceRecord(cell.name, revision, InstanceState(state), launched_s=NOW - 60, ready_s=NOW - 59)
         if "in" in flags or "out" in flags:
@@ -229,8 +234,16 @@ def _pairs(words: list[str]) -> dict[str, Any]:
     pairs: dict[str, Any] = {}
     for word in words:
         key, _, value = word.partition("=")
-        pairs[key] = float(value) if "." in value else int(value) if value.isdigit() else value
+        number = value.replace(".", "", 1).isdigit()
+        pairs[key] = float(value) if number and "." in value else int(value) if number else value
     return pairs
+
+
+def _in_place(pairs: dict[str, Any]) -> InPlace | None:
+    if "changed" not in pairs:
+        return None
+    order = UpdateOrder.STOP_FIRST if "stop-first" in pairs else UpdateOrder.START_FIRST
+    return InPlace(int(pairs["changed"]), int(pairs.get("batch", 1)), order)
 
 
 def _command(text: str, reader: Reader) -> Any:
@@ -239,7 +252,9 @@ def _command(text: str, reader: Reader) -> Any:
         return Retire(name)
     if verb == "scale":
         return Scale(name, int(rest[0]))
-    return {"launch": Launch, "change": Change}[verb](name, rest[0], int(rest[1]))
+    if verb == "change":
+        return Change(name, rest[0], int(rest[1]), _in_place(_pairs(rest[2:])))
+    return Launch(name, rest[0], int(rest[1]))
 
 
 def describe(commands: tuple[Command, ...], before: Observation) -> str:
@@ -249,8 +264,9 @@ def describe(commands: tuple[Command, ...], before: Observation) -> str:
         match command:
             case Launch(cell, revision, replicas):
                 said.append(f"launch {cell} {revision} {replicas}")
-            case Change(cell, revision, replicas):
-                said.append(f"change {cell} {revision} {replicas}")
+            case Change(cell, revision, replicas, in_place):
+                so_far = f" changed={in_place.changed}" if in_place is not None else ""
+                said.append(f"change {cell} {revision} {replicas}{so_far}")
             case Scale(cell, replicas):
                 said.append(f"scale {cell} {replicas}")
             case Retire(cell, cut):

@@ -121,4 +121,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
 
 
 def _goal(goal: Goal) -> dict[str, Any]:
-    return {"cell": goal.cell, "revision": goal.revision, "replicas": goal.replicas, "share": goal.share}
+    told = {"cell": goal.cell, "revision": goal.revision, "replicas": goal.replicas, "share": goal.share}
+    if goal.in_place is None:
+        return told
+    return told | {"changed": goal.in_place.changed, "batch": goal.in_place.batch, "order": goal.in_place.order.value}

@@ -31,6 +31,8 @@ class Instance:
         since_s: Since when it is in this state, in seconds since the epoch.
         restarts: How often its predecessors in the same place ended by themselves.
         note: The orchestrator's own words: an exit code, an error.
+        replaced_by: The id of the instance that is to take its place: when that one is ready, the orchestrator stops
+            this one. Empty: none, or the orchestrator does not say.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Instance:
     since_s: float = 0.0
     restarts: int = 0
     note: str = ""
+    replaced_by: str = ""
 
 
 @frozen
@@ -64,3 +67,18 @@ class Cell:
     def size(self) -> int:
         """How many instances it may come to have: those it should have, or those not told to stop, if more."""
         return max(self.replicas, sum(1 for i in self.instances if i.state is not InstanceState.STOPPING))
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some of its instances run another revision, and were not told to stop: it is changed in place."""
+        return any(i.revision != self.revision and i.state is not InstanceState.STOPPING for i in self.instances)
+
+    def changed_to(self, revision: str) -> int:
+        """Count the places whose instance runs this revision, or is about to: an old one beside it does not count.
+
+        A place that is empty just now counts too: what comes next there is of the cell's own revision.
+        """
+        staying = [i for i in self.instances if i.state is not InstanceState.STOPPING]
+        own = sum(1 for i in staying if i.revision == revision)
+        empty = self.replicas - (len(staying) - own) if self.revision == revision else 0
+        return min(self.replicas, max(own, empty))

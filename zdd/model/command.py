@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from zdd.model.in_place import InPlace
 from zdd.model.traffic import Registration
 
 
@@ -18,11 +19,19 @@ class Launch:
 
 @frozen
 class Change:
-    """Replace every instance of a cell by instances of another revision. All of the old ones are victims."""
+    """Replace the instances of a cell by instances of another revision.
+
+    Attributes:
+        cell: The cell's name.
+        revision: The id of the revision.
+        replicas: How many instances the cell is to have.
+        in_place: Not all at once, but so far, while the others serve. None: all of the old ones are victims.
+    """
 
     cell: str
     revision: str
     replicas: int
+    in_place: InPlace | None = None
 
 
 @frozen

@@ -5,12 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.model.action import Action, action_tuple
 from zdd.model.address import Address
 from zdd.model.gate import Gate, gate_tuple
+from zdd.model.in_place import InPlace, UpdateOrder
 from zdd.model.names import check_number, choice_of
 from zdd.model.release import Revision
 from zdd.model.service import Exposure, Overlap, Service
@@ -42,12 +43,15 @@ class Goal:
         revision: The id of the revision it should run.
         replicas: How many instances. 0: the cell is retired, after the stage's traffic is where it should be.
         share: How much of the service's traffic, relative to the other cells. 0: up, but without traffic.
+        in_place: So far only, while the others serve and have their part of the share. None: all at once, without
+            traffic.
     """
 
     cell: str
     revision: str
     replicas: int
     share: int
+    in_place: InPlace | None = None
 
 
 @frozen
@@ -132,7 +136,8 @@ class Plan:
 
     def final(self) -> tuple[Goal, ...]:
         """Return what every cell should be when the plan has ended."""
-        return tuple(self.goals_at(len(self.stages) - 1).values())
+        goals = self.goals_at(len(self.stages) - 1).values()
+        return tuple(evolve(goal, in_place=None) for goal in goals)  # how it came to be so is of no matter then
 
     def goals_at(self, stage: int) -> dict[str, Goal]:
         """Return what every cell should be at the end of stage number `stage`; -1 is where the plan comes from."""
@@ -145,7 +150,9 @@ class Plan:
 
 def traffic_intent(service: Service, goals: Iterable[Goal]) -> TrafficIntent:
     """Return where traffic is meant to go when every cell is what these goals say."""
-    cells = {goal.cell: CellShare(goal.revision, goal.replicas, goal.share) for goal in goals}
+    cells = {
+        goal.cell: CellShare(goal.revision, goal.replicas, goal.share, goal.in_place is not None) for goal in goals
+    }
     return TrafficIntent(service.name, tuple(exposure.port for exposure in service.exposures), cells)
 
 
@@ -167,22 +174,44 @@ def check_plan(plan: Plan) -> Plan:
                 raise ConfigurationError(f"{where} wants unknown revision {goal.revision!r} in cell {goal.cell}")
             if goal.share and not goal.replicas:
                 raise ConfigurationError(f"{where} sends traffic to {goal.cell}, which has no replicas then")
-        capacity = sum(goal.replicas for goal in after.values() if goal.share)
+            _check_in_place(goal, before.get(goal.cell), plan, where)
+        replaced = [goal.in_place for goal in stage.goals if goal.in_place is not None]
+        capacity = sum(goal.replicas for goal in after.values() if goal.share) - sum(one.batch for one in replaced)
         if capacity < plan.floor:
             raise ConfigurationError(
                 f"{where} leaves {capacity} instances with traffic, below the floor of {plan.floor}"
             )
         peak = sum(max(a.replicas, b.replicas) for a, b in _pairs(before, after))
+        peak += sum(one.batch for one in replaced if one.order is UpdateOrder.START_FIRST)
         if plan.service.overlap is Overlap.ALLOWED and peak > plan.ceiling:
             raise ConfigurationError(f"{where} needs {peak} instances at once, above the ceiling of {plan.ceiling}")
         before = after
-    left = [goal for goal in before.values() if goal.replicas and (goal.revision != plan.target or not goal.share)]
+    left = [goal for goal in before.values() if goal.replicas and not _ended(goal, plan)]
     if plan.direction is Direction.FORWARD and left:
         raise ConfigurationError(
             f"{plan.strategy or 'the plan'} for {plan.service.name} does not end with its target alone: "
             + ", ".join(f"{goal.cell} keeps {goal.replicas} of {goal.revision} at share {goal.share}" for goal in left)
         )
     return plan
+
+
+def _ended(goal: Goal, plan: Plan) -> bool:
+    whole = goal.in_place is None or goal.in_place.changed == goal.replicas
+    return goal.revision == plan.target and bool(goal.share) and whole
+
+
+def _check_in_place(goal: Goal, before: Goal | None, plan: Plan, where: str) -> None:
+    if goal.in_place is None:
+        return
+    if plan.service.overlap is Overlap.FORBIDDEN:
+        raise ConfigurationError(f"{where} has two revisions of {goal.cell} side by side, but overlap is forbidden")
+    if goal.in_place.changed > goal.replicas:
+        raise ConfigurationError(f"{where} changes {goal.in_place.changed} instances of {goal.cell}, which has fewer")
+    if before is None or before.replicas != goal.replicas:
+        raise ConfigurationError(
+            f"{where} replaces instances of {goal.cell} in place, which does not have {goal.replicas} instances "
+            "before: change the number in a stage of its own"
+        )
 
 
 def _pairs(before: Mapping[str, Goal], after: Mapping[str, Goal]) -> list[tuple[Goal, Goal]]:

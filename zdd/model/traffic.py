@@ -42,11 +42,13 @@ class CellShare:
         revision: The id of the revision whose instances may have it.
         replicas: How many instances the cell is meant to have; while it has more, some are victims that nobody chose.
         share: How much, relative to the other cells. 0: none.
+        in_place: Instances of other revisions have their part of it too, until each is replaced.
     """
 
     revision: str
     replicas: int
     share: int
+    in_place: bool = False
 
 
 @frozen

@@ -18,8 +18,9 @@ from typing import TypeGuard
 
 from attrs import evolve, frozen
 
-from zdd.model.cell import InstanceState
+from zdd.model.cell import Cell, InstanceState
 from zdd.model.command import Change, Command, Launch, Retire, Scale
+from zdd.model.in_place import UpdateOrder
 from zdd.model.plan import Goal
 from zdd.model.service import Overlap
 from zdd.reconciler.learn import LOOK_AGAIN_S
@@ -137,17 +138,38 @@ def growth(picture: Picture, proposal: Proposal) -> int:
     if not isinstance(proposal, Launch | Change | Scale):
         return 0
     cell = picture.cells.get(proposal.cell)
+    if cell is not None and isinstance(proposal, Change) and proposal.in_place is not None:
+        return _replaced(cell, proposal) if proposal.in_place.order is UpdateOrder.START_FIRST else 0
     return max(0, proposal.replicas - (cell.size if cell else 0))
 
 
+def _replaced(cell: Cell, change: Change) -> int:
+    """Return how many more instances would be replaced in place."""
+    return max(0, change.in_place.changed - cell.changed_to(change.revision)) if change.in_place is not None else 0
+
+
+def _lost_in_place(picture: Picture, cell: Cell, change: Change) -> tuple[str, ...]:
+    """Return the worst that can happen: nobody can choose the victims, so they are those that serve."""
+    staying = [i for i in cell.instances if i.state is not InstanceState.STOPPING and i.revision != change.revision]
+    leaving = [instance.id for instance in staying if instance.replaced_by]
+    others = [instance.id for instance in staying if not instance.replaced_by]
+    others.sort(key=lambda name: (name not in picture.useful, name not in picture.serving, name))
+    return (*leaving, *others[: _replaced(cell, change)])
+
+
 def victims(picture: Picture, proposal: Proposal) -> tuple[str, ...]:
-    """Return the instances that may be stopped. Which of them a smaller number hits, nobody can choose."""
+    """Return the instances that may be stopped, and so must be drained. Which a smaller number hits, nobody can choose.
+
+    Those that are replaced in place serve until then: that is the weaker promise of such a stage.
+    """
     if isinstance(proposal, Traffic | Release | Hold | Launch):
         return ()
     cell = picture.cells.get(proposal.cell)
     if cell is None:
         return ()
     if isinstance(proposal, Change):
+        if _in_place(picture, proposal):
+            return ()
         return tuple(instance.id for instance in cell.instances if instance.revision != proposal.revision)
     if isinstance(proposal, Scale) and proposal.replicas >= cell.replicas:
         return tuple(instance.id for instance in cell.instances if instance.revision != cell.revision)
@@ -158,7 +180,15 @@ def losing(picture: Picture, proposal: Proposal) -> tuple[str, ...]:
     """Return the instances that would no longer serve."""
     if isinstance(proposal, Traffic):
         return (proposal.instance,) if proposal.shift is Shift.OUT else ()
+    if isinstance(proposal, Change) and _in_place(picture, proposal):
+        return _lost_in_place(picture, picture.cells[proposal.cell], proposal)
     return victims(picture, proposal)
+
+
+def _in_place(picture: Picture, change: Change) -> bool:
+    """Tell whether the stage says that so many may be replaced while the others serve."""
+    goal = picture.goals.get(change.cell)
+    return change.in_place is not None and goal is not None and goal.in_place == change.in_place
 
 
 # -- the rules --------------------------------------------------------------------------------------------------------
@@ -218,6 +248,8 @@ def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, f
             return f"discovery to show {name}", picture.progress.routed_s + REPEAT_AFTER_S
         if not picture.quiet(picture.located[name][1]):
             return _draining(picture, name)
+    if isinstance(proposal, Change) and _in_place(picture, proposal):
+        return None
     if isinstance(proposal, Change | Retire | Scale) and not (
         isinstance(proposal, Scale) and growth(picture, proposal)
     ):
@@ -304,6 +336,8 @@ def _edges_heard(picture: Picture, proposal: Proposal, tally: Tally) -> str | No
         return None
     if isinstance(proposal, Release):
         return f"{deaf[0]} to be reached before held requests go on"
+    if isinstance(proposal, Change) and proposal.in_place is not None:
+        return f"{deaf[0]} to be reached before instances of {proposal.cell} are replaced in traffic"
     return f"{deaf[0]} to be reached before {proposal.instance} is admitted" if _admits(proposal) else None
 
 
@@ -422,6 +456,8 @@ def _words(command: Launch | Change | Scale | Retire) -> str:
         case Launch():
             return "start"
         case Change():
+            if command.in_place is not None:
+                return f"replace until {command.in_place.changed} of {command.replicas} run {command.revision}"
             return f"change to {command.revision}"
         case Scale():
             return f"have {command.replicas} instances"
@@ -450,7 +486,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("floor", "Useful capacity never gets smaller than the floor, or than it already is.", _floor),
     Guard("proven", "Only an instance that has passed its gates, at its own address, gets traffic.", _proven),
     Guard("complete", "A cell is ready for its whole share before it gets any.", _complete),
-    Guard("edges-heard", "Nothing is admitted while an edge can't be reached.", _edges_heard),
+    Guard("edges-heard", "Nothing is admitted, or replaced in traffic, while an edge can't be reached.", _edges_heard),
     Guard("edges-followed", "Nothing is taken out while an edge can't be reached, for a stated time.", _edges_followed),
     Guard("someone-serves", "The last instance in traffic is never taken out.", _someone_serves),
     Guard("rise-before-fall", "No share is lowered before the rising cells are complete.", _rise_before_fall),

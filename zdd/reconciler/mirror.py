@@ -76,10 +76,12 @@ def _weights(share: int, eligible: list[str], counted: list[str]) -> dict[str, i
 
 def _may_have_traffic(cell: Cell, instance: Instance, meant: CellShare) -> bool:
     # A cell whose way to what it is meant to be stops instances that nobody can choose has no traffic meanwhile.
-    needs_victims = cell.revision != meant.revision or cell.replicas > meant.replicas
+    needs_victims = (cell.revision != meant.revision and not meant.in_place) or cell.replicas > meant.replicas
     if not meant.share or needs_victims:
         return False
-    return instance.revision == meant.revision and instance.state is InstanceState.READY
+    # One whose place is about to be taken leaves before the orchestrator stops it.
+    fits = (instance.revision == meant.revision or meant.in_place) and not instance.replaced_by
+    return fits and instance.state is InstanceState.READY
 
 
 def reached_at(instance: Instance, ports: tuple[str, ...], revision: Revision | None) -> dict[str, Address]:

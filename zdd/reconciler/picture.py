@@ -270,11 +270,14 @@ class Picture:
         return all(None not in self.verdicts(name) for name in self.serving)
 
     def complete(self, goal: Goal) -> bool:
-        """Tell whether a cell has all its instances, of the right revision, proven."""
+        """Tell whether a cell has all its instances, of the right revision, proven; or so many as are changed yet."""
         cell = self.cells.get(goal.cell)
         if cell is None or cell.revision != goal.revision or cell.replicas != goal.replicas:
             return False
-        return self.proven_in(cell) >= goal.replicas
+        if goal.in_place is None:
+            return self.proven_in(cell) >= goal.replicas
+        old = sum(1 for i in cell.instances if i.revision != goal.revision and i.state is not InstanceState.STOPPING)
+        return self.proven_in(cell) >= goal.in_place.changed and old <= goal.replicas - goal.in_place.changed
 
     def answers_for(self, goal: Goal) -> bool:
         """Tell whether the stage waits for this cell to be complete.

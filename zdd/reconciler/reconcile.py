@@ -115,7 +115,12 @@ def _cell_commands(picture: Picture) -> Iterator[Launch | Change | Scale | Retir
                 or any(i.state is not InstanceState.STOPPING for i in cell.instances)
             ):
                 yield Retire(name)
-        elif cell.revision != goal.revision:
+        elif goal.in_place is not None:
+            if cell.replicas != goal.replicas:
+                yield Scale(name, goal.replicas)
+            elif cell.revision != goal.revision or cell.changed_to(goal.revision) < goal.in_place.changed:
+                yield Change(name, goal.revision, goal.replicas, goal.in_place)
+        elif cell.revision != goal.revision or cell.mixed:
             if picture.plan.service.overlap is Overlap.FORBIDDEN and (cell.replicas or cell.instances):
                 if cell.replicas:
                     yield Scale(name, 0)
@@ -373,6 +378,8 @@ def _starting_since_s(picture: Picture, goal: Goal, cell: Cell | None) -> float 
     told = picture.progress.told.get(goal.cell)
     if told is None:  # an earlier deployer started it
         since_s = picture.progress.entered_s if cell is not None and cell.revision == goal.revision else None
+    elif isinstance(told.command, Change) and told.command.in_place != goal.in_place:
+        since_s = None  # the same cell was changed less far, in an earlier stage
     elif isinstance(told.command, Launch | Change | Scale) and told.command.replicas == goal.replicas:
         since_s = told.at_s
     else:

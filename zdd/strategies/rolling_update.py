@@ -73,7 +73,8 @@ class RollingUpdate:
         fresh = situation.fresh_names(missing + len(situation.parts))
         home_names = [cell.name for cell in homes] + fresh[:missing]
         parts = dict(zip(home_names, situation.parts, strict=True))
-        stale = [cell for cell in homes if cell.revision != situation.target.id or cell.replicas > parts[cell.name]]
+        outdated = situation.outdated()
+        stale = [cell for cell in homes if cell in outdated or cell.replicas > parts[cell.name]]
         spare = self._spare(situation, stale, extras, fresh[missing:])
         # They only have to grow; or an earlier deployer changed them and did not live to admit them.
         waiting = [
@@ -102,7 +103,7 @@ class RollingUpdate:
         Those of the target, left by an earlier deployment, are reused. Others that are to go at the end do not stand
         in: nobody knows whether they serve.
         """
-        reusable = [cell for cell in extras if cell.revision == situation.target.id]
+        reusable = [cell for cell in extras if cell in situation.current()]
         if not stale:
             return []
         needed = self._batch(situation)

@@ -47,12 +47,12 @@ class Situation:
         return sorted(self.cells, key=lambda cell: (len(cell.name), cell.name))
 
     def outdated(self) -> list[Cell]:
-        """Return the cells that do not run the target, in order."""
-        return [cell for cell in self.in_order() if cell.revision != self.target.id]
+        """Return the cells that do not run the target, or not alone, in order."""
+        return [cell for cell in self.in_order() if cell.revision != self.target.id or cell.mixed]
 
     def current(self) -> list[Cell]:
         """Return the cells that run the target already, in order."""
-        return [cell for cell in self.in_order() if cell.revision == self.target.id]
+        return [cell for cell in self.in_order() if cell.revision == self.target.id and not cell.mixed]
 
     def fresh_names(self, count: int) -> list[str]:
         """Return names for new cells: the lowest numbers that are free."""

@@ -11,6 +11,7 @@ from zdd.adapters.memory.instance import MemoryCell, MemoryInstance
 from zdd.errors import PermanentError
 from zdd.model.address import Address
 from zdd.model.cell import Cell, InstanceState
+from zdd.model.in_place import InPlace, UpdateOrder
 from zdd.model.release import Revision
 from zdd.model.service import Service
 
@@ -68,11 +69,35 @@ class MemoryCells:
             raise PermanentError(f"cell {name} of {service.name} exists with revision {cell.revision.id}")
         self._resize(cell, service, replicas, by_command=True)
 
-    def change(self, service: Service, revision: Revision, name: str, replicas: int) -> None:
-        """Start new instances and stop the old ones, both at once."""
+    def change(
+        self, service: Service, revision: Revision, name: str, replicas: int, in_place: InPlace | None = None
+    ) -> None:
+        """Start new instances and stop the old ones, both at once; or so far only, while the others serve."""
         cell = self._need(service, name)
-        cell.revision = revision
+        if in_place is not None:
+            self._change_in_place(cell, service, revision, replicas, in_place)
+            return
+        cell.revision, cell.in_place = revision, False
         self._resize(cell, service, replicas, by_command=True)
+
+    def _change_in_place(
+        self, cell: MemoryCell, service: Service, revision: Revision, replicas: int, in_place: InPlace
+    ) -> None:
+        cell.service, cell.revision, cell.replicas = service, revision, replicas
+        cell.retired, cell.in_place = False, True
+        cell.changed()
+        self._world.record(
+            What.CELL, service.name, cell=cell.name, note=f"{in_place.changed} of {replicas} of {revision.id}"
+        )
+        for new in [one for one in cell.staying() if one.in_place_of and one.revision != revision.id]:
+            cell.released(new)  # turned round: what was to take its place goes
+            self._stop(cell, new, by_command=True, cut=())
+        missing = in_place.changed - cell.shown().changed_to(revision.id)
+        old = [one for one in cell.staying() if one.revision != revision.id and not one.replaced_by]
+        for victim in old[: max(0, missing)]:
+            if in_place.order is UpdateOrder.STOP_FIRST:
+                self._stop(cell, victim, by_command=True, cut=())
+            self._start(cell, restarts=0, in_place_of=victim if in_place.order is UpdateOrder.START_FIRST else None)
 
     def scale(self, service: Service, revision: Revision, name: str, replicas: int) -> None:
         """Start or stop instances. The victims are the oldest: those that are the likeliest to serve."""
@@ -109,14 +134,14 @@ class MemoryCells:
         cell.service, cell.retired, cell.replicas = service, False, replicas
         cell.changed()
         self._world.record(What.CELL, service.name, cell=cell.name, note=f"{replicas} of {cell.revision.id}")
-        old = [one for one in cell.staying() if one.revision != cell.revision.id]
-        current = [one for one in cell.staying() if one.revision == cell.revision.id]
+        old = [one for one in cell.staying() if one.revision != cell.revision.id and not cell.in_place]
+        current = [one for one in cell.staying() if one not in old and not one.in_place_of]
         for _ in range(replicas - len(current)):
             self._start(cell, restarts=0)
         for instance in (*old, *current[: max(0, len(current) - replicas)]):
             self._stop(cell, instance, by_command=by_command, cut=())
 
-    def _start(self, cell: MemoryCell, restarts: int) -> None:
+    def _start(self, cell: MemoryCell, restarts: int, in_place_of: MemoryInstance | None = None) -> None:
         world = self._world
         self._number += 1
         number, revision = self._number, cell.revision
@@ -128,6 +153,8 @@ class MemoryCells:
             behaviour, addresses, world.clock.now(), restarts,
             healthy=behaviour.healthy, hangs=behaviour.hangs,
         )  # fmt: skip
+        if in_place_of is not None:
+            instance.in_place_of, in_place_of.replaced_by = in_place_of.id, instance.id
         cell.instances[instance.id] = self.existing[instance.id] = instance
         cell.changed()
         for address in addresses.values():
@@ -144,6 +171,10 @@ class MemoryCells:
     def _became(self, cell: MemoryCell, instance: MemoryInstance, state: InstanceState) -> None:
         if instance.state in (InstanceState.STARTING, InstanceState.READY) and instance.exists:
             self.set_state(cell, instance, state)
+            if state is InstanceState.READY and instance.in_place_of:
+                victim = cell.released(instance)
+                if victim is not None:
+                    self._stop(cell, victim, by_command=True, cut=())
             if state is InstanceState.READY:
                 for edge in self._world.edges:
                     edge.serves(instance)
@@ -197,18 +228,25 @@ class MemoryCells:
         if instance.state is not InstanceState.STOPPING:
             for edge in self._world.edges:
                 edge.lost(instance, by_command=False, announced=False)
+            victim = cell.released(instance)
             self._world.clock.call_after(
-                self._world.restart_delay_s, partial(self._replace, cell, instance.restarts + 1)
+                self._world.restart_delay_s, partial(self._replace, cell, instance.restarts + 1, victim)
             )
         self._gone(cell, instance)
         self._world.changed(instance.service)
 
-    def _replace(self, cell: MemoryCell, restarts: int) -> None:
+    def _replace(self, cell: MemoryCell, restarts: int, victim: MemoryInstance | None) -> None:
         if self.get(cell.service.name, cell.name) is not cell or cell.retired:
             return
-        if sum(1 for one in cell.staying() if one.revision == cell.revision.id) < cell.replicas:
+        if victim is not None and cell.in_place and victim in cell.staying() and not victim.replaced_by:
+            if victim.revision == cell.revision.id:  # turned round meanwhile
+                return
+            self._start(cell, restarts, victim)
+        elif sum(1 for one in cell.staying() if cell.counts(one)) < cell.replicas:
             self._start(cell, restarts)
-            self._world.changed(cell.service.name)
+        else:
+            return
+        self._world.changed(cell.service.name)
 
 
 _SAID = {

@@ -33,6 +33,8 @@ class MemoryInstance:
         hangs: It accepts connections and never answers.
         stopped_by_command: A command told it to stop, not a person.
         edges: Edge name → how many of its addresses that edge sends new requests to.
+        in_place_of: The id of the instance that is stopped when this one is ready.
+        replaced_by: The id of the one that takes its place.
     """
 
     id: str
@@ -51,6 +53,8 @@ class MemoryInstance:
     stopped_by_command: bool = False
     note: str = ""
     edges: dict[str, int] = field(factory=dict)
+    in_place_of: str = ""
+    replaced_by: str = ""
 
     @property
     def ready(self) -> bool:
@@ -70,7 +74,9 @@ class MemoryInstance:
     def shown(self) -> Instance:
         """Return it as the orchestrator shows it."""
         addresses = {} if self.state is InstanceState.STARTING else self.addresses
-        return Instance(self.id, self.revision, self.state, addresses, self.since_s, self.restarts, self.note)
+        return Instance(
+            self.id, self.revision, self.state, addresses, self.since_s, self.restarts, self.note, self.replaced_by
+        )
 
 
 @define(eq=False)
@@ -82,6 +88,7 @@ class MemoryCell:
         revision: What it is meant to run.
         replicas: How many instances it is meant to have.
         retired: It is forgotten with its last instance.
+        in_place: It may run several revisions: those that are not told to stop go on.
         instances: Those of which something is left, oldest first.
     """
 
@@ -90,12 +97,27 @@ class MemoryCell:
     revision: Revision
     replicas: int
     retired: bool = False
+    in_place: bool = False
     instances: dict[str, MemoryInstance] = field(factory=dict)
     _picture: Cell | None = None
 
     def staying(self) -> list[MemoryInstance]:
         """Return those that were not told to stop, oldest first."""
         return [one for one in self.instances.values() if one.state is not InstanceState.STOPPING]
+
+    def counts(self, instance: MemoryInstance) -> bool:
+        """Tell whether an instance has a place of its own among the replicas."""
+        if self.in_place:
+            return not instance.in_place_of
+        return instance.revision == self.revision.id
+
+    def released(self, instance: MemoryInstance) -> MemoryInstance | None:
+        """Return the one whose place an instance was to take, and let neither know of the other any more."""
+        victim = self.instances.get(instance.in_place_of)
+        instance.in_place_of = ""
+        if victim is not None:
+            victim.replaced_by = ""
+        return victim
 
     def changed(self) -> None:
         """Forget the picture."""

@@ -19,7 +19,7 @@ class MemoryOrchestrator:
 
     def __init__(self, world: MemoryWorld, abilities: OrchestratorAbilities | None = None) -> None:
         self._world = world
-        self._abilities = abilities if abilities is not None else OrchestratorAbilities()
+        self._abilities = abilities if abilities is not None else OrchestratorAbilities(in_place=True)
 
     @property
     def abilities(self) -> OrchestratorAbilities:
@@ -46,9 +46,9 @@ class MemoryOrchestrator:
         self._write("launch", service, fence, act)
 
     def change(self, service: Service, revision: Revision, command: Change, fence: Fence) -> None:
-        """Start new instances and stop the old ones, both at once."""
+        """Start new instances and stop the old ones, both at once; or so far only, while the others serve."""
         cells = self._world.cells
-        act = partial(cells.change, service, revision, command.cell, command.replicas)
+        act = partial(cells.change, service, revision, command.cell, command.replicas, command.in_place)
         self._write("change", service, fence, act)
 
     def scale(self, service: Service, revision: Revision, command: Scale, fence: Fence) -> None:
