@@ -22,7 +22,11 @@ from packages import NoLab, unpacked
 
 PACKAGES = ("docker.io", "iptables", "docker-registry")
 REGISTRY_PORT = 5000
+PRIVATE_PORT = 5001
 SECURE_PORT = 2376
+PRIVATE_USER, PRIVATE_PASSWORD = "deployer", "let-me-in"
+# As htpasswd -B writes it.
+PRIVATE_LOGIN = f"{PRIVATE_USER}:$2b$05$abcdefghijklmnopqrstuu3Jd./u/rH1RxB6auX5v7gLP6uWhKCgG"
 REPOSITORY = "zdd-lab/application"
 START_TIMEOUT_S = 40.0
 POLL_S = 0.02
@@ -43,6 +47,8 @@ class Lab:
         pid: The first process of the namespace; 0 for an engine that the user named.
         group: Its control group.
         secure: The engine's address with TLS, which asks who is there; empty for an engine that the user named.
+        private_registry: The name of a registry that wants a login; empty for an engine that the user named.
+        login: The user and the password for it.
         authority: The folder of who signs its certificates, see `certificates.py`.
     """
 
@@ -57,6 +63,8 @@ class Lab:
     group: str = ""
     secure: str = ""
     authority: str = ""
+    private_registry: str = ""
+    login: tuple[str, str] = (PRIVATE_USER, PRIVATE_PASSWORD)
 
     def facts(self) -> dict[str, object]:
         """Return it as plain data."""
@@ -84,6 +92,7 @@ def start_lab(directory: Path) -> Lab:
     namespace = open_namespace(group, command, environment, directory / "log")
     try:
         start_registry(directory, namespace.command([]), programs)
+        start_registry(directory, namespace.command([]), programs, port=PRIVATE_PORT, login=PRIVATE_LOGIN)
         client = str(programs / "usr/bin/docker")
         lab = Lab(
             engine=f"unix://{socket}", client=client if Path(client).exists() else "docker",
@@ -91,6 +100,7 @@ def start_lab(directory: Path) -> Lab:
             image=f"127.0.0.1:{REGISTRY_PORT}/{REPOSITORY}:1", address=namespace.address,
             version=_await_engine(f"unix://{socket}", directory / "log"), pid=namespace.pid, group=group,
             secure=f"tcp://{namespace.address}:{SECURE_PORT}", authority=str(directory / "authority"),
+            private_registry=f"127.0.0.1:{PRIVATE_PORT}",
         )  # fmt: skip
         _prepare(lab, archive)
     except BaseException:
@@ -123,16 +133,21 @@ def _environment(programs: Path, directory: Path) -> dict[str, str]:
     }
 
 
-def start_registry(directory: Path, inside: list[str], programs: Path) -> int:
-    """Start the registry inside, and return its process id."""
-    configuration = directory / "registry.yml"
-    configuration.write_text(
-        "version: 0.1\nlog: {level: warn}\n"
-        f"storage: {{filesystem: {{rootdirectory: {directory / 'registry'}}}, delete: {{enabled: true}}}}\n"
-        f"http: {{addr: '0.0.0.0:{REGISTRY_PORT}'}}\n"
-    )
+def start_registry(
+    directory: Path, inside: list[str], programs: Path, *, port: int = REGISTRY_PORT, login: str = ""
+) -> int:
+    """Start a registry inside, and return its process id. A login is a line of a password file."""
+    configuration = directory / f"registry-{port}.yml"
+    text = "version: 0.1\nlog: {level: warn}\n"
+    text += f"storage: {{filesystem: {{rootdirectory: {directory / f'registry-{port}'}}}, delete: {{enabled: true}}}}\n"
+    text += f"http: {{addr: '0.0.0.0:{port}'}}\n"
+    if login:
+        passwords = directory / f"registry-{port}.passwords"
+        passwords.write_text(login + "\n")
+        text += f"auth: {{htpasswd: {{realm: lab, path: {passwords}}}}}\n"
+    configuration.write_text(text)
     program = programs / "usr/bin/docker-registry"
-    with (directory / "registry.log").open("ab") as log:
+    with (directory / f"registry-{port}.log").open("ab") as log:
         process = subprocess.Popen(
             [*inside, str(program) if program.exists() else "docker-registry", "serve", str(configuration)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,

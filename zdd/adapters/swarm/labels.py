@@ -20,3 +20,6 @@ REVISION = "zdd.revision"
 
 PORT = "zdd.port."
 """On a container, with the port's name: the port on which it listens."""
+
+PULL = "zdd.pull"
+"""On a Swarm service that lets every node pull an image: the image."""

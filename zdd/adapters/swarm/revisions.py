@@ -91,3 +91,16 @@ def _read(config: Mapping[str, Any]) -> Record:
         return Record(content["revision"], content["spec"], content["base"])
     except (ValueError, KeyError, TypeError) as error:
         raise PermanentError(f"config {name}, which keeps a revision, is damaged: {error!r}") from error
+
+
+def images_of_revisions(engine: Engine) -> set[str]:
+    """Return the images of every Swarm service, and of every revision that is kept.
+
+    Raises:
+        PermanentError: A record is damaged, so that nobody knows what it needs.
+    """
+    specs = [one["Spec"] for one in engine.services([])]
+    for record in map(_read, engine.configs(labels.REVISION)):
+        specs += [spec for spec in (record.spec, record.base) if spec]
+    inside = [spec["TaskTemplate"].get("ContainerSpec") or {} for spec in specs]
+    return {one["Image"] for one in inside if one.get("Image")}
