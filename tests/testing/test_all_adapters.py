@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from zdd.adapters.local.orchestrator import LocalOrchestrator
+from zdd.adapters.sqlite.control import SqliteControl
 from zdd.adapters.sqlite.journal import SqliteJournal
 from zdd.adapters.sqlite.lease import SqliteLease
 from zdd.adapters.traefik.discovery import TraefikDiscovery
@@ -32,6 +33,7 @@ from zdd.model.release import Process
 from zdd.model.service import Exposure, Service
 from zdd.model.traffic import Registration
 from zdd.testing import (
+    CONTROL_RULES,
     DISCOVERY_RULES,
     EDGE_RULES,
     JOURNAL_RULES,
@@ -41,6 +43,7 @@ from zdd.testing import (
     EdgeBench,
     Rule,
     accepts_connections,
+    check_control,
     check_discovery,
     check_edge,
     check_journal,
@@ -294,3 +297,15 @@ def test_the_sqlite_lease_keeps_every_rule(directories: Callable[[], Path]) -> N
         return lease
 
     assert set(check_lease(make, again=lambda lease: SqliteLease(files[id(lease)]))) == names(LEASE_RULES)
+
+
+def test_the_sqlite_control_keeps_every_rule(directories: Callable[[], Path]) -> None:
+    files: dict[int, Path] = {}
+
+    def make() -> SqliteControl:
+        path = directories() / "zdd.sqlite3"
+        control = SqliteControl(path)
+        files[id(control)] = path
+        return control
+
+    assert set(check_control(make, again=lambda control: SqliteControl(files[id(control)]))) == names(CONTROL_RULES)

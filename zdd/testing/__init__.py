@@ -15,6 +15,7 @@ among the names that are returned.
 """
 
 from zdd.testing.clock import CLOCK_RULES, check_clock
+from zdd.testing.control import CONTROL_RULES, check_control
 from zdd.testing.discovery import DISCOVERY_RULES, check_discovery
 from zdd.testing.edge import EDGE_RULES, EdgeBench, check_edge
 from zdd.testing.gate import GATE_RULES, check_gate
@@ -25,6 +26,7 @@ from zdd.testing.rules import BrokenRule, Conditions, ConformanceError, Rule, ac
 
 __all__ = [
     "CLOCK_RULES",
+    "CONTROL_RULES",
     "DISCOVERY_RULES",
     "EDGE_RULES",
     "GATE_RULES",
@@ -38,6 +40,7 @@ __all__ = [
     "Rule",
     "accepts_connections",
     "check_clock",
+    "check_control",
     "check_discovery",
     "check_edge",
     "check_gate",

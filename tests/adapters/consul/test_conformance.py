@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 
 from zdd.adapters.consul.connection import ConsulConnection
+from zdd.adapters.consul.control import ConsulControl
 from zdd.adapters.consul.discovery import ConsulDiscovery
 from zdd.adapters.consul.journal import ConsulJournal
 from zdd.adapters.consul.lease import ConsulLease
-from zdd.interfaces import Discovery, Journal, Lease
+from zdd.interfaces import Control, Discovery, Journal, Lease
 from zdd.model.service import Exposure, Service
 from zdd.testing import (
+    CONTROL_RULES,
     DISCOVERY_RULES,
     JOURNAL_RULES,
     LEASE_RULES,
     Conditions,
     Rule,
+    check_control,
     check_discovery,
     check_journal,
     check_lease,
@@ -86,3 +89,19 @@ def test_the_lease_keeps_every_rule(connection: ConsulConnection, prefixes: Call
         return ConsulLease(ConsulConnection(address=connection.address), prefix=used[id(lease)])
 
     assert set(check_lease(make, again=again)) == names(LEASE_RULES)
+
+
+@pytest.mark.timeout(120)
+def test_the_control_keeps_every_rule(connection: ConsulConnection, prefixes: Callable[[], str]) -> None:
+    used: dict[int, str] = {}
+
+    def make() -> Control:
+        prefix = prefixes()
+        control = ConsulControl(connection, prefix=prefix)
+        used[id(control)] = prefix
+        return control
+
+    def again(control: Control) -> Control:
+        return ConsulControl(ConsulConnection(address=connection.address), prefix=used[id(control)])
+
+    assert set(check_control(make, again=again)) == names(CONTROL_RULES)

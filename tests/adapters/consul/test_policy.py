@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from zdd.adapters.consul.connection import ConsulConnection
+from zdd.adapters.consul.control import ConsulControl
 from zdd.adapters.consul.discovery import ConsulDiscovery
 from zdd.adapters.consul.journal import ConsulJournal
 from zdd.adapters.consul.lease import ConsulLease
@@ -16,10 +17,13 @@ from zdd.errors import ConfigurationError, JournalError, PermanentError
 from zdd.events import StagePassed
 from zdd.interfaces import Fence
 from zdd.model.command import Route
+from zdd.model.order import Order, OrderKind
 from zdd.model.service import Service
 from zdd.model.traffic import Registration
 
 EVENT = StagePassed(at_s=1.0, service="web", deployment="d", stage=0, title="t")
+
+ORDER = Order(OrderKind.PAUSE, "d", "ann@host:1", 1.0)
 
 Connect = Callable[[str], ConsulConnection]
 
@@ -50,6 +54,7 @@ def everything(connection: ConsulConnection, service: Service, registration: Reg
     """Do once whatever a deployment does."""
     discovery, lease, journal = ConsulDiscovery(connection), ConsulLease(connection), ConsulJournal(connection)
     discovery.check(service)
+    control = ConsulControl(connection)
     fence = lease.acquire(service.name, "ann@host:1", 60.0)
     discovery.claim(service, fence)
     journal.append(service.name, EVENT, fence)
@@ -57,6 +62,8 @@ def everything(connection: ConsulConnection, service: Service, registration: Reg
         route = Route((Registration(**{**vars_of(registration), "weight": weight}),), held=weight == 0)
         discovery.apply(service, route, fence)
         assert discovery.registrations(service) == (route.registrations, route.held)
+    control.send(service.name, ORDER)
+    assert control.orders(service.name, "d") == (ORDER,)
     discovery.apply(service, Route(()), fence)
     assert discovery.registrations(service) == ((), False)
     lease.renew(service.name, fence, 60.0)
@@ -83,12 +90,31 @@ def test_the_printed_policy_names_everything_exactly(guarded_agent: Any) -> None
         'service "web" { policy = "write" }',
         'key_prefix "zdd/heads/web/" { policy = "write" }',
         'key_prefix "zdd/events/web/" { policy = "write" }',
+        'key_prefix "zdd/control/web/" { policy = "write" }',
         'session_prefix "" { policy = "write" }',
         'node_prefix "" { policy = "read" }',
     ]
 
 
-@pytest.mark.parametrize("number", range(6))
+def test_with_the_policy_of_an_operator_orders_can_be_given_and_nothing_else(
+    guarded_agent: Any, connect: Connect, service: Service
+) -> None:
+    management = ConsulConnection(address=guarded_agent.address, token=guarded_agent.token)
+    fence = ConsulLease(management).acquire(service.name, "ann@host:1", 60.0)
+    ConsulJournal(management).append(service.name, EVENT, fence)
+    connection = connect(ConsulControl(management).policy(service.name))
+    assert ConsulJournal(connection).read(service.name) == (EVENT,)
+    assert ConsulLease(connection).holder(service.name) is not None
+    ConsulControl(connection).send(service.name, ORDER)
+    assert ConsulControl(management).orders(service.name, "d") == (ORDER,)
+    with pytest.raises(JournalError, match="not permitted"):
+        ConsulJournal(connection).append(service.name, EVENT, fence)
+    with pytest.raises(PermanentError, match="not permitted"):
+        ConsulLease(connection).renew(service.name, fence, 60.0)
+    ConsulLease(management).release(service.name, fence)
+
+
+@pytest.mark.parametrize("number", range(7))
 def test_no_line_of_the_printed_policy_can_be_spared(
     guarded_agent: Any, connect: Connect, service: Service, make_registration: Callable[..., Registration], number: int
 ) -> None:

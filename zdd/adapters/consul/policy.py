@@ -14,7 +14,7 @@ _NODES = 'node_prefix "" { policy = "read" }'
 
 
 def service_policy(service: str, names: Iterable[str], store: Store) -> str:
-    """Return the policy, in HCL, with which a token can deploy one service: its discovery, lease and journal.
+    """Return the policy, in HCL, with which a token can deploy one service: discovery, lease, journal and orders.
 
     Args:
         service: The service's name.
@@ -26,8 +26,20 @@ def service_policy(service: str, names: Iterable[str], store: Store) -> str:
     lines += [
         _key_right(store.heads(service)),
         _key_right(store.events(service)),
+        f"{_key_right(store.control(service))}  # the orders: pause, resume, promote, abort",
         'session_prefix "" { policy = "write" }  # the lease',
         f"{_NODES}  # Consul leaves out of its answers the services of nodes that the token may not read",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def operator_policy(service: str, store: Store) -> str:
+    """Return the policy, in HCL, with which a token can give orders to a service and read how it stands."""
+    lines = [
+        f"# What zdd needs to pause, resume, promote or abort a deployment of {service}.",
+        _key_right(store.heads(service), "read"),
+        _key_right(store.events(service), "read"),
+        _key_right(store.control(service)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -57,7 +69,7 @@ def check_rights(service: str, names: Iterable[str], store: Store) -> None:
 
 def _problems(service: str, names: list[str], store: Store, node: str) -> list[str]:
     parts: list[tuple[str, dict[str, Any]]] = []
-    for prefix in (store.heads(service), store.events(service)):
+    for prefix in (store.heads(service), store.events(service), store.control(service)):
         never = {"Verb": "check-index", "Key": prefix + "never", "Index": 1}
         write = {"Verb": "cas", "Key": prefix + "never", "Index": 1, "Value": ""}
         parts += [(_key_right(prefix), {"KV": operation}) for operation in (never, write)]
@@ -76,5 +88,5 @@ def _problems(service: str, names: list[str], store: Store, node: str) -> list[s
     return list(dict.fromkeys(refused))
 
 
-def _key_right(prefix: str) -> str:
-    return f'key_prefix "{prefix}" {{ policy = "write" }}'
+def _key_right(prefix: str, access: str = "write") -> str:
+    return f'key_prefix "{prefix}" {{ policy = "{access}" }}'

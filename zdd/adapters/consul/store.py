@@ -89,6 +89,10 @@ class Store:
         """Return what the keys of the events of a service begin with."""
         return f"{self.prefix}/events/{service}/"
 
+    def control(self, service: str) -> str:
+        """Return what the keys of the orders to a service begin with."""
+        return f"{self.prefix}/control/{service}/"
+
     def get(self, key: str) -> Entry:
         """Return the entry, as the cluster's leader knows it; one with index 0 where there is none."""
         answer = self.connection.ask(f"/v1/kv/{key}", parameters=CONSISTENT, right=_right(key, "read"))

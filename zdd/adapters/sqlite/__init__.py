@@ -1,6 +1,7 @@
-"""Journal and lease in one SQLite file on a local disk, for the deployers of one machine or of one shared directory."""
+"""Journal, lease and orders in an SQLite file on a local disk, for deployers of one machine or a shared directory."""
 
+from zdd.adapters.sqlite.control import SqliteControl
 from zdd.adapters.sqlite.journal import SqliteJournal
 from zdd.adapters.sqlite.lease import SqliteLease
 
-__all__ = ["SqliteJournal", "SqliteLease"]
+__all__ = ["SqliteControl", "SqliteJournal", "SqliteLease"]

@@ -17,8 +17,9 @@ _TABLE = """CREATE TABLE IF NOT EXISTS control (
     UNIQUE (service, deployment, kind, by, at_s, stage))"""
 _INSERT = "INSERT OR IGNORE INTO control (service, deployment, kind, by, at_s, stage) VALUES (?, ?, ?, ?, ?, ?)"
 _SELECT = "SELECT kind, by, at_s, stage FROM control WHERE service = ? AND deployment = ? ORDER BY number"
-_FORGET = """DELETE FROM control WHERE service = ? AND deployment <> ? AND number NOT IN (
-    SELECT number FROM control WHERE service = ? ORDER BY number DESC LIMIT ?)"""
+_FORGET = """DELETE FROM control WHERE service = :service AND deployment <> :deployment AND number NOT IN (
+    SELECT number FROM control WHERE service = :service AND deployment <> :deployment ORDER BY number DESC LIMIT :kept)
+"""
 _ANY_STAGE = -1
 
 
@@ -47,7 +48,7 @@ class SqliteControl:
         with self._database.writing() as connection:
             connection.execute(_TABLE)  # a file of an earlier zdd has none
             connection.execute(_INSERT, (service, order.deployment, order.kind.value, order.by, order.at_s, stage))
-            connection.execute(_FORGET, (service, order.deployment, service, KEPT))
+            connection.execute(_FORGET, {"service": service, "deployment": order.deployment, "kept": KEPT})
 
     def orders(self, service: str, deployment: str, after: int = 0) -> tuple[Order, ...]:
         """Return the orders for this deployment, oldest first, without the first `after`.
