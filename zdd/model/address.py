@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 
-@frozen(order=True)
+@frozen(order=True, cache_hash=True)  # every look counts and compares by address
 class Address:
     """A host and a port in the network that the edges and the deployer share."""
 

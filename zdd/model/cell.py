@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from functools import cached_property
 
 from attrs import field, frozen
 
@@ -19,7 +20,7 @@ class InstanceState(enum.Enum):
     STOPPING = "stopping"
 
 
-@frozen
+@frozen(slots=False)
 class Instance:
     """One running copy.
 
@@ -43,6 +44,17 @@ class Instance:
     restarts: int = 0
     note: str = ""
     replaced_by: str = ""
+
+    @cached_property
+    def key(self) -> str:
+        """Tells it, at these addresses, from all others: what a verdict is about."""
+        return place_key(self.id, self.revision, self.addresses)
+
+
+def place_key(who: str, revision: str, addresses: Mapping[str, Address]) -> str:
+    """Return what tells somebody of a revision at these addresses from all others."""
+    where = ",".join(f"{name}={address}" for name, address in sorted(addresses.items()))
+    return f"{who}@{revision}[{where}]"
 
 
 @frozen

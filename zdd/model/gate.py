@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
+from zdd.model.cell import place_key
 
 if TYPE_CHECKING:
     from zdd.model.address import Address
     from zdd.model.verdict import Sample, Verdict
 
 
-@frozen
+@frozen(slots=False)
 class Target:
     """What a gate looks at.
 
@@ -37,11 +39,10 @@ class Target:
     addresses: Mapping[str, Address] = field(factory=dict)
     instances: Mapping[str, Mapping[str, Address]] = field(factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Tells this target from the others: a replacement, or another address, is another target."""
-        where = ",".join(f"{name}={address}" for name, address in sorted(self.addresses.items()))
-        return f"{self.instance or self.service}@{self.revision}[{where}]"
+        return place_key(self.instance or self.service, self.revision, self.addresses)
 
 
 def gate_tuple(gates: Iterable[Gate]) -> tuple[Gate, ...]:

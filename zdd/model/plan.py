@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 from attrs import evolve, field, frozen
 
@@ -16,6 +17,9 @@ from zdd.model.names import check_number, choice_of
 from zdd.model.release import Revision
 from zdd.model.service import Exposure, Overlap, Service
 from zdd.model.traffic import CellShare, TrafficIntent
+
+GOALS_KEPT = 4
+"""Of how many stages a plan remembers what its cells should be at their end."""
 
 
 class OnFailure(enum.Enum):
@@ -93,7 +97,7 @@ class Direction(enum.Enum):
     BACK = "back"
 
 
-@frozen
+@frozen(slots=False)
 class Plan:
     """What would happen, as plain data.
 
@@ -139,13 +143,23 @@ class Plan:
         goals = self.goals_at(len(self.stages) - 1).values()
         return tuple(evolve(goal, in_place=None) for goal in goals)  # how it came to be so is of no matter then
 
-    def goals_at(self, stage: int) -> dict[str, Goal]:
+    def goals_at(self, stage: int) -> Mapping[str, Goal]:
         """Return what every cell should be at the end of stage number `stage`; -1 is where the plan comes from."""
-        goals = {goal.cell: goal for goal in self.origin}
-        for step in self.stages[: stage + 1]:
-            for goal in step.goals:
-                goals[goal.cell] = goal
+        number = min(max(stage, -1), len(self.stages) - 1)
+        goals = self._goals.get(number)
+        if goals is None:
+            before = self._goals.get(number - 1)  # stages are asked for one after the other
+            goals = dict(before) if before is not None else {goal.cell: goal for goal in self.origin}
+            for step in self.stages[number if before is not None else 0 : number + 1]:
+                goals.update((goal.cell, goal) for goal in step.goals)
+            while len(self._goals) >= GOALS_KEPT:
+                del self._goals[next(iter(self._goals))]
+            self._goals[number] = goals
         return goals
+
+    @cached_property
+    def _goals(self) -> dict[int, dict[str, Goal]]:
+        return {}
 
 
 def traffic_intent(service: Service, goals: Iterable[Goal]) -> TrafficIntent:
@@ -163,7 +177,7 @@ def check_plan(plan: Plan) -> Plan:
         ConfigurationError: A stage names an unknown revision, ends below the floor, needs more instances than the
             ceiling, sends traffic to nothing, or the plan does not end with the target alone.
     """
-    before: dict[str, Goal] = plan.goals_at(-1)
+    before = plan.goals_at(-1)
     for number, stage in enumerate(plan.stages):
         after = plan.goals_at(number)
         where = f"stage {number + 1} ({stage.title!r}) of {plan.strategy or 'the plan'} for {plan.service.name}"

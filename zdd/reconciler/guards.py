@@ -21,7 +21,6 @@ from attrs import evolve, frozen
 from zdd.model.cell import Cell, InstanceState
 from zdd.model.command import Change, Command, Launch, Retire, Scale
 from zdd.model.in_place import UpdateOrder
-from zdd.model.plan import Goal
 from zdd.model.service import Overlap
 from zdd.reconciler.learn import LOOK_AGAIN_S
 from zdd.reconciler.picture import Picture
@@ -76,18 +75,22 @@ class Tally:
         added: Instances that will be started.
         removed: Instances that will no longer serve.
         lowered: Instances that will have less of the traffic.
+        joined: Cells of which another instance will have traffic.
     """
 
     added: int = 0
     removed: frozenset[str] = frozenset()
     lowered: frozenset[str] = frozenset()
+    joined: frozenset[str] = frozenset()
 
     def plus(self, picture: Picture, proposal: Proposal) -> Tally:
         """Return the tally with one more proposal allowed."""
         if isinstance(proposal, Traffic) and proposal.shift is Shift.LOWER:
-            return Tally(self.added, self.removed, self.lowered | {proposal.instance})
+            return evolve(self, lowered=self.lowered | {proposal.instance})
+        if _admits(proposal):
+            return self if proposal.cell in self.joined else evolve(self, joined=self.joined | {proposal.cell})
         added, lost = growth(picture, proposal), losing(picture, proposal)
-        return Tally(self.added + added, self.removed.union(lost), self.lowered) if added or lost else self
+        return evolve(self, added=self.added + added, removed=self.removed.union(lost)) if added or lost else self
 
 
 @frozen
@@ -210,12 +213,8 @@ def _not_repeated(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[s
 
 
 def _route_shown(picture: Picture) -> tuple[str, float] | None:
-    routed, until_s = picture.progress.routed, picture.progress.routed_s + REPEAT_AFTER_S
-    if routed is None or picture.now >= until_s:
-        return None
-    told = {registration.instance: registration.weight for registration in routed.registrations}
-    known = {registration.instance: registration.weight for registration in picture.observation.registrations}
-    if told == known and routed.held == picture.observation.held:
+    until_s = picture.progress.routed_s + REPEAT_AFTER_S
+    if picture.now >= until_s or picture.route_shown:
         return None
     return "discovery to show what it was told", until_s
 
@@ -325,7 +324,7 @@ def _complete(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     if not _admits(proposal):
         return None
     goal, cell = picture.goals[proposal.cell], picture.cells[proposal.cell]
-    if picture.complete(goal) or any(picture.weight(instance.id) > 0 for instance in cell.instances):
+    if picture.complete(goal) or picture.cell_weight(goal.cell) > 0:
         return None
     return f"{goal.cell}: {picture.proven_in(cell)} of {goal.replicas} proven"
 
@@ -367,12 +366,10 @@ def _someone_serves(picture: Picture, proposal: Proposal, tally: Tally) -> str |
 def _rise_before_fall(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     if not isinstance(proposal, Traffic) or proposal.shift is not Shift.LOWER:
         return None
-    own = picture.goals.get(proposal.cell)
-    if own is not None and own.share >= picture.cell_weight(proposal.cell):
+    if proposal.cell in tally.joined and not picture.has_too_much(proposal.cell):
         return None  # the cell as a whole loses nothing: another one of it takes over what this one gives up
-    for goal in picture.goals.values():
-        if goal.share and picture.answers_for(goal) and not picture.complete(goal):
-            return f"{goal.cell} to be complete before the share of {proposal.instance} falls"
+    for goal in picture.unfinished:
+        return f"{goal.cell} to be complete before the share of {proposal.instance} falls"
     return None
 
 
@@ -380,7 +377,7 @@ def _fall_before_rise(picture: Picture, proposal: Proposal, tally: Tally) -> str
     if not isinstance(proposal, Traffic) or proposal.shift not in (Shift.ADMIT, Shift.RAISE) or not picture.forward:
         return None
     goal = picture.goals.get(proposal.cell)
-    if goal is None or goal.revision != picture.plan.target:
+    if goal is None or goal.revision != picture.plan.target or not picture.has_too_much(proposal.cell):
         return None
     for name in picture.overweight.get(proposal.cell, ()):
         if name not in tally.lowered:
@@ -394,9 +391,8 @@ def _seen_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str 
     goal = picture.goals.get(proposal.cell)
     if goal is None or goal.share:  # a cell that is to come back makes room first; the floor alone guards that
         return None
-    for other in picture.goals.values():
-        if other.share and picture.answers_for(other) and not _all_serve(picture, other):
-            return f"every edge to show {other.cell} before {proposal.instance} is taken out"
+    for other in picture.unseen:
+        return f"every edge to show {other.cell} before {proposal.instance} is taken out"
     return None
 
 
@@ -412,9 +408,8 @@ def _hold_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str 
 def _complete_before_release(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     if not isinstance(proposal, Release):
         return None
-    for goal in picture.goals.values():
-        if goal.share and picture.answers_for(goal) and not picture.complete(goal):
-            return f"{goal.cell} to be complete before held requests go on"
+    for goal in picture.unfinished:
+        return f"{goal.cell} to be complete before held requests go on"
     return None
 
 
@@ -439,12 +434,6 @@ def _admits(proposal: Proposal) -> TypeGuard[Traffic]:
 
 def _takes_out(proposal: Proposal) -> TypeGuard[Traffic]:
     return isinstance(proposal, Traffic) and proposal.shift is Shift.OUT
-
-
-def _all_serve(picture: Picture, goal: Goal) -> bool:
-    if not picture.complete(goal):
-        return False
-    return all(picture.serves(i.id) for i in picture.cells[goal.cell].instances if i.revision == goal.revision)
 
 
 def _intent(command: Command | Proposal) -> object:

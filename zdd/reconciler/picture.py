@@ -130,11 +130,19 @@ class Picture:
         )
 
     @cached_property
+    def route_shown(self) -> bool:
+        """Whether discovery shows what it was told last, if anything."""
+        routed = self.progress.routed
+        if routed is None:
+            return True
+        told = {registration.instance: registration.weight for registration in routed.registrations}
+        known = {registration.instance: registration.weight for registration in self.observation.registrations}
+        return told == known and routed.held == self.observation.held
+
+    @cached_property
     def must_hold(self) -> bool:
         """Whether requests are to be held back: the stage says so, and what is to serve them is not complete."""
-        if not self.stage.held or self.progress.stage >= len(self.plan.stages):
-            return False
-        return any(self._awaited(goal) for goal in self.goals.values())
+        return self.stage.held and self.progress.stage < len(self.plan.stages) and bool(self.unfinished)
 
     def _awaited(self, goal: Goal) -> bool:
         return bool(goal.share) and self.answers_for(goal) and not self.complete(goal)
@@ -144,44 +152,68 @@ class Picture:
         """The names of the ports at which edges reach instances."""
         return tuple(exposure.port for exposure in self.plan.service.exposures)
 
-    def addresses(self, instance: Instance) -> dict[str, Address]:
+    @cached_property
+    def _reached(self) -> Mapping[str, Mapping[str, Address]]:
+        ports, revisions = self.ports, self.plan.revisions
+        return {
+            instance.id: reached_at(instance, ports, revisions.get(instance.revision))
+            for cell in self.observation.cells
+            for instance in cell.instances
+        }
+
+    def addresses(self, instance: Instance) -> Mapping[str, Address]:
         """Return the addresses at which edges reach an instance; empty while one of them is not known."""
-        return reached_at(instance, self.ports, self.plan.revisions.get(instance.revision))
+        return self._reached[instance.id]
+
+    @cached_property
+    def _cell_weights(self) -> Mapping[str, int]:
+        weight = self.weight
+        return {cell.name: sum(weight(one.id) for one in cell.instances) for cell in self.observation.cells}
 
     def cell_weight(self, cell: str) -> int:
         """Return what the instances of a cell that still exist have of the traffic, as discovery knows."""
-        known = self.cells.get(cell)
-        return sum(self.weight(instance.id) for instance in known.instances) if known is not None else 0
+        return self._cell_weights.get(cell, 0)
+
+    def has_too_much(self, cell: str) -> bool:
+        """Tell whether the instances of a cell together have more of the traffic than the cell should."""
+        goal = self.goals.get(cell)
+        return self.cell_weight(cell) > (goal.share if goal is not None else 0)
 
     @cached_property
     def overweight(self) -> Mapping[str, tuple[str, ...]]:
         """Cell → its instances that have more of the traffic than they should, but should have some."""
-        found: dict[str, tuple[str, ...]] = {}
+        found: dict[str, list[str]] = {}
         for name, registration in self.wanted.items():
             if 0 < registration.weight < self.weight(name):
-                found[registration.cell] = (*found.get(registration.cell, ()), name)
-        return found
+                found.setdefault(registration.cell, []).append(name)
+        return {cell: tuple(names) for cell, names in found.items()}
 
     # -- gates ------------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def judged(self) -> Mapping[str, tuple[Target, tuple[GateRecord | None, ...]]]:
-        """Instance → what its gates look at, and what each has said of it at this address."""
-        return {name: self._judged(instance) for name, (_, instance) in self.located.items()}
-
-    def _judged(self, instance: Instance) -> tuple[Target, tuple[GateRecord | None, ...]]:
+    def target(self, instance: Instance) -> Target:
+        """Return what the gates of an instance look at."""
         revision = self.plan.revisions.get(instance.revision)
         version = revision.version if revision else ""
-        target = Target(self.plan.service.name, version, instance.revision, instance.id, instance.addresses)
-        count = len(revision.gates) if revision else 0
-        if not count:
-            return target, ()
-        key, said = target.key, self.progress.gates
-        return target, tuple(said.get((admission_key(instance.revision, number), key)) for number in range(count))
+        return Target(self.plan.service.name, version, instance.revision, instance.id, instance.addresses)
+
+    @cached_property
+    def _gate_keys(self) -> Mapping[str, tuple[str, ...]]:
+        return {
+            name: tuple(admission_key(name, number) for number in range(len(revision.gates)))
+            for name, revision in self.plan.revisions.items()
+        }
+
+    @cached_property
+    def _verdicts(self) -> Mapping[str, tuple[GateRecord | None, ...]]:
+        said, gate_keys = self.progress.gates, self._gate_keys
+        return {
+            name: tuple([said.get((gate, instance.key)) for gate in gate_keys.get(instance.revision, ())])
+            for name, (_, instance) in self.located.items()
+        }
 
     def verdicts(self, instance: str) -> tuple[GateRecord | None, ...]:
         """Return what each gate of its revision has said of this instance at this address."""
-        return self.judged[instance][1]
+        return self._verdicts[instance]
 
     @cached_property
     def _proven(self) -> frozenset[str]:
@@ -190,13 +222,14 @@ class Picture:
     def _passes(self, instance: Instance) -> bool:
         if instance.state is not InstanceState.READY:
             return False
-        if not self.verdicts(instance.id):
+        said = self._verdicts[instance.id]
+        if not said:
             return steady(self.plan, instance, self.now)
         since = self.now - PROOF_VALID_S
-        return all(
-            r is not None and r.passed_s is not None and r.passed_s >= since and r.verdict.result is not Result.FAILED
-            for r in self.verdicts(instance.id)
-        )
+        for one in said:
+            if one is None or one.passed_s is None or one.passed_s < since or one.verdict.result is Result.FAILED:
+                return False
+        return True
 
     def proven(self, instance: str) -> bool:
         """Tell whether it is ready and has passed all its gates, at this address, not too long ago."""
@@ -206,10 +239,14 @@ class Picture:
     def condemned(self) -> Mapping[str, str]:
         """Instance → why: it had all its time to pass its gates and failed. Inconclusive never condemns."""
         found = {}
-        for name, (_, instance) in self.located.items():
-            reason = self._condemnation(instance) if instance.state is InstanceState.READY else ""
-            if reason:
-                found[name] = reason
+        for name, said in self._verdicts.items():
+            for one in said:
+                if one is not None and one.verdict.result is Result.FAILED:
+                    instance = self.located[name][1]
+                    reason = self._condemnation(instance) if instance.state is InstanceState.READY else ""
+                    if reason:
+                        found[name] = reason
+                    break
         return found
 
     def _condemnation(self, instance: Instance) -> str:
@@ -225,49 +262,53 @@ class Picture:
 
     # -- traffic ----------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def views(self) -> Mapping[str, EdgeView]:
-        """What each edge says, by name."""
-        return {view.edge: view for view in self.observation.edges}
-
     def seen(self, instance: str) -> bool:
         """Tell whether every edge sends requests to it. An edge that can't be reached is believed what it said last."""
-        record = self.record(instance)
-        located = self.located.get(instance)
-        if record is None or located is None:
-            return False
-        addresses = self.addresses(located[1]).values()
+        addresses = self._reached.get(instance)
         if not addresses:
             return False
+        record = self.record(instance)
+        if record is None:
+            return False
         for view in self.observation.edges:
-            if not view.reachable:
-                if view.edge not in record.seen_at:
-                    return False
-            elif not all(address in view.weights for address in addresses):
+            if view.reachable:
+                weights = view.weights
+                for address in addresses.values():
+                    if address not in weights:
+                        return False
+            elif view.edge not in record.seen_at:
                 return False
         return True
 
+    @cached_property
+    def serving(self) -> Mapping[str, None]:
+        """Every instance that counts as capacity as far as anybody knows: ready, in traffic, and not condemned.
+
+        What may be lost, is lost from these.
+        """
+        everywhere = not self.carries_traffic
+        return {
+            name: None
+            for name, (_, instance) in self.located.items()
+            if instance.state is InstanceState.READY
+            and name not in self.condemned
+            and (everywhere or (self.weight(name) > 0 and self.seen(name)))
+        }
+
     def serves(self, instance: str) -> bool:
-        """Tell whether it counts as capacity, as far as anybody knows: ready, in traffic, and not condemned."""
-        located = self.located.get(instance)
-        if located is None or located[1].state is not InstanceState.READY or instance in self.condemned:
-            return False
-        return not self.carries_traffic or (self.weight(instance) > 0 and self.seen(instance))
+        """Tell whether it counts as capacity, as far as anybody knows."""
+        return instance in self.serving
 
     @cached_property
-    def serving(self) -> tuple[str, ...]:
-        """Every instance that counts as capacity as far as anybody knows: what may be lost, is lost from these."""
-        return tuple(name for name in self.located if self.serves(name))
-
-    @cached_property
-    def useful(self) -> tuple[str, ...]:
+    def useful(self) -> Mapping[str, None]:
         """Those that are proven to serve. Only these count as what is left."""
-        return tuple(name for name in self.serving if self.proven(name))
+        proven = self._proven
+        return {name: None for name in self.serving if name in proven}
 
     @cached_property
     def measured(self) -> bool:
         """Whether every instance that seems to serve has been looked at by its gates: before, nobody knows."""
-        return all(None not in self.verdicts(name) for name in self.serving)
+        return all(None not in self._verdicts[name] for name in self.serving)
 
     def complete(self, goal: Goal) -> bool:
         """Tell whether a cell has all its instances, of the right revision, proven; or so many as are changed yet."""
@@ -275,9 +316,38 @@ class Picture:
         if cell is None or cell.revision != goal.revision or cell.replicas != goal.replicas:
             return False
         if goal.in_place is None:
-            return self.proven_in(cell) >= goal.replicas
+            return self._proven_counts[cell.name] >= goal.replicas
         old = sum(1 for i in cell.instances if i.revision != goal.revision and i.state is not InstanceState.STOPPING)
-        return self.proven_in(cell) >= goal.in_place.changed and old <= goal.replicas - goal.in_place.changed
+        changed = goal.in_place.changed
+        return self._proven_counts[cell.name] >= changed and old <= goal.replicas - changed
+
+    def all_serve(self, goal: Goal) -> bool:
+        """Tell whether a cell is complete, and every edge shows all of it."""
+        return self.complete(goal) and goal.cell in self._wholly_serving
+
+    @cached_property
+    def _wholly_serving(self) -> frozenset[str]:
+        serving = self.serving
+        return frozenset(
+            cell.name
+            for cell in self.observation.cells
+            if all(
+                one.id in serving
+                for one in cell.instances
+                if one.revision == cell.revision and one.state is not InstanceState.STOPPING
+            )
+        )
+
+    @cached_property
+    def unseen(self) -> tuple[Goal, ...]:
+        """The goals with traffic that the stage waits for and that do not wholly serve yet."""
+        answering = (goal for goal in self.goals.values() if goal.share and self.answers_for(goal))
+        return tuple(goal for goal in answering if not self.all_serve(goal))
+
+    @cached_property
+    def unfinished(self) -> tuple[Goal, ...]:
+        """The goals with traffic that the stage waits for and that are not complete."""
+        return tuple(goal for goal in self.goals.values() if self._awaited(goal))
 
     def answers_for(self, goal: Goal) -> bool:
         """Tell whether the stage waits for this cell to be complete.
@@ -291,20 +361,39 @@ class Picture:
 
     def proven_in(self, cell: Cell) -> int:
         """Count the proven instances of the cell's own revision."""
-        return sum(1 for i in cell.instances if i.revision == cell.revision and self.proven(i.id))
+        return self._proven_counts[cell.name]
 
-    def shows(self, view: EdgeView) -> bool:
-        """Tell whether an edge divides the traffic as discovery was told."""
+    @cached_property
+    def _proven_counts(self) -> Mapping[str, int]:
+        proven = self._proven
+        return {
+            cell.name: sum([1 for one in cell.instances if one.revision == cell.revision and one.id in proven])
+            for cell in self.observation.cells
+        }
+
+    @cached_property
+    def _told(self) -> Mapping[Address, int]:
+        """What discovery was told for every address that is to have traffic."""
+        ports = frozenset(self.ports)
+        return {
+            address: registration.weight
+            for registration in self.observation.registrations
+            if registration.weight > 0
+            for port, address in registration.addresses.items()
+            if port in ports
+        }
+
+    @cached_property
+    def unlike(self) -> tuple[str, ...]:
+        """The edges that do not divide the traffic as discovery was told."""
+        return tuple(view.edge for view in self.observation.edges if not self._shows(view))
+
+    def _shows(self, view: EdgeView) -> bool:
         if not view.reachable or view.held != self.observation.held:
             return False
         if view.held:
             return True
-        wanted: dict[Address, int] = {}
-        for registration in self.observation.registrations:
-            if registration.weight > 0:
-                for port, address in registration.addresses.items():
-                    if port in self.ports:
-                        wanted[address] = registration.weight
+        wanted = self._told
         if wanted.keys() != view.weights.keys():
             return False
         total, shown = sum(wanted.values()), sum(view.weights.values())

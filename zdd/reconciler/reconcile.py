@@ -141,9 +141,11 @@ def _with_cut(picture: Picture, command: Launch | Change | Scale | Retire) -> Co
 def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Traffic]:
     # Edges give an instance that is missing its share until it is forgotten, so nobody gets it before.
     missing = {known.cell for name, known in picture.registered.items() if known.weight and name not in picture.located}
-    for name, registration in wanted.items():
-        if 0 < registration.weight < picture.weight(name):  # first, so that it makes room for what rises
-            yield Traffic(Shift.LOWER, name, registration.cell)
+    lowered = [
+        Traffic(Shift.LOWER, name, wanted[name].cell) for names in picture.overweight.values() for name in names
+    ]
+    # A cell that has too much makes room first; in any other what is given up is taken over by those that join it.
+    yield from (proposal for proposal in lowered if picture.has_too_much(proposal.cell))
     for name, registration in wanted.items():
         before, after = picture.weight(name), registration.weight
         if after and not before:
@@ -154,6 +156,7 @@ def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Tr
             yield Traffic(Shift.RAISE, name, registration.cell)
         elif before and not after:
             yield Traffic(Shift.OUT, name, registration.cell)
+    yield from (proposal for proposal in lowered if not picture.has_too_much(proposal.cell))
     for name, known in picture.registered.items():
         if name not in wanted:
             yield Traffic(Shift.FORGET, name, known.cell)
@@ -186,37 +189,42 @@ def _route(picture: Picture, wanted: Mapping[str, Registration], allowed: Sequen
 
 def _asks(picture: Picture) -> tuple[list[Ask], float]:
     """Return the gates that are due, and when the next one will be."""
-    due: list[Ask] = []
-    next_s = float("inf")
-    for ask, record in [*_admission_asks(picture), *_stage_asks(picture)]:
-        at_s = picture.now if record is None else record.looked_s + max(_pause_s(ask, record), PAUSE_LEAST_S)
+    due, next_s = _admission_asks(picture)
+    for ask, record in _stage_asks(picture):
+        at_s = _again_s(picture.now, record, ask.gate.interval_s)
         if at_s <= picture.now:
             due.append(ask)
         else:
             next_s = min(next_s, at_s)
-    ripening = [
-        steady_at_s(picture.plan, instance)
-        for _, instance in picture.located.values()
-        if instance.state is InstanceState.READY and not picture.verdicts(instance.id)
-    ]
-    return due, min([next_s, *(at_s for at_s in ripening if at_s > picture.now)])
+    return due, next_s
 
 
-def _pause_s(ask: Ask, record: GateRecord) -> float:
-    passed = record.verdict.result is Result.PASSED and ask.target.instance
-    return max(ask.gate.interval_s, REPROVE_S) if passed else ask.gate.interval_s
+def _again_s(now: float, record: GateRecord | None, pause_s: float) -> float:
+    return now if record is None else record.looked_s + max(pause_s, PAUSE_LEAST_S)
 
 
-def _admission_asks(picture: Picture) -> Iterator[tuple[Ask, GateRecord | None]]:
+def _admission_asks(picture: Picture) -> tuple[list[Ask], float]:
+    """Return the gates of instances that are due, and when the next one will be, or a worker counts as steady."""
+    now, due, next_s = picture.now, list[Ask](), float("inf")
     for cell in picture.observation.cells:
         goal = picture.goals.get(cell.name)
         for instance in cell.instances:
-            if instance.state is not InstanceState.READY or not _concerns(picture, goal, instance):
+            if instance.state is not InstanceState.READY:
                 continue
-            revision = picture.plan.revisions.get(instance.revision)
-            target, records = picture.judged[instance.id]
-            for number, gate in enumerate(revision.gates if revision else ()):
-                yield Ask(admission_key(instance.revision, number), gate, target), records[number]
+            said = picture.verdicts(instance.id)
+            if not said:
+                at_s = steady_at_s(picture.plan, instance)
+                next_s = min(next_s, at_s if at_s > now else next_s)
+            elif _concerns(picture, goal, instance):
+                gates = picture.plan.revisions[instance.revision].gates
+                for number, (gate, record) in enumerate(zip(gates, said, strict=True)):
+                    passed = record is not None and record.verdict.result is Result.PASSED
+                    at_s = _again_s(now, record, max(gate.interval_s, REPROVE_S) if passed else gate.interval_s)
+                    if at_s <= now:
+                        due.append(Ask(admission_key(instance.revision, number), gate, picture.target(instance)))
+                    else:
+                        next_s = min(next_s, at_s)
+    return due, next_s
 
 
 def _concerns(picture: Picture, goal: Goal | None, instance: Instance) -> bool:
@@ -266,15 +274,9 @@ def _reached(picture: Picture) -> bool:
             continue
         if not picture.complete(goal):
             return False
-        if goal.share and not all(
-            picture.serves(i.id) for i in picture.cells[goal.cell].instances if _current(goal, i)
-        ):
+        if goal.share and not picture.all_serve(goal):
             return False
-    return not picture.carries_traffic or all(picture.shows(view) for view in picture.observation.edges)
-
-
-def _current(goal: Goal, instance: Instance) -> bool:
-    return instance.revision == goal.revision and instance.state is not InstanceState.STOPPING
+    return not picture.carries_traffic or not picture.unlike
 
 
 def _mark(picture: Picture) -> TrafficReached | Passed | None:
@@ -408,9 +410,8 @@ def _incomplete(picture: Picture) -> list[Refusal]:
         found.extend(Refusal("stop", f"{name} to stop", _deadline_s(picture)) for name in _leaving(picture))
     if not found and picture.carries_traffic:
         found.extend(
-            Refusal("edge", f"{view.edge} to show the traffic as it was told", _deadline_s(picture))
-            for view in picture.observation.edges
-            if not picture.shows(view)
+            Refusal("edge", f"{edge} to show the traffic as it was told", _deadline_s(picture))
+            for edge in picture.unlike
         )
     return found
 
