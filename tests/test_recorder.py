@@ -204,7 +204,7 @@ def judged(recorder, *results):
     for result in results:
         verdict = Verdict(result, "why", {"percent": 4.2})
         progress = Progress(gates={("r2/0", target.key): GateRecord(0.0, 0.0, None, (), verdict)})
-        recorder.learned(PLAN, progress, progress, Sampled("r2/0", gate, target, Sample(result), 0.0))
+        recorder.looked(PLAN, progress, progress, [Sampled("r2/0", gate, target, Sample(result), 0.0)])
 
 
 def test_a_verdict_is_told_when_it_changed(recorder, told):

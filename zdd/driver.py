@@ -34,9 +34,10 @@ from zdd.model.plan import OnFailure, Plan
 from zdd.model.service import Service
 from zdd.model.traffic import EdgeView
 from zdd.planner import make_retreat
-from zdd.reconciler.learn import learn
+from zdd.reconciler.decision import Decision
+from zdd.reconciler.learn import learn, learn_looks
 from zdd.reconciler.orders import objection
-from zdd.reconciler.progress import Completed, Fact, Observed, Passed, Progress, Sent, Stopped, deadline_s
+from zdd.reconciler.progress import Completed, Fact, Observed, Passed, Progress, Sampled, Sent, Stopped, deadline_s
 from zdd.reconciler.reconcile import reconcile
 from zdd.recorder import Recorder
 from zdd.sampler import Sampler
@@ -253,24 +254,17 @@ class Driver:
                     return Ending(blind, progress.stage >= len(plan.stages), progress, observation)
                 continue
             progress = self._learn(plan, progress, Observed(observation))
-            for fact in sampler.collect():
-                progress = self._learn(plan, progress, fact)
-            decision = reconcile(observation, plan, progress, self._now())
-            self._recorder.show(plan, observation, decision)
+            progress = self._collect(plan, progress, sampler)
+            progress, decision = self._decide(plan, progress, observation)
             if decision.failed:
                 passed = progress.stage >= len(plan.stages)
                 return Ending(decision.failed, passed, progress, observation)
             if decision.finished:
                 return Ending("", True, progress, observation)
-            if decision.complete:
-                progress = self._learn(plan, progress, Completed(decision.complete))
             for ask in decision.asks:
                 sampler.ask(ask)
             if decision.perform is not None:
                 sampler.perform(decision.perform, self._context(plan))
-            if decision.mark is not None:
-                progress = self._mark(plan, progress, decision.mark)
-                continue
             for command in decision.commands:
                 progress = self._send(plan, progress, command, observation)
                 if progress.settles_s > self._now() or progress.failure:
@@ -278,6 +272,17 @@ class Driver:
             if not decision.commands:
                 poll_s = self._around.orchestrator.abilities.poll_s
                 self._around.clock.wait(min(decision.until_s, self._now() + poll_s))
+
+    def _decide(self, plan: Plan, progress: Progress, observation: Observation) -> tuple[Progress, Decision]:
+        """Decide what to do; what becomes true of the plan by that is decided on at once."""
+        while True:
+            decision = reconcile(observation, plan, progress, self._now())
+            self._recorder.show(plan, observation, decision)
+            if decision.complete and not decision.failed:
+                progress = self._learn(plan, progress, Completed(decision.complete))
+            if decision.mark is None:
+                return progress, decision
+            progress = self._mark(plan, progress, decision.mark)
 
     def _blind(self, plan: Plan, progress: Progress, reason: str) -> str:
         """Wait to look again; return why to give up if the stage's deadline has passed meanwhile."""
@@ -395,6 +400,16 @@ class Driver:
     def _heed(self, plan: Plan, progress: Progress, order: Order) -> Progress:
         self._recorder.emit(Ordered, order=order, note=objection(progress, plan, order))
         return self._learn(plan, progress, order)
+
+    def _collect(self, plan: Plan, progress: Progress, sampler: Sampler) -> Progress:
+        facts = sampler.collect()
+        looks = [fact for fact in facts if isinstance(fact, Sampled)]
+        after = learn_looks(progress, plan, looks, self._now())
+        self._recorder.looked(plan, progress, after, looks)
+        for fact in facts:
+            if not isinstance(fact, Sampled):
+                after = self._learn(plan, after, fact)
+        return after
 
     def _learn(self, plan: Plan, progress: Progress, fact: Fact) -> Progress:
         after = learn(progress, plan, fact, self._now())

@@ -115,6 +115,8 @@ def read_history(events: Iterable[Event]) -> History:
     deployments: dict[str, Deployment] = {}
     revisions: dict[str, Revision] = {}
     for event in events:
+        if not isinstance(event, DeploymentStarted | StagePassed | DeploymentEnded):
+            continue
         known = deployments.get(event.deployment)
         if isinstance(event, DeploymentStarted):
             # A later plan may know an older revision with other gates than its own, to judge what runs of it.

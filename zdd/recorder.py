@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from attrs import evolve, frozen
@@ -26,7 +26,7 @@ from zdd.model.observation import Observation
 from zdd.model.plan import Plan
 from zdd.model.verdict import Result
 from zdd.reconciler.decision import Decision
-from zdd.reconciler.moments import moments
+from zdd.reconciler.moments import InstanceMoment, moments
 from zdd.reconciler.progress import Fact, Performed, Progress, Sampled
 
 JOURNAL_ATTEMPTS = 3
@@ -113,12 +113,19 @@ class Recorder:
 
     def learned(self, plan: Plan, before: Progress, after: Progress, fact: Fact) -> None:
         """Write down what a fact has changed."""
-        if isinstance(fact, Sampled):
-            self._judged(after, fact)
         if isinstance(fact, Performed):
             action = plan.stages[before.stage].actions[fact.number].name
             self.emit(ActionEnded, stage=before.stage, action=action, succeeded=fact.succeeded, note=fact.note)
-        for moment in moments(before, after):
+        self._moved(plan, moments(before, after))
+
+    def looked(self, plan: Plan, before: Progress, after: Progress, looks: Sequence[Sampled]) -> None:
+        """Write down what looks of gates have changed: each verdict, and then what it meant for its instance."""
+        for fact in looks:
+            self._judged(after, fact)
+            self._moved(plan, moments(before, after, fact.target.instance))
+
+    def _moved(self, plan: Plan, moved: Iterable[InstanceMoment]) -> None:
+        for moment in moved:
             revision = plan.revisions.get(moment.record.revision)
             self.emit(
                 InstanceMoved,

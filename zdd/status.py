@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from attrs import evolve, field, frozen
 
@@ -169,7 +170,7 @@ class Status:
         base = self
         if (event.service, event.deployment) != (self.service, self.deployment):
             base = self._next(event)
-        return _applied(evolve(base, updated_s=event.at_s), event)
+        return evolve(base, updated_s=event.at_s, **_changes(base, event))
 
     def _next(self, event: Event) -> Status:
         same = event.service == self.service
@@ -206,59 +207,61 @@ def fold(events: Iterable[Event]) -> Status:
     return evolve(status, updated_s=at_s)
 
 
-def _applied(status: Status, event: Event) -> Status:
+NOT_WAITING: dict[str, Any] = {"waiting_for": (), "waiting_until_s": None}
+
+
+def _changes(status: Status, event: Event) -> dict[str, Any]:
+    """Return what an event changes, by attribute."""
     match event:
         case DeploymentStarted():
             return _started(status, event)
         case StageEntered():
-            return evolve(
-                status,
-                stage=event.stage + 1,
-                stages=event.stages,
-                title=event.title,
-                direction=event.direction,
-                promoted=None,
-                waiting_for=(),
-                waiting_until_s=None,
-            )
+            return {
+                "stage": event.stage + 1,
+                "stages": event.stages,
+                "title": event.title,
+                "direction": event.direction,
+                "promoted": None,
+                **NOT_WAITING,
+            }
         case StagePassed():
-            return evolve(status, waiting_for=(), waiting_until_s=None, problem="")
+            return {**NOT_WAITING, "problem": ""}
         case StageFailed():
-            return evolve(status, failure=event.reason, waiting_for=(), waiting_until_s=None)
+            return {**NOT_WAITING, "failure": event.reason}
         case ActionEnded():
             note = f"{event.action}: {event.note}" if event.note else event.action
-            return status if event.succeeded else evolve(status, problem=f"action failed: {note}")
+            return {} if event.succeeded else {"problem": f"action failed: {note}"}
         case CommandAnswered():
-            return evolve(status, problem=event.error)
+            return {"problem": event.error}
         case InstanceMoved():
-            return evolve(status, instances={**status.instances, event.instance: _moved(status, event)})
+            return {"instances": {**status.instances, event.instance: _moved(status, event)}}
         case CommandIntended(command=command):
-            return status if isinstance(command, Route) else evolve(status, touched=True)
+            return {} if isinstance(command, Route) else {"touched": True}
         case Ordered():
-            return status if event.note else _ordered(status, event.order)
+            return {} if event.note else _ordered(event.order)
         case GateJudged():
-            return evolve(status, gates={**status.gates, (event.gate, event.target): _judged(event)})
+            return {"gates": {**status.gates, (event.gate, event.target): _judged(event)}}
         case CapacityChanged():
-            return evolve(
-                status, useful=event.useful, existing=event.existing, floor=event.floor, shares=dict(event.shares)
-            )
+            shares = dict(event.shares)
+            return {"useful": event.useful, "existing": event.existing, "floor": event.floor, "shares": shares}
         case Waited():
-            return evolve(status, waiting_for=event.reasons, waiting_until_s=event.until_s if event.reasons else None)
+            return {"waiting_for": event.reasons, "waiting_until_s": event.until_s if event.reasons else None}
         case DeploymentEnded():
-            return _ended(status, event)
-    return status
+            ended = {"ended_s": event.at_s, "outcome": event.outcome, "reason": event.reason}
+            return {**NOT_WAITING, **ended, "unproven": event.unproven}
+    return {}
 
 
-def _ordered(status: Status, order: Order) -> Status:
+def _ordered(order: Order) -> dict[str, Any]:
     match order.kind:
         case OrderKind.PAUSE:
-            return evolve(status, paused=order)
+            return {"paused": order}
         case OrderKind.RESUME:
-            return evolve(status, paused=None)
+            return {"paused": None}
         case OrderKind.PROMOTE:
-            return evolve(status, promoted=order)
+            return {"promoted": order}
         case OrderKind.ABORT:
-            return evolve(status, aborted=order)
+            return {"aborted": order}
 
 
 def _judged(event: GateJudged) -> GateStatus:
@@ -274,40 +277,26 @@ def _moved(status: Status, event: InstanceMoved) -> InstanceStatus:
     return InstanceStatus(event.instance, event.cell, event.version, event.moment, event.at_s, event.note, found)
 
 
-def _started(status: Status, event: DeploymentStarted) -> Status:
+def _started(status: Status, event: DeploymentStarted) -> dict[str, Any]:
     """Begin, go back, or go on after an interruption: the last two keep what is known and who started it."""
     plan = event.plan
     again = bool(status.to_version)
-    return evolve(
-        status,
-        actor=event.actor,
-        strategy=status.strategy if again else plan.strategy,
-        from_version=status.from_version if again else event.from_version,
-        to_version=status.to_version if again else event.to_version,
-        direction=plan.direction,
-        stage=0,
-        stages=len(plan.stages),
-        title="",
-        paused=None,
-        promoted=None,
-        replicas=plan.service.replicas,
-        floor=plan.floor,
-        ceiling=plan.ceiling,
-        waiting_for=(),
-        waiting_until_s=None,
-        ended_s=None,
-        outcome=None,
-        reason="",
-    )
-
-
-def _ended(status: Status, event: DeploymentEnded) -> Status:
-    return evolve(
-        status,
-        waiting_for=(),
-        waiting_until_s=None,
-        ended_s=event.at_s,
-        outcome=event.outcome,
-        reason=event.reason,
-        unproven=event.unproven,
-    )
+    return {
+        "actor": event.actor,
+        "strategy": status.strategy if again else plan.strategy,
+        "from_version": status.from_version if again else event.from_version,
+        "to_version": status.to_version if again else event.to_version,
+        "direction": plan.direction,
+        "stage": 0,
+        "stages": len(plan.stages),
+        "title": "",
+        "paused": None,
+        "promoted": None,
+        "replicas": plan.service.replicas,
+        "floor": plan.floor,
+        "ceiling": plan.ceiling,
+        "ended_s": None,
+        "outcome": None,
+        "reason": "",
+        **NOT_WAITING,
+    }

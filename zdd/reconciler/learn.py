@@ -12,7 +12,7 @@ from zdd.model.command import Change, Launch, Retire, Route, Scale
 from zdd.model.observation import Observation
 from zdd.model.order import Order
 from zdd.model.plan import Plan
-from zdd.model.traffic import EdgeView
+from zdd.model.traffic import EdgeView, Registration
 from zdd.model.verdict import Result
 from zdd.reconciler.orders import obeyed
 from zdd.reconciler.progress import (
@@ -57,7 +57,7 @@ def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
         case Observed(observation):
             return _observed(progress, plan, observation)
         case Sampled():
-            return _sampled(progress, plan, fact, now)
+            return learn_looks(progress, plan, [fact], now)
         case Sent(command, settles_s, refused):
             progress = evolve(progress, settles_s=max(progress.settles_s, settles_s))
             if refused:
@@ -86,18 +86,21 @@ def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
             return obeyed(progress, plan, fact, now)
 
 
-def _sampled(progress: Progress, plan: Plan, fact: Sampled, now: float) -> Progress:
-    key = (fact.key, fact.target.key)
-    before = progress.gates.get(key)
-    samples = (*(before.samples if before else ()), fact.sample)[-SAMPLES_KEPT:]
-    verdict = fact.gate.judge(samples)
-    passed_s = now if verdict.result is Result.PASSED else before.passed_s if before else None
-    record = GateRecord(before.asked_s if before else fact.asked_s, now, passed_s, samples, verdict)
-    gates = {**progress.gates, key: record}
-    instances = progress.instances
-    instance = instances.get(fact.target.instance)
-    if instance is not None and instance.proven_s is None and _all_passed(plan, fact, gates):
-        instances = {**instances, fact.target.instance: evolve(instance, proven_s=now)}
+def learn_looks(progress: Progress, plan: Plan, looks: Sequence[Sampled], now: float) -> Progress:
+    """Return the progress with what gates said in it: the same as `learn` of each in turn, for many at once."""
+    if not looks:
+        return progress
+    gates, instances = dict(progress.gates), dict(progress.instances)
+    for fact in looks:
+        key = (fact.key, fact.target.key)
+        before = gates.get(key)
+        samples = (*(before.samples if before else ()), fact.sample)[-SAMPLES_KEPT:]
+        verdict = fact.gate.judge(samples)
+        passed_s = now if verdict.result is Result.PASSED else before.passed_s if before else None
+        gates[key] = GateRecord(before.asked_s if before else fact.asked_s, now, passed_s, samples, verdict)
+        instance = instances.get(fact.target.instance)
+        if instance is not None and instance.proven_s is None and _all_passed(plan, fact, gates):
+            instances[fact.target.instance] = evolve(instance, proven_s=now)
     return evolve(progress, gates=gates, instances=instances)
 
 
@@ -109,39 +112,29 @@ def _all_passed(plan: Plan, fact: Sampled, gates: Mapping[tuple[str, str], GateR
 
 
 def _observed(progress: Progress, plan: Plan, observation: Observation) -> Progress:
-    as_of_s = observation.as_of_s
+    as_of_s, known = observation.as_of_s, progress.instances
     registrations = {registration.instance: registration for registration in observation.registrations}
-    ports = [exposure.port for exposure in plan.service.exposures]
-    records = dict(progress.instances)
-    listed: dict[str, tuple[str, Instance]] = {}
-    for cell in observation.cells:
-        for instance in cell.instances:
-            listed[instance.id] = (cell.name, instance)
+    listed = {instance.id: (cell.name, instance) for cell in observation.cells for instance in cell.instances}
+    changed: dict[str, InstanceRecord] = {}
     for name, (cell_name, instance) in listed.items():
-        record = records.get(name) or InstanceRecord(cell_name, instance.revision, launched_s=as_of_s)
-        record = _listed(record, instance, as_of_s)
-        if record.proven_s is None and not _has_gates(plan, instance.revision) and steady(plan, instance, as_of_s):
-            record = evolve(record, proven_s=as_of_s)
-        registration = registrations.get(name)
-        known = registration.addresses if registration is not None else instance.addresses
-        addresses = [address for port, address in known.items() if port in ports]
-        record = _sent(record, addresses, observation)
-        if registration is not None and registration.weight > 0:
-            record = _in_traffic(record, addresses, observation)
-        elif registration is not None or record.sent_s is not None:
-            record = _out(record, addresses, observation, plan)
-        if record is not records.get(name):
-            records[name] = record
+        before = known.get(name)
+        record = before or InstanceRecord(cell_name, instance.revision, launched_s=as_of_s)
+        record = _listed(record, instance, plan, as_of_s)
+        record = _traffic(record, instance, registrations.get(name), observation, plan)
+        if record is not before:
+            changed[name] = record
     for name, registration in registrations.items():
         if name not in listed:
-            record = records.get(name) or InstanceRecord(registration.cell, registration.revision)
+            record = known.get(name) or InstanceRecord(registration.cell, registration.revision)
             since_s = record.missing_s if record.missing_s is not None else as_of_s
-            records[name] = evolve(record, missing_looks=record.missing_looks + 1, missing_s=since_s)
-    for name, record in progress.instances.items():
-        if name not in listed and record.stopped_s is None and record.launched_s is not None:
-            records[name] = evolve(records[name], stopped_s=as_of_s)
+            changed[name] = evolve(record, missing_looks=record.missing_looks + 1, missing_s=since_s)
+    for name, record in known.items():
+        if record.stopped_s is None and name not in listed and record.launched_s is not None:
+            changed[name] = evolve(changed.get(name, record), stopped_s=as_of_s)
     deaf = {view.edge: progress.deaf.get(view.edge, as_of_s) for view in observation.edges if not view.reachable}
-    return evolve(progress, instances=records, deaf=deaf)
+    if not changed and deaf == progress.deaf:
+        return progress
+    return evolve(progress, instances={**known, **changed} if changed else known, deaf=deaf)
 
 
 def steady_at_s(plan: Plan, instance: Instance) -> float:
@@ -160,20 +153,37 @@ def _has_gates(plan: Plan, revision: str) -> bool:
     return revision in plan.revisions and bool(plan.revisions[revision].gates)
 
 
-def _listed(record: InstanceRecord, instance: Instance, as_of_s: float) -> InstanceRecord:
+def _listed(record: InstanceRecord, instance: Instance, plan: Plan, as_of_s: float) -> InstanceRecord:
     if record.state is not instance.state or record.note != instance.note or record.missing_looks:
         record = evolve(record, state=instance.state, note=instance.note, missing_looks=0, missing_s=None)
     if record.ready_s is None and instance.state is InstanceState.READY:
         record = evolve(record, ready_s=as_of_s)
     if record.stopped_s is not None:  # a list can be stale: what is listed again was not gone
         record = evolve(record, stopped_s=None)
+    if record.proven_s is None and not _has_gates(plan, instance.revision) and steady(plan, instance, as_of_s):
+        record = evolve(record, proven_s=as_of_s)
     return record
 
 
-def _sent(record: InstanceRecord, addresses: Sequence[Address], observation: Observation) -> InstanceRecord:
-    """Remember that an edge sends requests there: it drains then, whatever discovery knows of it."""
-    sends = any(address in view.weights for view in observation.edges for address in addresses)
-    return evolve(record, sent_s=observation.as_of_s) if sends else record
+def _traffic(
+    record: InstanceRecord,
+    instance: Instance,
+    registration: Registration | None,
+    observation: Observation,
+    plan: Plan,
+) -> InstanceRecord:
+    in_traffic = registration is not None and registration.weight > 0
+    if in_traffic and record.out_s is None and record.seen_s is not None and record.sent_s is not None:
+        return record  # nothing more can be learnt of it before it is taken out
+    known = registration.addresses if registration is not None else instance.addresses
+    addresses = [known[exposure.port] for exposure in plan.service.exposures if exposure.port in known]
+    if record.sent_s is None and any(address in view.weights for view in observation.edges for address in addresses):
+        record = evolve(record, sent_s=observation.as_of_s)  # it drains then, whatever discovery knows of it
+    if in_traffic:
+        return _in_traffic(record, addresses, observation)
+    if registration is not None or record.sent_s is not None:
+        return _out(record, addresses, observation, plan)
+    return record
 
 
 def _in_traffic(record: InstanceRecord, addresses: Sequence[Address], observation: Observation) -> InstanceRecord:
@@ -210,7 +220,7 @@ def _out(record: InstanceRecord, addresses: Sequence[Address], observation: Obse
     looks, looked_s = (record.idle_looks, record.idle_looked_s) if processes == record.idle_at else (0, 0.0)
     if not idle:
         looks = 0
-    elif not looks or as_of_s >= looked_s + LOOK_AGAIN_S:
+    elif not looks or (looks < IDLE_LOOKS and as_of_s >= looked_s + LOOK_AGAIN_S):
         looks, looked_s = looks + 1, as_of_s
     gone_s = (record.gone_s if record.gone_s is not None else as_of_s) if everywhere else None
     idle_s = (record.idle_s if record.idle_s is not None else as_of_s) if looks >= IDLE_LOOKS else None
@@ -219,6 +229,9 @@ def _out(record: InstanceRecord, addresses: Sequence[Address], observation: Obse
     since_s = max([out_s, *gone_at.values()])
     late = idle_s is None and heard and as_of_s >= since_s + plan.service.drain_deadline_s
     cut_s = (record.cut_s if record.cut_s is not None else as_of_s) if late else None
+    known = (record.gone_at, record.gone_s, record.idle_looks, record.idle_looked_s, record.idle_at)
+    if (gone_at, gone_s, looks, looked_s, processes) == known and (idle_s, cut_s) == (record.idle_s, record.cut_s):
+        return record
     return evolve(
         record, gone_at=gone_at, gone_s=gone_s, idle_looks=looks, idle_looked_s=looked_s, idle_at=processes,
         idle_s=idle_s, cut_s=cut_s,

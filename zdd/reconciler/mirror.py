@@ -40,15 +40,12 @@ def mirror(
     known = {registration.instance: registration for registration in observation.registrations}
     for cell in observation.cells:
         meant = intent.cells.get(cell.name)
-        reached = {one.id: reached_at(one, intent.ports, revisions.get(one.revision)) for one in cell.instances}
-        eligible = [
-            instance.id
+        reached = {
+            instance.id: reached_at(instance, intent.ports, revisions.get(instance.revision))
             for instance in cell.instances
-            if meant is not None
-            and _may_have_traffic(cell, instance, meant)
-            and instance.id not in condemned
-            and reached[instance.id]
-        ]
+            if meant is not None and _may_have_traffic(cell, instance, meant) and instance.id not in condemned
+        }
+        eligible = [name for name, addresses in reached.items() if addresses]
         counted = [name for name in eligible if name in proven or (name in known and known[name].weight > 0)]
         weights = _weights(meant.share if meant is not None else 0, eligible, counted)
         for instance in cell.instances:

@@ -35,13 +35,14 @@ class InstanceMoment:
     note: str = ""
 
 
-def moments(before: Progress, after: Progress) -> Iterator[InstanceMoment]:
-    """Return what happened to each instance, in the safe order for each."""
+def moments(before: Progress, after: Progress, instance: str | None = None) -> Iterator[InstanceMoment]:
+    """Return what happened to each instance, or to this one only, in the safe order for each."""
     if before.instances is after.instances:
         return
-    for name, record in after.instances.items():
+    for name in after.instances if instance is None else (instance,):
+        record = after.instances.get(name)
         earlier = before.instances.get(name)
-        if earlier is record:
+        if record is None or earlier is record:
             continue
         for moment, attribute in _MOMENTS:
             at_s: float | None = getattr(record, attribute)

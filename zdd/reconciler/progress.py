@@ -39,7 +39,7 @@ class InstanceRecord:
         stopped_s: No longer listed.
         seen_at: Edges that were seen to send to it since it was last admitted.
         gone_at: Edge → when it was seen to have let go since it was taken out.
-        sent_s: When an edge was last seen to send requests to its address, whoever had told it to.
+        sent_s: When an edge was first seen to send requests to its address, whoever had told it to.
         idle_looked_s: When the last look was in which nothing was in flight.
         idle_at: The edge processes that said so; what another process counts says nothing.
         missing_s: Since when it is not listed, although discovery knows it.

@@ -141,9 +141,7 @@ def _with_cut(picture: Picture, command: Launch | Change | Scale | Retire) -> Co
 def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Traffic]:
     # Edges give an instance that is missing its share until it is forgotten, so nobody gets it before.
     missing = {known.cell for name, known in picture.registered.items() if known.weight and name not in picture.located}
-    lowered = [
-        Traffic(Shift.LOWER, name, wanted[name].cell) for names in picture.overweight.values() for name in names
-    ]
+    lowered = [Traffic(Shift.LOWER, name, wanted[name].cell) for names in picture.overweight.values() for name in names]
     # A cell that has too much makes room first; in any other what is given up is taken over by those that join it.
     yield from (proposal for proposal in lowered if picture.has_too_much(proposal.cell))
     for name, registration in wanted.items():

@@ -174,39 +174,51 @@ class Watch:
             process.old_died = True
 
     def _measure(self, entry: Entry) -> None:
+        """See who serves no longer after an entry, and whether a command took away what the floor needs."""
         now_s = self.world.clock.now()
-        serves = self.serves(now_s)
-        for name in self.serving - serves:
-            instance = self.world.cells.existing.get(name)
-            if (
-                instance is None
-                or entry.what is What.CRASHED
-                or instance.state is InstanceState.FAILED
-                or (instance.state is InstanceState.STOPPING and not instance.stopped_by_command)
-            ):
+        gone = {
+            name for name in (entry.instance, *self.sick_s) if name in self.serving and not self._serves(name, now_s)
+        }
+        self.serving.difference_update(gone)
+        if entry.instance and self._serves(entry.instance, now_s):
+            self.serving.add(entry.instance)
+        for name in gone:
+            if self._died(name, entry, now_s):
                 self.died[name] = now_s
-            elif name in self.by_hand or not self._long_well(name, now_s):
-                self.died[name] = now_s  # it did not serve, and its deployer may not know yet that it does again
         process, name = self.process, entry.instance
         command = entry.what is What.OUT or (entry.what is What.STOPPING and self._by_command(name))
-        if command and name in self.serving - serves and name not in self.died and process is not None:
-            left = len(serves) + sum(1 for at_s in self.died.values() if at_s > now_s - UNNOTICED_S)
+        if command and name in gone and name not in self.died and process is not None:
+            left = len(self.serving) + sum(1 for at_s in self.died.values() if at_s > now_s - UNNOTICED_S)
             if process.plan is not None and left < min(process.plan.floor, left + 1) and not process.interfered:
                 text = f"leaves {left}, the floor is {process.plan.floor}"
                 self.say(Invariant.CAPACITY, f"{name} is {entry.what.value}, which {text}")
-        self.serving = serves
+
+    def _died(self, name: str, entry: Entry, now_s: float) -> bool:
+        """Tell whether it was not a command that took an instance away, as far as its deployer can know."""
+        instance = self.world.cells.existing.get(name)
+        if instance is None or entry.what is What.CRASHED or instance.state is InstanceState.FAILED:
+            return True
+        if instance.state is InstanceState.STOPPING and not instance.stopped_by_command:
+            return True
+        # It did not serve, and its deployer may not know yet that it does again.
+        return name in self.by_hand or not self._long_well(name, now_s)
 
     def serves(self, now_s: float) -> set[str]:
         """Return the instances that serve as far as anybody can know."""
-        found, edges = set(), len(self.world.edges) if self.service.exposures else 0
-        for one in self.world.cells.existing.values():
-            if one.state is not InstanceState.READY:
-                continue
-            if edges and self._long_sick(one, now_s):  # nobody asks a worker how it is
-                continue
-            if len(one.edges) >= edges:
-                found.add(one.id)
-        return found
+        for name in self.sick_s:  # what happens to an instance is in the log; that it has been sick for long is not
+            if name in self.serving and not self._serves(name, now_s):
+                self.serving.discard(name)
+            elif name not in self.serving and self._serves(name, now_s):
+                self.serving.add(name)
+        return self.serving
+
+    def _serves(self, name: str, now_s: float) -> bool:
+        one = self.world.cells.existing.get(name)
+        if one is None or one.state is not InstanceState.READY:
+            return False
+        if not self.service.exposures:
+            return True  # nobody asks a worker how it is
+        return not self._long_sick(one, now_s) and len(one.edges) >= len(self.world.edges)
 
     def _long_sick(self, one: MemoryInstance, now_s: float) -> bool:
         """Tell whether it was sick for so long that everybody knows; note since when it is sick, or well again."""
