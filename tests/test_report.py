@@ -17,12 +17,14 @@ from zdd.events import (
     GateJudged,
     InstanceMoved,
     Moment,
+    Ordered,
     Outcome,
     StageEntered,
     StageFailed,
     StagePassed,
 )
 from zdd.model.command import Launch, Retire
+from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Direction, Goal, Plan, Stage
 from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Service
@@ -199,6 +201,22 @@ def test_who_goes_on_with_a_deployment_is_on_record() -> None:
     assert "by user@host:1, then bob@other:2" in str(report)
 
 
+def test_orders_are_on_record_with_who_gave_them_and_those_without_effect_with_why() -> None:
+    def ordered(at_s: float, kind: OrderKind, note: str = "") -> Ordered:
+        return Ordered(at_s=at_s, order=Order(kind, "d1", "ana@host:1", 100.0), note=note, **WEB)
+
+    report = Report.of([started(), ordered(101, OrderKind.PAUSE), ordered(102, OrderKind.PROMOTE, "not now"), ended(9)])
+    assert "orders      paused by ana@host:1 at 1970-01-01 00:01:40 UTC" in str(report)
+    assert "orders      promote by ana@host:1 has no effect: not now" in str(report)
+    assert report.to_data()["orders"][0] == {
+        "order": "pause",
+        "by": "ana@host:1",
+        "given": "1970-01-01T00:01:40.000Z",
+        "at": "1970-01-01T00:01:41.000Z",
+        "note": "",
+    }
+
+
 @pytest.mark.parametrize("found", ["none", "web d1, web d2"])
 def test_a_report_is_of_one_deployment_only(found: str) -> None:
     events = (
@@ -239,6 +257,7 @@ def test_the_data_can_be_written_as_strict_json_with_stable_keys() -> None:
         "stages",
         "instances",
         "gates",
+        "orders",
         "commands",
         "cut",
         "unproven",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from zdd.events import (
     CapacityChanged,
@@ -14,6 +15,7 @@ from zdd.events import (
     GateJudged,
     InstanceMoved,
     Moment,
+    Ordered,
     Outcome,
     StageEntered,
     StageFailed,
@@ -21,6 +23,7 @@ from zdd.events import (
     Waited,
 )
 from zdd.model.command import Launch, Route
+from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Direction, Goal, Plan, Stage
 from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Service
@@ -197,3 +200,26 @@ def test_a_fold_may_be_continued_at_any_place(cut: int) -> None:
     for event in events[cut:]:
         status = status.after(event)
     assert status == fold(events)
+
+
+def ordered(kind: OrderKind, note: str = "") -> Ordered:
+    return Ordered(at_s=102, order=Order(kind, "d1", "ana@host:1", 101), note=note, **WEB)
+
+
+def test_a_pause_stands_until_it_is_resumed_or_taken_back() -> None:
+    pause = ordered(OrderKind.PAUSE)
+    assert fold([started(), pause]).paused == pause.order
+    assert fold([started(), pause, ordered(OrderKind.RESUME)]).paused is None
+    assert fold([started(), pause, started(plan=plan(Direction.BACK))]).paused is None
+
+
+def test_a_promotion_is_for_one_stage() -> None:
+    promote = ordered(OrderKind.PROMOTE)
+    assert fold([started(), promote]).promoted == promote.order
+    assert fold([started(), promote, StageEntered(at_s=103, stage=1, stages=2, title="t", **WEB)]).promoted is None
+
+
+def test_an_abort_is_known_to_the_end_and_an_order_without_effect_changes_nothing() -> None:
+    abort = ordered(OrderKind.ABORT)
+    assert fold([started(), abort, started(plan=plan(Direction.BACK))]).aborted == abort.order
+    assert fold([started(), ordered(OrderKind.PAUSE, "too late")]) == evolve(fold([started()]), updated_s=102)

@@ -16,6 +16,7 @@ from zdd.events import (
     Event,
     InstanceMoved,
     Moment,
+    Ordered,
     Outcome,
     StageEntered,
     StageFailed,
@@ -145,6 +146,7 @@ class Report:
         stages: The stages that began, in order, those on the way back among them.
         instances: What happened to each instance, in the order in which they were first heard of.
         gates: The last verdict of every gate about every target.
+        orders: What it was told on the way, by whom and when; and where it could not obey, why.
         commands: How often the world was asked for something.
         cut: Ids of the instances that were stopped with something still in flight, or when that was not known.
         unproven: What could not be proven on the way, one line each.
@@ -171,6 +173,7 @@ class Report:
     stages: tuple[StageTimes, ...]
     instances: tuple[InstanceTimes, ...]
     gates: tuple[GateStatus, ...]
+    orders: tuple[Ordered, ...]
     commands: CommandCount
     cut: tuple[str, ...]
     unproven: tuple[str, ...]
@@ -214,6 +217,7 @@ class Report:
             stages=_stages(everything),
             instances=_instances(everything, status.instances),
             gates=tuple(status.gates.values()),
+            orders=tuple(event for event in everything if isinstance(event, Ordered)),
             commands=_commands(everything),
             cut=_cut(everything),
             unproven=status.unproven,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from zdd.events import Moment, Outcome
+from zdd.events import Moment, Ordered, Outcome
 from zdd.model.plan import Direction
 from zdd.model.verdict import Result
 from zdd.wording import change, count, date_and_time, duration, figures, iso, printable
@@ -61,6 +61,7 @@ def _lines(report: Report) -> list[tuple[str, str]]:
         ("time", f"{date_and_time(report.started_s)} to {date_and_time(report.ended_s)}"),
         *_stage_lines(report),
         *_gate_lines(report),
+        *_order_lines(report),
         *_instance_lines(report),
         ("commands", sent),
         ("cut", _some([printable(name) for name in report.cut]) if report.cut else "nothing in flight was cut"),
@@ -87,6 +88,17 @@ def _gate_lines(report: Report) -> list[tuple[str, str]]:
         lines.append(f"failed: {printable(gate.gate)} at {printable(gate.target)}: {printable(gate.reason)}{numbers}")
     more = len(by_result[Result.FAILED]) - _LINES_MAX
     return [("gates", line) for line in (lines if more <= 0 else [*lines, f"and {more} more failed"])]
+
+
+def _order_lines(report: Report) -> list[tuple[str, str]]:
+    return [("orders", line) for line in _few([order_words(event) for event in report.orders])]
+
+
+def order_words(event: Ordered) -> str:
+    """Return what was ordered and by whom, and why it has no effect if it has none."""
+    if event.note:
+        return f"{event.order.kind.value} by {printable(event.order.by)} has no effect: {printable(event.note)}"
+    return str(event.order)
 
 
 def _instance_lines(report: Report) -> list[tuple[str, str]]:
@@ -146,6 +158,7 @@ def data_of(report: Report) -> dict[str, Any]:
         "stages": [_stage_data(stage) for stage in report.stages],
         "instances": [_instance_data(one) for one in report.instances],
         "gates": [_gate_data(gate) for gate in report.gates],
+        "orders": [_order_data(event) for event in report.orders],
         "commands": {
             "count": report.commands.count,
             "errors": report.commands.errors,
@@ -189,6 +202,17 @@ def _instance_data(one: InstanceTimes) -> dict[str, Any]:
         "found": one.found,
         "moments": [{"moment": moment.value, "at": iso(at_s)} for moment, at_s in one.moments],
         "note": one.note,
+    }
+
+
+def _order_data(event: Ordered) -> dict[str, Any]:
+    order = event.order
+    return {
+        "order": order.kind.value,
+        "by": order.by,
+        "given": iso(order.at_s),
+        "at": iso(event.at_s),
+        "note": event.note,
     }
 
 

@@ -13,7 +13,8 @@ import pytest
 from attrs import evolve
 
 from zdd.display.plain import PlainLines, heartbeat_line
-from zdd.events import DeploymentStarted, Event, InstanceMoved, Moment, Waited
+from zdd.events import DeploymentStarted, Event, InstanceMoved, Moment, Ordered, StageEntered, Waited
+from zdd.model.order import Order, OrderKind
 from zdd.status import fold
 
 
@@ -177,3 +178,21 @@ def test_a_stream_that_knows_only_ascii_gets_ascii(stories: dict[str, tuple[Even
     for event in stories["success"]:
         lines(event)
     assert rb"1.4.2 \u2192 1.5.0" in raw.getvalue()
+
+
+def test_orders_are_lines_and_a_paused_stage_says_so(stories: dict[str, tuple[Event, ...]]) -> None:
+    begin = [event for event in stories["success"] if isinstance(event, DeploymentStarted | StageEntered)][:2]
+    about = {"at_s": begin[1].at_s + 1, "service": begin[0].service, "deployment": begin[0].deployment}
+    pause, promote = (Order(kind, "d-7f3a", "ana@host:1", 0.0) for kind in (OrderKind.PAUSE, OrderKind.PROMOTE))
+    events = [
+        *begin,
+        Ordered(order=pause, **about),
+        Ordered(order=promote, note="it was paused", **about),
+        Waited(reasons=("deployer.resume('web')",), until_s=float("inf"), **about),
+    ]
+    lines = shown(tuple(events)).splitlines()[2:]
+    assert [line.partition(", ")[2] for line in lines] == [
+        "paused paused by ana@host:1 at 1970-01-01 00:00:00 UTC",
+        "paused promote by ana@host:1 has no effect: it was paused",
+        "paused waiting for deployer.resume('web'), without a deadline",
+    ]

@@ -18,8 +18,11 @@
     edge: deaf=4 | held                  the edge can't be reached since so long, or holds requests back
     routed: web.a=500 2                  what discovery was told last, so many seconds ago
     settles: 3                           a request without an answer may take effect for so long
+    reached: 20                          its traffic was reached so many seconds ago; plan: hold=60 is its hold time
+    ordered: paused promoted untouched   what it was told; untouched: it was paused already when it began
     passed                               the stage has passed; what it gave up may go
     expect: change web r2 2              the commands, or nothing
+    mark: passed                         what has become true of the stage: passed, reached, or nothing
     waits: floor                         the names of the rules that are awaited
     without: route web.a=0               the commands if the guard is taken away
 """
@@ -39,6 +42,7 @@ from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.gate import Target
 from zdd.model.in_place import InPlace, UpdateOrder
 from zdd.model.observation import Observation
+from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Direction, Goal, Plan, Stage
 from zdd.model.release import Revision
 from zdd.model.service import Service
@@ -63,6 +67,7 @@ class Case:
     expect: str
     waits: tuple[str, ...]
     without: str
+    mark: str
 
     def __str__(self) -> str:
         return f"{self.guard or 'order'}: {self.title}"
@@ -72,7 +77,14 @@ class Reader:
     """Builds a case from its lines."""
 
     def __init__(self) -> None:
-        self.words: dict[str, str] = {"title": "", "guard": "", "expect": "nothing", "waits": "", "without": ""}
+        self.words: dict[str, str] = {
+            "title": "",
+            "guard": "",
+            "expect": "nothing",
+            "waits": "",
+            "without": "",
+            "mark": "",
+        }
         self.service: dict[str, Any] = {}
         self.goals: list[Goal] = []
         self.cells: list[Cell] = []
@@ -87,6 +99,8 @@ class Reader:
         self.held = False
         self.settles_s = 0.0
         self.stage_passed = False
+        self.reached_s: float | None = None
+        self.ordered: list[str] = []
         self.routed: tuple[dict[str, int], float] | None = None
 
     def line(self, text: str) -> None:
@@ -99,7 +113,7 @@ class Reader:
         match key.strip():
             case "case":
                 self.words["title"] = rest.strip()
-            case "guard" | "expect" | "waits" | "without" as name:
+            case "guard" | "expect" | "waits" | "without" | "mark" as name:
                 self.words[name] = rest.strip()
             case "service":
                 self.service.update(_pairs(words))
@@ -121,6 +135,10 @@ class Reader:
             case "routed":
                 told = {pair.partition("=")[0]: int(pair.partition("=")[2]) for pair in words[:-1]}
                 self.routed = (told, NOW - float(words[-1]))
+            case "reached":
+                self.reached_s = NOW - float(words[0])
+            case "ordered":
+                self.ordered = words
             case "passed":
                 self.stage_passed = True
             case other:
@@ -193,17 +211,19 @@ class Reader:
         service = Service("web", **{"replicas": 2, "drain_deadline_s": 30.0, **self.service})
         served = {registration.cell for registration in self.registrations}
         origin = tuple(Goal(cell.name, cell.revision, cell.replicas, int(cell.name in served)) for cell in self.cells)
+        hold_s = float(self.flags.get("hold", 0))
         plan = Plan(
             service,
             "r2",
             REVISIONS,
             origin,
-            (Stage("the stage", tuple(self.goals), deadline_s=600.0, held="held" in self.flags),),
+            (Stage("the stage", tuple(self.goals), deadline_s=600.0, held="held" in self.flags, hold_s=hold_s),),
             floor=int(self.flags.get("floor", service.agreed_floor)),
             ceiling=int(self.flags.get("ceiling", 10)),
             direction=Direction.BACK if "back" in self.flags else Direction.FORWARD,
         )
         reachable = self.deaf_s is None
+        pause = Order(OrderKind.PAUSE, "web-1", "ana@host:1", NOW - 5)
         view = EdgeView("edge", NOW, reachable, self.held, {} if self.held else self.weights, self.in_flight)
         edges = (view,) if service.exposures else ()
         registrations = tuple(sorted(self.registrations, key=lambda registration: registration.instance))
@@ -216,6 +236,11 @@ class Reader:
             Progress(
                 stage=1 if self.stage_passed else 0,
                 entered_s=NOW - 10,
+                reached_s=self.reached_s,
+                paused=pause if "paused" in self.ordered else None,
+                paused_s=NOW - 5,
+                promoted="promoted" in self.ordered,
+                begun="untouched" not in self.ordered,
                 instances=self.records,
                 gates=self.gates,
                 told=self.told,
@@ -227,6 +252,7 @@ class Reader:
             self.words["expect"],
             tuple(self.words["waits"].split()),
             self.words["without"],
+            self.words["mark"],
         )
 
 

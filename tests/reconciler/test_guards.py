@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zdd.reconciler.guards import GUARDS
+from zdd.reconciler.progress import Passed, TrafficReached
 from zdd.reconciler.reconcile import reconcile
 
 
@@ -12,6 +13,9 @@ def test_the_reconciler_answers_as_the_case_says(case: Any, say: Any) -> None:
     decision = reconcile(case.observation, case.plan, case.progress, case.observation.as_of_s)
     assert not decision.failed
     assert say(decision.commands, case.observation) == case.expect
+    if case.mark:
+        mark = {Passed: "passed", TrafficReached: "reached", type(None): "nothing"}
+        assert mark[type(decision.mark)] == case.mark
     if case.waits:
         awaited = [wait for wait in decision.waits if wait.guard in {guard.name for guard in GUARDS}]
         assert {wait.guard for wait in awaited} == set(case.waits), [wait.reason for wait in awaited]

@@ -163,6 +163,9 @@ def _lines(status: Status, now_s: float, zone: tzinfo | None) -> list[tuple[str,
         stage = f"{status.stage} of {status.stages}  {printable(status.title)}" if status.stage else "before the first"
         lines.append(("Stage", f"{back}{stage}", "yellow" if back else ""))
         lines.append(("Waiting", _waiting(status, now_s, zone), ""))
+    orders = [str(order) for order in (status.paused, status.promoted, status.aborted) if order is not None]
+    if orders and status.running:
+        lines.append(("Ordered", "; ".join(orders), "yellow"))
     if status.failure and status.failure != status.reason:
         lines.append(("Failed", printable(status.failure), "red"))
     if status.problem and status.running:

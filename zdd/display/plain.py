@@ -18,7 +18,6 @@ from zdd.display.words import (
     RESULTS,
     capacity_words,
     change_words,
-    order_words,
     stage_words,
     traffic_words,
     wait_words,
@@ -41,6 +40,7 @@ from zdd.events import (
 )
 from zdd.model.plan import Direction
 from zdd.model.verdict import Result
+from zdd.report_forms import order_words
 from zdd.status import Status
 from zdd.wording import clock, count, duration, figures, printable
 

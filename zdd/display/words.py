@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from attrs import frozen
 
-from zdd.events import Moment, Ordered, Outcome
+from zdd.events import Moment, Outcome
 from zdd.model.plan import Direction
 from zdd.model.verdict import Result
 from zdd.status import Status
@@ -71,10 +71,10 @@ def change_words(status: Status) -> str:
 
 
 def stage_words(status: Status) -> str:
-    """Return the stage: ``stage 3/9``; on the way back ``going back, stage 1/2``."""
+    """Return the stage: ``stage 3/9``; on the way back ``going back, stage 1/2``; and whether it is paused."""
     back = status.direction is Direction.BACK
     stage = f"stage {status.stage}/{status.stages}" if status.stage else ""
-    return ", ".join(part for part in ("going back" if back else "", stage) if part)
+    return ", ".join(part for part in ("going back" if back else "", stage, "paused" if status.paused else "") if part)
 
 
 def wait_words(reasons: Sequence[str], until_s: float | None, zone: tzinfo | None = None, *, most: int = 1) -> str:
@@ -90,13 +90,6 @@ def capacity_words(status: Status) -> str:
     if status.useful is None:
         return f"not measured yet, floor {status.floor}"
     return f"{status.useful} useful ({status.replicas} wanted), {status.existing} running, floor {status.floor}"
-
-
-def order_words(event: Ordered) -> str:
-    """Return what was ordered and by whom, and why it has no effect if it has none."""
-    if event.note:
-        return f"{event.order.kind.value} by {printable(event.order.by)} has no effect: {printable(event.note)}"
-    return str(event.order)
 
 
 def traffic_words(status: Status) -> str:
