@@ -22,9 +22,10 @@ from zdd.deployer import Deployer
 from zdd.errors import ConfigurationError, DeploymentInProgress, LeaseLost
 from zdd.events import Event, StagePassed
 from zdd.interfaces import mirror_role
-from zdd.mirror import ABANDONED_AFTER_S, ROLE_S, Mirror
+from zdd.mirror import ABANDONED_AFTER_S, Mirror
 from zdd.sampler import InlineSampler
 
+TAKEOVER_S = 10.0
 WEB = Service("web", replicas=3, cells=1, drain_deadline_s=5, start_deadline_s=10)
 
 
@@ -116,7 +117,7 @@ def test_of_two_copies_one_is_active_and_the_other_takes_over_when_it_has_died(s
     assert holder is not None
     assert holder.name == "mirror ann@host:1"
     scene.world.kill(min(scene.ids()))
-    scene.run(second, ROLE_S - 1)  # the first one hangs or is dead
+    scene.run(second, TAKEOVER_S - 1)  # the first one hangs or is dead
     assert set(scene.weights()) != scene.ids()
     scene.run(second, 10)
     assert set(scene.weights()) == scene.ids()
@@ -140,7 +141,7 @@ def test_a_copy_that_was_paused_in_the_middle_of_a_change_and_wakes_changes_noth
     def pause(method: str, service: str) -> None:
         if method == "apply" and not woken:
             woken.append({})
-            scene.run(second, 2 * ROLE_S)  # meanwhile the other copy does all of it
+            scene.run(second, 2 * TAKEOVER_S)  # meanwhile the other copy does all of it
             woken.append(scene.weights())
 
     scene.world.intercept = pause

@@ -19,10 +19,11 @@ from zdd.driver import Driver, Surroundings
 from zdd.errors import ConfigurationError, ZddError
 from zdd.events import DeploymentEnded, Event, Outcome
 from zdd.failure import failure_of
-from zdd.history import Deployment, History, read_history
-from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Journal, Lease, Orchestrator
+from zdd.history import Deployment, History, at_rest, read_history, read_intent
+from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Journal, Lease, Orchestrator
 from zdd.mirror import Mirror
 from zdd.model.gate import Gate
+from zdd.model.intent import Intent
 from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Plan
 from zdd.model.release import Release, Revision
@@ -69,6 +70,7 @@ class Deployer:
         listeners: Are called with every event.
         lease_s: For how long another deployer is kept out after this one has died, in seconds.
         control: Carries orders such as `pause` to the deployer that runs a deployment. None: they can't be given.
+        intents: Keep what a service is meant to be, for mirrors. None: they read the journal.
     """
 
     def __init__(
@@ -85,12 +87,13 @@ class Deployer:
         listeners: Iterable[Listener] = (),
         lease_s: float = 15.0,
         control: Control | None = None,
+        intents: Intents | None = None,
     ) -> None:
         self._actor = f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}"
         self._default_gates = default_gates
         self._around: Surroundings
         if orchestrator is None:
-            if any((discovery, tuple(edges), journal, lease, clock, make_sampler, control)):
+            if any((discovery, tuple(edges), journal, lease, clock, make_sampler, control, intents)):
                 raise ConfigurationError("Deployer() brings parts of its own: give the orchestrator too, or no part")
             self._around = evolve(Deployer.embedded(listeners=listeners)._around, lease_s=lease_s)
         elif discovery is None or journal is None or lease is None:
@@ -109,6 +112,7 @@ class Deployer:
                 tuple(listeners),
                 lease_s,
                 control,
+                intents,
             )
 
     @classmethod
@@ -330,17 +334,18 @@ class Deployer:
 
     # -- between deployments ----------------------------------------------------------------------------------------
 
-    def mirror(self, *services: str, interval_s: float = 1.0) -> Mirror:
+    def mirror(self, *services: str, interval_s: float = 1.0, takeover_s: float = 10.0) -> Mirror:
         """Return a mirror over the same parts, for a process that runs all the time: see `Mirror`.
 
         Args:
             services: The services' names; none: every service that was ever deployed.
             interval_s: How often it looks while nothing changes, in seconds.
+            takeover_s: After how many seconds another copy takes the place of one that died or hangs.
 
         Raises:
-            ConfigurationError: `interval_s` is no number of seconds.
+            ConfigurationError: A number of seconds is none.
         """
-        return Mirror(self._around, services, self._actor, interval_s=interval_s)
+        return Mirror(self._around, services, self._actor, interval_s=interval_s, takeover_s=takeover_s)
 
     # -- how --------------------------------------------------------------------------------------------------------
 
@@ -443,10 +448,17 @@ class Deployer:
         return self._run(plan, driver, lambda: driver.carry_out(plan, from_version))
 
     def _run(self, plan: Plan, driver: Driver, work: Callable[[], DeploymentEnded], *, undo: bool = False) -> Report:
+        driver.mean(Intent(at_rest(plan), False, driver.deployment))
         try:
             ended = work()
         except KeyboardInterrupt:
             ended = driver.interrupted()
+        intent = read_intent(driver.events)
+        if intent is not None and intent.settled:
+            try:
+                driver.mean(intent)
+            except ZddError as error:  # the journal has it too, and what was done must still be told
+                logger.warning("zdd.intent_not_written: mirrors read the journal of %s: %s", plan.service.name, error)
         wanted = Outcome.ROLLED_BACK if undo else Outcome.SUCCEEDED
         report = Report.of(driver.events)
         if ended.outcome is wanted:

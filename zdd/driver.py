@@ -25,9 +25,10 @@ from zdd.events import (
     StagePassed,
 )
 from zdd.inbox import Inbox
-from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Journal, Lease, Orchestrator
+from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Journal, Lease, Orchestrator
 from zdd.model.action import ActionContext
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
+from zdd.model.intent import Intent
 from zdd.model.observation import Observation
 from zdd.model.order import Order
 from zdd.model.plan import OnFailure, Plan
@@ -63,6 +64,7 @@ class Surroundings:
         listeners: Are called with every event; one that raises is logged and goes on being called.
         lease_s: How long the lease lasts when it is not renewed, in seconds.
         control: Carries orders to this deployer; None: nobody can give it any.
+        intents: Keep what a service is meant to be, where mirrors read it sooner than from the journal.
     """
 
     orchestrator: Orchestrator
@@ -75,6 +77,7 @@ class Surroundings:
     listeners: tuple[Callable[[Event], None], ...] = ()
     lease_s: float = 15.0
     control: Control | None = None
+    intents: Intents | None = None
 
 
 @frozen
@@ -108,6 +111,16 @@ class Driver:
     def events(self) -> tuple[Event, ...]:
         """Everything that has happened so far."""
         return tuple(self._recorder.events)
+
+    @property
+    def deployment(self) -> str:
+        """The deployment's id."""
+        return self._deployment
+
+    def mean(self, intent: Intent) -> None:
+        """Write down what the service is meant to be, where mirrors read it. Raises as `Intents.write` does."""
+        if self._around.intents is not None:
+            self._around.intents.write(self._service, intent, self._fence)
 
     # -- the whole deployment -----------------------------------------------------------------------------------------
 

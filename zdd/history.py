@@ -157,10 +157,10 @@ def read_intent(events: Iterable[Event]) -> Intent | None:
         elif isinstance(event, DeploymentEnded):
             cleared = event.outcome in (Outcome.SUCCEEDED, Outcome.ROLLED_BACK)
             settled = cleared or (event.outcome is Outcome.FROZEN and passed)
-    return None if plan is None else Intent(_at_rest(plan), settled, deployment)
+    return None if plan is None else Intent(at_rest(plan), settled, deployment)
 
 
-def _at_rest(plan: Plan) -> Plan:
+def at_rest(plan: Plan) -> Plan:
     """Return the plan that keeps everything as the last stage left it."""
     goals = tuple(goal for goal in plan.final() if goal.replicas)
     named = {goal.revision for goal in goals}

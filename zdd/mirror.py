@@ -32,9 +32,6 @@ from zdd.reconciler.reconcile import reconcile
 from zdd.reconciler.upkeep import ABANDONED, QUIET, UPKEEP, plan_of_upkeep, strangers
 from zdd.sampler import Sampler
 
-ROLE_S = 10.0
-"""For how long a mirror that died keeps the other copies from taking its place, in seconds."""
-
 LEASE_S = 10.0
 """For how long it takes the lease of a service, for one change, in seconds."""
 
@@ -78,7 +75,7 @@ class Mirror:
     Where an orchestrator puts another instance, at another address, in the place of one that died, somebody has to see
     that it passes its gates, to register it with its cell's share, and to forget the dead one. That is all that a
     mirror does: it starts, stops and scales nothing, and takes nothing out of traffic that the orchestrator calls
-    ready. Of several copies one is active; when it dies, another one takes its place after 10 seconds. A copy that was
+    ready. Of several copies one is active; when it dies, another one takes its place. A copy that was
     shut out changes nothing, because its fence is refused. A deployer never waits for a mirror.
 
     What a service is meant to be is what its last deployment wrote down. While a deployment runs, the mirror leaves
@@ -90,16 +87,27 @@ class Mirror:
         actor: Who it is, as ``user@host:process id``.
         interval_s: How often it looks while nothing changes, in seconds. An orchestrator that tells of changes makes it
             look at once.
+        takeover_s: After how many seconds another copy takes the place of one that died or hangs.
 
     Raises:
-        ConfigurationError: `interval_s` is no number of seconds.
+        ConfigurationError: A number of seconds is none.
     """
 
-    def __init__(self, around: Surroundings, services: Iterable[str], actor: str, *, interval_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        services: Iterable[str],
+        actor: str,
+        *,
+        interval_s: float = 1.0,
+        takeover_s: float = 10.0,
+    ) -> None:
         check_number("interval_s of the mirror", interval_s, least=0.01, most=60)
+        check_number("takeover_s of the mirror", takeover_s, least=1, most=600)
         self._around = around
         self._actor = f"{MIRROR}{actor}"
         self._interval_s = interval_s
+        self._takeover_s = takeover_s
         self._names = tuple(dict.fromkeys(services))
         self._kept: dict[str, _Kept] = {}
         self._stopped = False
@@ -199,13 +207,13 @@ class Mirror:
         lease, role, now = self._around.lease, mirror_role(kept.service), self._now()
         if kept.role is None:
             try:
-                kept.role, kept.renewed_s = lease.acquire(role, self._actor, ROLE_S), now
+                kept.role, kept.renewed_s = lease.acquire(role, self._actor, self._takeover_s), now
             except DeploymentInProgress:
                 return False
             kept.free_since_s = now
-        elif now >= kept.renewed_s + ROLE_S / 3:
+        elif now >= kept.renewed_s + self._takeover_s / 3:
             try:
-                lease.renew(role, kept.role, ROLE_S)
+                lease.renew(role, kept.role, self._takeover_s)
             except LeaseLost:
                 kept.role = None
                 return False
@@ -223,7 +231,11 @@ class Mirror:
         kept.intent, kept.read_s = intent, self._now()
 
     def _read_intent(self, service: str) -> Intent | None:
-        return read_intent(self._around.journal.read(service))
+        intents = self._around.intents
+        intent = intents.read(service) if intents is not None else None
+        if intent is not None and intent.settled:
+            return intent
+        return read_intent(self._around.journal.read(service))  # it has the end of a deployment that could not tell it
 
     def _watch(self, kept: _Kept, plan: Plan) -> None:
         if kept.unwatch is None:

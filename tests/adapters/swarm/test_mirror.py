@@ -1,0 +1,259 @@
+"""Tasks that die while nobody deploys, on a real swarm with a real Consul, seen at a real HAProxy under load."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from attrs import define, field, frozen
+
+from zdd import Deployer, HttpGate, Release, Service
+from zdd.adapters.consul.connection import ConsulConnection
+from zdd.adapters.consul.discovery import ConsulDiscovery
+from zdd.adapters.consul.intent import ConsulIntents
+from zdd.adapters.consul.journal import ConsulJournal
+from zdd.adapters.consul.lease import ConsulLease
+from zdd.adapters.haproxy.edge import HaproxyEdge
+from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
+from zdd.interfaces import mirror_role
+from zdd.model.address import Address
+
+SERVICE = Service("web", replicas=3, gates=(HttpGate("/health"),), stop_grace_s=3.0, start_deadline_s=40.0)
+
+
+def load_lab(part: str) -> ModuleType:
+    name = f"zdd_lab_{part}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[2] / "lab" / f"{part}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+_consul = load_lab("consul")
+_haproxy = load_lab("haproxy")
+
+
+@frozen
+class Lost:
+    """A request that was not answered as it should have been."""
+
+    began_s: float
+    what: str
+
+
+@define(eq=False)
+class Load:
+    """Clients that keep their connection and never retry."""
+
+    address: Address
+    lost: list[Lost] = field(factory=list)
+    answered: int = 0
+    _end: threading.Event = field(factory=threading.Event)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Load]:
+        threads = [threading.Thread(target=self._run, args=(path,)) for path in ["/"] * 6 + ["/sleep/0.7"] * 6]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._end.set()
+            for thread in threads:
+                thread.join()
+
+    def _run(self, path: str) -> None:
+        client = http.client.HTTPConnection(self.address.host, self.address.port, timeout=20)
+        while not self._end.wait(0.01):
+            began_s = time.monotonic()
+            try:
+                client.request("GET", path)
+                response = client.getresponse()
+                text = response.read().decode()
+                if response.status == 200:
+                    self.answered += 1
+                else:
+                    self.lost.append(Lost(began_s, f"{path}: {response.status} {text[:60]}"))
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(Lost(began_s, f"{path}: {error!r}"))
+                client.close()
+        client.close()
+
+
+@define(eq=False)
+class Scene:
+    """What runs beside the swarm, and words for what happens."""
+
+    swarm: Any
+    agent: Any
+    haproxy: Any
+    directory: Path
+    wait_until: Callable[..., Any]
+    mirrors: list[subprocess.Popen[bytes]] = field(factory=list)
+
+    @property
+    def connection(self) -> ConsulConnection:
+        return ConsulConnection(address=self.agent.address)
+
+    def deploy(self, version: str) -> None:
+        entrance = {"http": Address("127.0.0.1", self.haproxy.port)}
+        connection = self.connection
+        with contextlib.closing(SwarmOrchestrator(self.swarm.engine)) as orchestrator:
+            deployer = Deployer(
+                orchestrator,
+                ConsulDiscovery(connection),
+                [HaproxyEdge(self.haproxy.socket, entrance, old_process_s=0)],
+                journal=ConsulJournal(connection),
+                lease=ConsulLease(connection),
+                intents=ConsulIntents(connection),
+            )
+            workload = self.swarm.workload()
+            workload["service_spec"]["TaskTemplate"]["RestartPolicy"] = {"Condition": "any", "Delay": 500_000_000}
+            report = deployer.deploy(SERVICE, Release(version, workload))
+            assert bool(report.warnings) is not bool(self.mirrors), report.warnings
+
+    def start_mirror(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "zdd", "mirror", "web", "--consul", self.agent.address]
+        command += [
+            "--docker",
+            self.swarm.engine,
+            "--haproxy",
+            str(self.haproxy.socket),
+            "--interval",
+            "0.5",
+            "--takeover",
+            "3",
+        ]
+        number = len(self.mirrors)
+        with (self.directory / f"mirror-{number}.log").open("wb") as log:
+            self.mirrors.append(subprocess.Popen(command, stderr=log))
+        if not number:
+            self.wait_until(self.active, "a mirror is active")
+        return self.mirrors[-1]
+
+    def active(self) -> int:
+        """Return the process id of the active mirror, or 0."""
+        holder = ConsulLease(self.connection).holder(mirror_role("web"))
+        return int(holder.name.rpartition(":")[2]) if holder else 0
+
+    def told(self) -> str:
+        return "\n".join(self.told_by_each())
+
+    def told_by_each(self) -> list[str]:
+        return [path.read_text() for path in sorted(self.directory.glob("mirror-*.log"))]
+
+    def instances(self) -> set[str]:
+        return {item["Service"]["Meta"]["zdd-instance"] for item in self.agent.listed("web").values()}
+
+    def crash(self) -> float:
+        """Let one instance end by itself, and return when it did."""
+        item = next(iter(self.agent.listed("web").values()))["Service"]
+        client = http.client.HTTPConnection(item["Address"], item["Port"], timeout=5)
+        client.request("GET", "/die")
+        with pytest.raises((OSError, http.client.HTTPException)):
+            client.getresponse()
+        client.close()
+        return time.monotonic()
+
+    def await_whole(self, before: set[str], deadline_s: float = 40.0) -> None:
+        """Wait until as many as before are registered, one of them new, and HAProxy shows exactly them."""
+        edge = HaproxyEdge(self.haproxy.socket, {}, old_process_s=0)
+
+        def whole() -> bool:
+            now = self.instances()
+            if len(now) != 3 or now == before or len(edge.view(SERVICE, ()).weights) != 3:
+                return False
+            active = [mirror.pid for mirror in self.mirrors].index(self.active())
+            return self.told_by_each()[active].endswith("is as it should be\n")
+
+        try:
+            self.wait_until(whole, "a replacement serves", deadline_s)
+        except AssertionError:
+            print(self.told())
+            raise
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
+    directory = tmp_path_factory.mktemp("parts")
+    try:
+        program = _consul.find_consul()
+        haproxy = _haproxy.find_haproxy(_consul.cache_directory(), _consul.fetch_own_release)
+    except _consul.NoConsul as reason:
+        pytest.skip(str(reason))
+    agent = _consul.ConsulAgent(program, directory / "consul")
+    agent.start()
+    (port,) = _consul.free_ports(1)
+    edge = _haproxy.LabHaproxy(haproxy, directory / "haproxy", agent.dns_port, {"web": "/"}, port)
+    edge.start()
+    yield agent, edge
+    edge.stop()
+    agent.stop()
+
+
+@pytest.fixture
+def scene(swarm: Any, parts: tuple[Any, Any], tmp_path: Path, wait_until: Callable[..., Any]) -> Iterator[Scene]:
+    made = Scene(swarm, *parts, tmp_path, wait_until)
+    yield made
+    for mirror in made.mirrors:
+        if mirror.poll() is None:
+            mirror.send_signal(signal.SIGCONT)
+            mirror.terminate()
+            assert mirror.wait(10.0) == 0
+
+
+@pytest.mark.timeout(240)
+def test_tasks_that_die_are_replaced_without_a_person_whatever_happens_to_the_mirrors(scene: Scene) -> None:
+    scene.deploy("1")
+    first, second = scene.start_mirror(), scene.start_mirror()
+    assert scene.active() == first.pid
+    load = Load(Address("127.0.0.1", scene.haproxy.port))
+    died = []
+    with load.running():
+        before = scene.instances()
+        died.append(scene.crash())
+        scene.await_whole(before)
+        healed_s = time.monotonic() - died[0]
+
+        first.kill()
+        first.wait(10.0)
+        before = scene.instances()
+        died.append(scene.crash())
+        scene.await_whole(before)
+        assert scene.active() == second.pid
+        taken_over_s = time.monotonic() - died[1]
+
+        third = scene.start_mirror()
+        os.kill(second.pid, signal.SIGSTOP)
+        before = scene.instances()
+        died.append(scene.crash())
+        scene.await_whole(before)
+        assert scene.active() == third.pid
+        indexes = {name: item["Service"]["ModifyIndex"] for name, item in scene.agent.listed("web").items()}
+        os.kill(second.pid, signal.SIGCONT)
+        scene.wait_until(lambda: scene.told().count("another copy is active") >= 3, "the one that was paused looks")
+        after = {name: item["Service"]["ModifyIndex"] for name, item in scene.agent.listed("web").items()}
+        assert after == indexes
+        assert scene.active() == third.pid
+    own = [one for one in load.lost if any(one.began_s <= end_s <= one.began_s + 5 for end_s in died)]
+    print(f"{load.answered} answered; lost with 3 crashed tasks: {len(own)}, otherwise: {len(load.lost) - len(own)}")
+    print(f"healed after {healed_s:.1f} s; after the active mirror had died {taken_over_s:.1f} s")
+    print(scene.told())
+    assert [one for one in load.lost if one not in own] == []
+    scene.deploy("2")
+    assert len(scene.instances()) == 3

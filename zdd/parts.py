@@ -1,0 +1,94 @@
+"""Which parts the command line works with, from its options and from the environment."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from zdd.deployer import Deployer
+from zdd.errors import ConfigurationError
+from zdd.interfaces import Edge
+from zdd.model.address import Address
+
+ADDRESS, TOKEN, AUTHORITY = "CONSUL_HTTP_ADDR", "CONSUL_HTTP_TOKEN", "CONSUL_CACERT"
+
+
+def add_part_options(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told which parts to work with."""
+    text = "Without --deployer: Docker Swarm with Consul where one is named, else local processes behind Traefik."
+    group = parser.add_argument_group("parts", text)
+    group.add_argument(
+        "--deployer", metavar="MODULE:NAME", help="a function of yours without arguments that returns the Deployer"
+    )
+    group.add_argument("--consul", metavar="ADDRESS", help=f"of Consul's agent (${ADDRESS}); its token is in ${TOKEN}")
+    group.add_argument("--prefix", default="zdd", help="what zdd's keys in Consul begin with (zdd)")
+    group.add_argument("--docker", metavar="ADDRESS", help="of a manager's Engine ($DOCKER_HOST)")
+    group.add_argument("--haproxy", action="append", default=[], metavar="SOCKET", help="an HAProxy's stats socket")
+    group.add_argument("--traefik", action="append", default=[], metavar="HOST:PORT", help="a Traefik's API")
+    group.add_argument("--state", metavar="DIRECTORY", help="of local processes")
+
+
+def make_deployer(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Deployer:
+    """Return the deployer that the options and the environment describe.
+
+    Raises:
+        ConfigurationError: They describe none.
+    """
+    if arguments.deployer:
+        return _of_the_user(arguments.deployer)
+    address = arguments.consul or environment.get(ADDRESS, "")
+    if not address:
+        return Deployer.embedded(arguments.state)
+    return _of_swarm(arguments, address, environment)
+
+
+def _of_the_user(place: str) -> Deployer:
+    module, _, name = place.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        make = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(f"--deployer {place}: {error}: use MODULE:NAME of a function") from error
+    made = make()
+    if not isinstance(made, Deployer):
+        raise ConfigurationError(f"--deployer {place} returned {made!r}: it has to return a Deployer")
+    return made
+
+
+def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[str, str]) -> Deployer:
+    from zdd.adapters.consul.connection import ConsulConnection
+    from zdd.adapters.consul.discovery import ConsulDiscovery
+    from zdd.adapters.consul.intent import ConsulIntents
+    from zdd.adapters.consul.journal import ConsulJournal
+    from zdd.adapters.consul.lease import ConsulLease
+    from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge
+    from zdd.adapters.haproxy.edge import HaproxyEdge
+    from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
+
+    authority = environment.get(AUTHORITY)
+    consul = ConsulConnection(
+        address=address if "://" in address else f"http://{address}",
+        token=environment.get(TOKEN, ""),
+        ca_file=Path(authority) if authority else None,
+    )
+    edges: list[Edge] = [HaproxyEdge(socket, {}) for socket in arguments.haproxy]
+    edges += [CatalogTraefikEdge(_address(text), {}) for text in arguments.traefik]
+    return Deployer(
+        SwarmOrchestrator(arguments.docker),
+        ConsulDiscovery(consul, prefix=arguments.prefix),
+        edges,
+        journal=ConsulJournal(consul, prefix=arguments.prefix),
+        lease=ConsulLease(consul, prefix=arguments.prefix),
+        intents=ConsulIntents(consul, prefix=arguments.prefix),
+    )
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigurationError(f"{text!r}: use HOST:PORT")
+    return Address(host, int(port))
