@@ -6,7 +6,7 @@ export PYTHON
 
 # Tests of these folders start processes, proxies and servers. `make unit` leaves them out.
 REAL_PARTS := tests/adapters/local tests/adapters/traefik tests/adapters/consul tests/adapters/swarm tests/docs \
-  tests/examples tests/end_to_end tests/lab tests/testing/test_all_adapters.py
+  tests/examples tests/end_to_end tests/lab tests/loss tests/testing/test_all_adapters.py
 # What pytest gets besides: make test TESTS="tests/gates -x"
 TESTS ?=
 
@@ -45,3 +45,12 @@ SEEDS ?= 500
 
 simulate: ## Lives of services drawn from seeds, with everything going wrong; the last line is the figures as JSON
 	@scripts/with-environment dev python tests/simulation --seeds $(SEEDS)
+
+.PHONY: loss
+
+# How many requests are sent and how many instances are removed under load by `make loss`, at least.
+REQUESTS ?= 100000
+REMOVALS ?= 300
+
+loss: ## What strict clients lose while instances are replaced on a real swarm; the last line is the verdict as JSON
+	@scripts/with-environment dev python tests/loss --requests $(REQUESTS) --removals $(REMOVALS) $(CASES)

@@ -16,36 +16,22 @@ from attrs import define, field
 PACKAGES = ("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1")
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0
-SLOTS = 8
-
-CONFIGURATION = """
-global
-  stats socket {socket} mode 600 level admin
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 60s
-  timeout server 60s
-  timeout tunnel 60s
-  retries 3
-  option redispatch 1
-resolvers consul
-  nameserver agent 127.0.0.1:{dns_port}
-  accepted_payload_size 8192
-  timeout resolve 100ms
-  timeout retry 100ms
-  hold valid 100ms
-  hold nx 100ms
-frontend front
-  bind 127.0.0.1:{port}
-"""
+EXAMPLE = Path(__file__).parents[2] / "examples" / "haproxy" / "haproxy.cfg"
 RULE = "  use_backend {name} if {{ path -m beg {path} }}\n"
-BACKEND = """
-backend {name}
-  balance roundrobin
-  default-server resolvers consul resolve-opts allow-dup-ip resolve-prefer ipv4 init-addr none
-  server-template slot {slots} _{name}._tcp.service.consul
-"""
+
+
+def configuration(socket: Path, dns_port: int, port: int, paths: Mapping[str, str]) -> str:
+    """Return the example's configuration with another agent, socket and port, and with these services for its one."""
+    text = EXAMPLE.read_text()
+    values = {"/run/haproxy/admin.sock": str(socket), "127.0.0.1:8600": f"127.0.0.1:{dns_port}"}
+    for value, own in {**values, "127.0.0.1:8000": f"127.0.0.1:{port}"}.items():
+        assert text.count(value) == 1, value
+        text = text.replace(value, own)
+    head, backend = text.split("\nbackend web\n")
+    rules = "".join(RULE.format(name=name, path=path) for name, path in paths.items())
+    head = head.replace("  default_backend web\n", rules)
+    backends = (f"backend {name}\n{backend.replace('_web._tcp', f'_{name}._tcp')}" for name in paths)
+    return "\n".join([head, *backends])
 
 
 @define(eq=False)
@@ -58,6 +44,9 @@ class LabHaproxy:
         dns_port: Of the Consul agent.
         paths: Consul's name of a service → the path whose requests it gets; the longest first.
         port: Where clients reach it.
+        settings: Text of the example's configuration → what stands there instead.
+        process: What runs.
+        former: What it was before it was reloaded.
     """
 
     program: tuple[Path, Mapping[str, str]]
@@ -65,7 +54,9 @@ class LabHaproxy:
     dns_port: int
     paths: Mapping[str, str]
     port: int
+    settings: Mapping[str, str] = field(factory=dict)
     process: subprocess.Popen[bytes] | None = field(default=None)
+    former: list[subprocess.Popen[bytes]] = field(factory=list)
 
     @property
     def socket(self) -> Path:
@@ -73,29 +64,43 @@ class LabHaproxy:
 
     def start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        text = CONFIGURATION.format(socket=self.socket, dns_port=self.dns_port, port=self.port)
-        text += "".join(RULE.format(name=name, path=path) for name, path in self.paths.items())
-        text += "".join(BACKEND.format(name=name, slots=SLOTS) for name in self.paths)
+        text = configuration(self.socket, self.dns_port, self.port, self.paths)
+        for value, own in self.settings.items():
+            assert value in text, value
+            text = text.replace(value, own)
         (self.directory / "haproxy.cfg").write_text(text)
+        self._run()
+
+    def reload(self) -> None:
+        """Put a new process in its place, which takes over the listeners; the one before finishes what it has begun."""
+        assert self.process is not None
+        self.former.append(self.process)
+        self._run("-x", str(self.socket), "-sf", str(self.process.pid))
+
+    def _run(self, *more: str) -> None:
         path, environment = self.program
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [path, "-db", "-f", self.directory / "haproxy.cfg"], stdout=log, stderr=log, env=dict(environment)
+                [path, "-db", "-f", self.directory / "haproxy.cfg", *more],
+                stdout=log,
+                stderr=log,
+                env=dict(environment),
             )
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._answers():
+        while not self._answers(self.process.pid):
             if time.monotonic() > deadline or self.process.poll() is not None:
                 self.stop()
                 raise RuntimeError(f"haproxy did not get ready: {(self.directory / 'log').read_text()[-2000:]}")
             time.sleep(0.01)
 
-    def _answers(self) -> bool:
+    def _answers(self, pid: int) -> bool:
         with socket.socket(socket.AF_UNIX) as client:
             try:
                 client.connect(str(self.socket))
+                client.sendall(b"show info\n")
+                return f"\nPid: {pid}\n".encode() in client.makefile("rb").read()
             except OSError:
                 return False
-        return True
 
     def pause(self) -> None:
         assert self.process is not None
@@ -106,16 +111,17 @@ class LabHaproxy:
         self.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        if self.process is None:
-            return
-        self.go_on()
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(STOP_TIMEOUT_S)
+        """End it, and what it was before, by force if that takes too long."""
+        for process in (*self.former, *([self.process] if self.process else [])):
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(STOP_TIMEOUT_S)
         self.process = None
+        self.former.clear()
 
 
 def find_haproxy(cache: Path, fetch: Callable[[tuple[str, ...], Path], None]) -> tuple[Path, Mapping[str, str]]:

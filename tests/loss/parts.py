@@ -1,0 +1,154 @@
+"""What the cases run on: the lab's swarm and Consul, an edge of their own, and clients in another process."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from attrs import define, field
+
+from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge
+from zdd.adapters.haproxy.edge import HaproxyEdge
+from zdd.interfaces import Edge
+from zdd.model.address import Address
+
+HERE = Path(__file__).parent
+LAB = HERE.parent / "lab"
+LAB_TIMEOUT_S = 300.0
+END_TIMEOUT_S = 60.0
+
+
+def load_lab(part: str) -> ModuleType:
+    """Load a part of the lab under a name that is no package's."""
+    name = f"zdd_lab_{part}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, LAB / f"{part}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+consul_lab, haproxy_lab, traefik_lab = (load_lab(part) for part in ("consul", "haproxy", "traefik"))
+
+
+def tell_lab(action: str) -> dict[str, Any]:
+    """Bring the lab up or down.
+
+    Raises:
+        SystemExit: It can't run here; the message is the lab's.
+    """
+    done = subprocess.run(
+        [sys.executable, str(LAB), action], capture_output=True, text=True, timeout=LAB_TIMEOUT_S, check=False
+    )
+    if done.returncode:
+        print(done.stderr.strip(), file=sys.stderr)
+        raise SystemExit(done.returncode)
+    return dict(json.loads(done.stdout))
+
+
+@contextmanager
+def running_lab() -> Iterator[dict[str, Any]]:
+    """Bring the lab up, and end it again if it was not up before."""
+    facts = tell_lab("up")
+    try:
+        yield facts
+    finally:
+        if facts["fresh"]:
+            tell_lab("down")
+
+
+@contextmanager
+def running_consul(directory: Path) -> Iterator[Any]:
+    agent = consul_lab.ConsulAgent(consul_lab.find_consul(), directory)
+    agent.start()
+    try:
+        yield agent
+    finally:
+        agent.stop()
+
+
+@define(eq=False)
+class RunningEdge:
+    """An edge, what zdd knows of it, and where clients reach it."""
+
+    part: Any
+    edge: Edge
+    entrance: Address
+
+
+@contextmanager
+def running_edge(kind: str, agent: Any, service: str, directory: Path) -> Iterator[RunningEdge]:
+    """Start HAProxy or Traefik with the configuration of the example, for one service."""
+    port, api_port = consul_lab.free_ports(2)
+    entrance = Address("127.0.0.1", port)
+    if kind == "haproxy":
+        program = haproxy_lab.find_haproxy(consul_lab.cache_directory(), consul_lab.fetch_own_release)
+        part = haproxy_lab.LabHaproxy(program, directory, agent.dns_port, {service: "/"}, port)
+        edge: Edge = HaproxyEdge(part.socket, {"http": entrance}, old_process_s=0)
+    else:
+        program = traefik_lab.find_traefik()
+        if program is None:
+            raise SystemExit("there is no traefik: install the extra `edge`")
+        part = traefik_lab.LabTraefik(program, directory, agent.http_port, port, api_port)
+        edge = CatalogTraefikEdge(Address("127.0.0.1", api_port), {"http": entrance})
+    part.start()
+    try:
+        yield RunningEdge(part, edge, entrance)
+    finally:
+        part.stop()
+
+
+@define(eq=False)
+class Load:
+    """The clients of `clients.py`."""
+
+    entrance: Address
+    longest_s: float
+    _process: subprocess.Popen[str] | None = None
+    _last: dict[str, Any] = field(factory=dict)
+
+    def start(self) -> None:
+        where = (self.entrance.host, str(self.entrance.port))
+        command = [sys.executable, str(HERE / "clients.py"), *where, str(self.longest_s)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self) -> dict[str, Any]:
+        """Return what the clients have seen so far."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return dict(json.loads(self._process.stdout.readline()))
+
+    def end(self) -> dict[str, Any]:
+        """Let the clients finish, and return all that they have seen."""
+        if self._process is not None:
+            answers, _ = self._process.communicate(timeout=END_TIMEOUT_S)
+            self._last = dict(json.loads(answers.splitlines()[-1]))
+            self._process = None
+        return self._last
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+@contextmanager
+def running_load(entrance: Address, longest_s: float) -> Iterator[Load]:
+    load = Load(entrance, longest_s)
+    with ExitStack() as last:
+        last.callback(load.kill)
+        load.start()
+        yield load

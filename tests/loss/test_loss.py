@@ -1,0 +1,40 @@
+"""`make loss` in small: nothing is lost, and the same clients lose something when the drain does not wait."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NO_LAB = 3
+
+
+def count_losses(*arguments: str) -> tuple[int, dict[str, Any], str]:
+    command = [sys.executable, str(Path(__file__).parent), "--requests", "500", "--removals", "6", "--longest-s", "4"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=110, check=False)
+    if done.returncode == NO_LAB:
+        pytest.skip(done.stderr.strip())
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stderr
+
+
+@pytest.mark.parametrize("case", ["traefik/blue-green/exit"])
+def test_nothing_is_lost(case: str) -> None:
+    status, verdict, told = count_losses(case)
+    assert status == 0, told
+    assert verdict["lost"] == 0
+    assert verdict["removals"] >= 5
+    assert verdict["requests"] >= 500
+    (one,) = verdict["cases"]
+    assert (one["edge"], one["strategy"], one["application"]) == tuple(case.split("/"))
+
+
+def test_without_the_wait_for_what_is_in_flight_something_is_lost() -> None:
+    status, verdict, told = count_losses("haproxy/blue-green/exit", "--without", "idle")
+    assert status == 1, told
+    assert verdict["lost"] > 0
+    assert verdict["cases"][0]["cut_websockets"] == 0
