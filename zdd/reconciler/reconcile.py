@@ -9,6 +9,7 @@ from attrs import evolve
 from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.gate import Target
+from zdd.model.in_place import UpdateOrder
 from zdd.model.observation import Observation
 from zdd.model.plan import Goal, Plan
 from zdd.model.service import Overlap
@@ -362,6 +363,8 @@ def _start_failure(picture: Picture) -> str:
         since_s = _starting_since_s(picture, goal, cell)
         if since_s is None or picture.complete(goal):
             continue
+        if goal.in_place is not None and goal.in_place.order is UpdateOrder.STOP_FIRST:
+            since_s += picture.plan.service.stop_grace_s  # it starts when the old one has stopped
         for instance in cell.instances if cell else ():
             reason = picture.condemned.get(instance.id) or crash_failure(picture, goal, instance, since_s)
             if reason:

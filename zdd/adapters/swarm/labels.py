@@ -23,3 +23,6 @@ PORT = "zdd.port."
 
 PULL = "zdd.pull"
 """On a Swarm service that lets every node pull an image: the image."""
+
+IN_PLACE = "zdd.in-place"
+"""On a Swarm service that is updated in place: the number of the step, and the user's own update settings."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from attrs import evolve
+
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.specification import replicas_of, revision_of
 from zdd.model.address import Address
@@ -33,7 +35,10 @@ def observed_cell(service: Service, swarm_service: Json, tasks: Sequence[Json], 
     spec = swarm_service["Spec"]
     retired = is_retired(swarm_service)
     found = [
-        _instance(service, swarm_service, task, _earlier(task, tasks), addresses)
+        evolve(
+            _instance(service, swarm_service, task, _earlier(task, tasks), addresses),
+            replaced_by=_replacement(task, tasks, spec["TaskTemplate"]),
+        )
         for task in tasks
         if _exists(task) or (not retired and _lies_there(task, tasks, replicas_of(spec)))
     ]
@@ -80,6 +85,18 @@ def _lies_there(task: Json, tasks: Sequence[Json], replicas: int) -> bool:
 
 def _same_place(one: Json, other: Json) -> bool:
     return one.get("Slot", one.get("NodeID")) == other.get("Slot", other.get("NodeID"))
+
+
+def _replacement(task: Json, tasks: Sequence[Json], template: Json) -> str:
+    """Return the task for which Swarm will stop this one: the one of the present template in the same place."""
+    present = revision_of(template)
+    if revision_of(task["Spec"]) == present or task["DesiredState"] in TOLD_TO_STOP:
+        return ""
+    for other in tasks:
+        coming = _same_place(task, other) and _exists(other) and other["DesiredState"] not in TOLD_TO_STOP
+        if coming and revision_of(other["Spec"]) == present:
+            return str(other["ID"])
+    return ""
 
 
 def _earlier(task: Json, tasks: Sequence[Json]) -> list[Json]:

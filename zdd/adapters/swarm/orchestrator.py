@@ -11,6 +11,9 @@ with all its tasks, which Swarm starts at once. Its own updater has no part in i
 they are, nothing is paused half-way, and no new task waits for an old one to end. So this is for a cell without
 traffic, as the reconciler gives it.
 
+Only where the reconciler says in place, Swarm's own updater does it, one batch for each request: see `in_place`. The
+user's update settings are put back by whoever observes that the last batch is through.
+
 How two deployers are kept apart: every write looks at the accepted token first, and is sent with the version of the
 service that it was decided on, so Swarm refuses it when the service was written in between. A claim writes its token on
 every cell, so a write that was decided before the claim is refused after it.
@@ -27,6 +30,7 @@ from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses, TaskAddres
 from zdd.adapters.swarm.container import read_container
 from zdd.adapters.swarm.engine import TIMEOUT_S, Engine, NameTaken, NotThere, OutOfSequence
 from zdd.adapters.swarm.fences import SwarmFences, check_token, token_of
+from zdd.adapters.swarm.in_place import check_in_place, handed_back, is_under_way, places, stepped
 from zdd.adapters.swarm.listing import Listing
 from zdd.adapters.swarm.observed import cell_of, is_retired, observed_cell, something_left
 from zdd.adapters.swarm.revisions import Record, SwarmRevisions
@@ -90,7 +94,7 @@ class SwarmOrchestrator:
     @property
     def abilities(self) -> OrchestratorAbilities:
         """A cell is a Swarm service with a name of its own, so a service has one cell unless it asks for more."""
-        return OrchestratorAbilities(cell_per_instance=False, poll_s=self._poll_s, replaces=True)
+        return OrchestratorAbilities(cell_per_instance=False, poll_s=self._poll_s, replaces=True, in_place=True)
 
     @property
     def calls(self) -> dict[str, int]:
@@ -130,6 +134,7 @@ class SwarmOrchestrator:
             if is_retired(swarm_service) and not something_left(own):
                 self._forget(service, swarm_service, last=len(found) == 1)
             else:
+                self._hand_back(swarm_service, own)
                 cells.append(observed_cell(service, swarm_service, own, self._addresses.of))
         return tuple(cells)
 
@@ -148,7 +153,9 @@ class SwarmOrchestrator:
         found = self._found(service)
         self._keep_what_was_found(service, found)
         for cell, swarm_service in found.items():
-            if token_of(swarm_service["Spec"]) < fence.token:
+            if is_under_way(swarm_service["Spec"]):  # the same again: Swarm goes on with its batch, and no further
+                self._update(service, swarm_service, swarm_service["Spec"], fence)
+            elif token_of(swarm_service["Spec"]) < fence.token:
                 own = {labels.SERVICE: service.name, labels.CELL: cell, labels.TOKEN: str(fence.token)}
                 self._update(service, swarm_service, with_labels(swarm_service["Spec"], own), fence)
 
@@ -183,11 +190,16 @@ class SwarmOrchestrator:
             raise PermanentError(f"cell {command.cell} of {service.name}: {error}") from error
 
     def change(self, service: Service, revision: Revision, command: Change, fence: Fence) -> None:
-        """Stop the cell's tasks and start the new ones, all at once."""
+        """Stop the cell's tasks and start the new ones, all at once; or let Swarm's updater do one batch."""
         self._fences.accept(service.name, fence)
         found = self._found(service)
         current = self._existing(service, found, command.cell)
-        if revision_of(current["Spec"]["TaskTemplate"]) == revision.id:
+        same = _revision(current) == revision.id
+        if command.in_place is not None:
+            so_far = places(self._engine.tasks([current["ID"]]), revision.id)
+            if same and so_far.changed >= command.in_place.changed:
+                return
+        elif same and not is_under_way(current["Spec"]):
             self._scale(service, current, command.replicas, fence)
             return
         record = self._record(service, revision, found)
@@ -195,6 +207,13 @@ class SwarmOrchestrator:
             record.spec, service.name, command.cell, current["Spec"]["Name"], command.replicas, fence.token,
             original=current["Spec"]["Name"] == self._first_name(service),
         )  # fmt: skip
+        if command.in_place is not None:
+            check_in_place(service, spec, command.in_place)
+            parallelism = so_far.parallelism(command.in_place)
+            self._update(service, current, stepped(spec, current["Spec"], command.in_place, parallelism), fence)
+            return
+        if is_under_way(current["Spec"]):
+            spec["UpdateConfig"] = handed_back(current["Spec"]).get("UpdateConfig")
         if replicas_of(current["Spec"]):
             empty = with_labels(with_replicas(current["Spec"], 0), {labels.TOKEN: str(fence.token)})
             self._update(service, current, empty, fence)
@@ -255,6 +274,7 @@ class SwarmOrchestrator:
             try:
                 self._engine.update_service(current["ID"], version, spec)
             except OutOfSequence:
+                self._fences.accept(service.name, fence)
                 fresh = self._engine.service(current["ID"])
                 if fresh is None:
                     raise TemporaryError(f"{base['Name']} was removed by somebody else") from None
@@ -270,6 +290,28 @@ class SwarmOrchestrator:
             else:
                 return
         raise TemporaryError(f"{base['Name']} is written by Swarm all the time: {ATTEMPTS} attempts were refused")
+
+    def _hand_back(self, swarm_service: Json, tasks: list[Json]) -> None:
+        """Give the user's update settings back when Swarm's updater has nothing left to do. It restarts no task.
+
+        Anybody may who sees it: what is written is what was read, without what zdd had put in.
+        """
+        spec = swarm_service["Spec"]
+        if not is_under_way(spec) or places(tasks, _revision(swarm_service)).running < replicas_of(spec):
+            return
+        version = swarm_service["Version"]["Index"]
+        for _ in range(ATTEMPTS):
+            try:
+                self._engine.update_service(swarm_service["ID"], version, handed_back(spec))
+            except OutOfSequence:
+                fresh = self._engine.service(swarm_service["ID"])
+                if fresh is None or fresh["Spec"] != spec:
+                    return
+                version = fresh["Version"]["Index"]
+            except AdapterError:
+                return  # looking must work for somebody who may not write, too; there is another time
+            else:
+                return
 
     def _forget(self, service: Service, swarm_service: Json, *, last: bool) -> None:
         """Remove a retired cell of which nothing is left. A retired cell never comes back, so anybody may."""
