@@ -88,7 +88,7 @@ def start_lab(directory: Path) -> Lab:
     command += ["--exec-opt", "native.cgroupdriver=cgroupfs", "--config-file", str(directory / "daemon.json")]
     command += [f"--host=tcp://0.0.0.0:{SECURE_PORT}", "--tlsverify", *_certificates(directory)]
     (directory / "daemon.json").write_text("{}")
-    environment = _environment(programs, directory)
+    environment = environment_of(programs, directory)
     namespace = open_namespace(group, command, environment, directory / "log")
     try:
         start_registry(directory, namespace.command([]), programs)
@@ -98,7 +98,7 @@ def start_lab(directory: Path) -> Lab:
             engine=f"unix://{socket}", client=client if Path(client).exists() else "docker",
             registry=f"127.0.0.1:{REGISTRY_PORT}", registry_address=f"{namespace.address}:{REGISTRY_PORT}",
             image=f"127.0.0.1:{REGISTRY_PORT}/{REPOSITORY}:1", address=namespace.address,
-            version=_await_engine(f"unix://{socket}", directory / "log"), pid=namespace.pid, group=group,
+            version=await_engine(f"unix://{socket}", directory / "log"), pid=namespace.pid, group=group,
             secure=f"tcp://{namespace.address}:{SECURE_PORT}", authority=str(directory / "authority"),
             private_registry=f"127.0.0.1:{PRIVATE_PORT}",
         )  # fmt: skip
@@ -116,7 +116,7 @@ def _certificates(directory: Path) -> list[str]:
     return [f"--tlscacert={own}/ca.pem", f"--tlscert={own}/cert.pem", f"--tlskey={own}/key.pem"]
 
 
-def _environment(programs: Path, directory: Path) -> dict[str, str]:
+def environment_of(programs: Path, directory: Path) -> dict[str, str]:
     """Let unpacked programs find each other; iptables has the name that its package's script would have made."""
     commands = directory / "bin"
     commands.mkdir()
@@ -155,7 +155,8 @@ def start_registry(
     return process.pid
 
 
-def _await_engine(engine: str, log: Path) -> str:
+def await_engine(engine: str, log: Path) -> str:
+    """Wait until an engine answers, and return its version."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:

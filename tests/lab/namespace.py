@@ -49,14 +49,7 @@ def open_namespace(name: str, command: Sequence[str], environment: Mapping[str, 
     Raises:
         NoLab: The kernel or the rights don't allow it.
     """
-    setup = 'ip link set lo up && mount -t tmpfs none /run && mkdir -p /run/docker && exec tini -- "$@"'
-    unshare = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [*unshare, "--propagation", "private", "sh", "-ec", setup, name, *command],
-            env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
-    pid = _first_process(process, log)
+    pid = isolated(name, command, environment, log)
     try:
         return Namespace(pid, _connect(name, pid), name)
     except BaseException:
@@ -64,14 +57,57 @@ def open_namespace(name: str, command: Sequence[str], environment: Mapping[str, 
         raise
 
 
+def isolated(
+    name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, inside: Sequence[str] = ()
+) -> int:
+    """Start a command as the main program of namespaces that are connected to nothing yet.
+
+    Args:
+        name: The machine's name in there.
+        command: The command.
+        environment: Its environment.
+        log: Where its output goes.
+        inside: The command that leads into the namespace in which these are to be; none: this machine.
+
+    Returns:
+        Its first process, by the number that this machine knows it by.
+
+    Raises:
+        NoLab: The kernel or the rights don't allow it.
+    """
+    setup = 'hostname "$0" && ip link set lo up; mount -t tmpfs none /run; mkdir -p /run/docker; exec tini -- "$@"'
+    unshare = ["unshare", "--mount", "--net", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc"]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*inside, *unshare, "--propagation", "private", "sh", "-ec", setup, name, *command],
+            env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
+    return _first_process(process, log)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return every process that came of this one, nearest first."""
+    found = [pid]
+    for one in found:
+        with contextlib.suppress(OSError):
+            found += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
+    return found[1:]
+
+
+def program_of(pid: int) -> str:
+    """Return the name of the program that a process runs; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def _first_process(process: subprocess.Popen[bytes], log: Path) -> int:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
-        for pid in children.read_text().split():
-            with contextlib.suppress(FileNotFoundError):
-                if Path(f"/proc/{pid}/comm").read_text().strip() == "tini":
-                    return int(pid)
+        for pid in descendants(process.pid):
+            if program_of(pid) == "tini":
+                return pid
         time.sleep(0.01)
     process.kill()
     process.wait()

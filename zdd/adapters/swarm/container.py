@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from zdd.adapters.swarm.mounted_file import MountedFile, mounted_files
 from zdd.errors import ConfigurationError
 from zdd.model.names import check_name, check_number, environment_texts
 from zdd.model.release import Specification
@@ -65,6 +66,8 @@ class Container:
         environment: Added to the service's environment; the same name replaces.
         ports: Port name → the port on which the container listens. Every exposure of the service needs one. The
             container finds them in ``PORT_<NAME>``, the first exposure's in ``PORT`` too.
+        files: Secrets and configs, as `ContentStore` returns them. One with the target of one that the service was
+            found with takes its place.
         service_spec: A whole Swarm service specification, with the keys of the Engine's API (``TaskTemplate``,
             ``EndpointSpec``, ``UpdateConfig``, …), to use in place of the one that the service was found with: what
             ``docker service inspect`` shows under ``Spec``. Durations in nanoseconds. Its name, its number of replicas
@@ -79,6 +82,7 @@ class Container:
     entrypoint: Sequence[str] | None = field(default=None, converter=_words)
     environment: Mapping[str, str] = field(factory=dict, converter=_environment)
     ports: Mapping[str, int] = field(factory=dict, converter=_ports)
+    files: tuple[MountedFile, ...] = field(default=(), converter=mounted_files)
     service_spec: Mapping[str, Any] | None = field(default=None, converter=_plain)
 
     def __attrs_post_init__(self) -> None:
@@ -88,6 +92,7 @@ class Container:
 
     def specification(self) -> Specification:
         """Return it as plain data."""
+        files = {"files": [file.data() for file in self.files]} if self.files else {}
         return {
             "kind": KIND,
             "image": self.image,
@@ -96,6 +101,7 @@ class Container:
             "environment": dict(self.environment),
             "ports": dict(self.ports),
             "service_spec": self.service_spec,
+            **files,
         }
 
 

@@ -111,6 +111,24 @@ class Engine:
         """Remove a config, if it is there."""
         self._write_if_there("remove config", lambda api: api.remove_config(config_id))
 
+    # -- secrets --------------------------------------------------------------------------------------------------
+
+    def secrets(self, *labels: str) -> list[Json]:
+        """Return the secrets that have all of these labels. Nobody can read their values."""
+        return self._read("list secrets", lambda api: api.secrets(filters={"label": list(labels)}))
+
+    def create_secret(self, name: str, data: bytes, labels: Mapping[str, str]) -> None:
+        """Create a secret.
+
+        Raises:
+            NameTaken: There is one of that name.
+        """
+        self._write("create secret", lambda api: api.create_secret(name, data, labels=dict(labels)))
+
+    def remove_secret(self, secret_id: str) -> None:
+        """Remove a secret, if it is there."""
+        self._write_if_there("remove secret", lambda api: api.remove_secret(secret_id))
+
     # -- the rest -----------------------------------------------------------------------------------------------------
 
     def distribution(self, image: str) -> Json:

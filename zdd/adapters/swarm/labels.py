@@ -21,6 +21,12 @@ REVISION = "zdd.revision"
 PORT = "zdd.port."
 """On a container, with the port's name: the port on which it listens."""
 
+CONTENT = "zdd.content"
+"""On a secret or a config whose content a release refers to: what its service calls it."""
+
+SALT = "zdd.salt"
+"""On such a secret: what its value was hashed with for its name."""
+
 PULL = "zdd.pull"
 """On a Swarm service that lets every node pull an image: the image."""
 

@@ -28,12 +28,14 @@ from typing import Any
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses, TaskAddresses
 from zdd.adapters.swarm.container import read_container
+from zdd.adapters.swarm.content_store import check_files, clean_contents, mount
+from zdd.adapters.swarm.endpoint import Endpoint
 from zdd.adapters.swarm.engine import TIMEOUT_S, Engine, NameTaken, NotThere, OutOfSequence
 from zdd.adapters.swarm.fences import SwarmFences, check_token, token_of
 from zdd.adapters.swarm.in_place import check_in_place, handed_back, is_under_way, places, stepped
 from zdd.adapters.swarm.listing import Listing
 from zdd.adapters.swarm.observed import cell_of, is_retired, observed_cell, something_left
-from zdd.adapters.swarm.revisions import Record, SwarmRevisions
+from zdd.adapters.swarm.revisions import KEPT, Record, SwarmRevisions
 from zdd.adapters.swarm.specification import (
     check_spec,
     difference,
@@ -50,6 +52,7 @@ from zdd.errors import AdapterError, ConfigurationError, PermanentError, Tempora
 from zdd.interfaces import Fence, OrchestratorAbilities
 from zdd.model.cell import Cell
 from zdd.model.command import Change, Launch, Retire, Scale
+from zdd.model.names import check_number
 from zdd.model.release import Revision, Specification
 from zdd.model.service import Service
 
@@ -63,23 +66,27 @@ class SwarmOrchestrator:
     """Runs instances as tasks of a swarm.
 
     Args:
-        docker_host: A manager's Engine, as ``DOCKER_HOST`` takes it. None: what the docker client would use.
+        docker_host: A manager's Engine, as ``DOCKER_HOST`` takes it, or an `Endpoint`. None: what the docker client
+            would use.
         addresses: Where the edges reach a task.
         names: Service → the name of the existing Swarm service that it is to be, where that is another one: a stack's
             service ``shop_web`` can't be a zdd service's name.
         poll_s: How often the swarm is asked while something is awaited, in seconds.
         timeout_s: Seconds that the Engine gets to answer. It gives its own calls to the swarm 20.
+        kept_revisions: How many earlier revisions of a service are kept whole, with their secrets, configs and images.
     """
 
     def __init__(
         self,
-        docker_host: str | None = None,
+        docker_host: str | Endpoint | None = None,
         *,
         addresses: NodePorts | OverlayAddresses | None = None,
         names: dict[str, str] | None = None,
         poll_s: float = POLL_S,
         timeout_s: float = TIMEOUT_S,
+        kept_revisions: int = KEPT,
     ) -> None:
+        check_number("kept_revisions", kept_revisions, least=1, whole=True)
         way = addresses if addresses is not None else NodePorts()
         self._engine = Engine(docker_host, timeout_s)
         self._publish = isinstance(way, NodePorts)
@@ -87,7 +94,7 @@ class SwarmOrchestrator:
         self._names = dict(names or {})
         self._poll_s = poll_s
         self._fences = SwarmFences(self._engine)
-        self._revisions = SwarmRevisions(self._engine)
+        self._revisions = SwarmRevisions(self._engine, kept_revisions)
         self._listing = Listing(self._engine)
         self._forgetting = threading.Lock()
 
@@ -117,6 +124,7 @@ class SwarmOrchestrator:
             raise ConfigurationError(f"{service.name} can't be deployed here: {error}") from error
         check_spec(service, container, base, publish=self._publish)
         self._check_name(service, found)
+        check_files(self._engine, service.name, container.files)
         try:
             self._engine.distribution(container.image)
         except AdapterError as error:
@@ -334,10 +342,15 @@ class SwarmOrchestrator:
         base = self._base(service, found, records)
         image = pinned(container.image, self._engine.distribution(container.image))
         spec = resolved(base, container, image, service, revision, publish=self._publish)
+        mount(self._engine, service.name, spec, container.files)
         self._keep_what_was_found(service, found, records)
         self._revisions.keep(service.name, Record(revision.id, spec, base))
-        self._revisions.prune(service.name, {revision.id, *(_revision(one) for one in found.values())})
-        return self._revisions.all(service.name).get(revision.id) or Record(revision.id, spec, base)
+        dropped = self._revisions.prune(service.name, {revision.id, *(_revision(one) for one in found.values())})
+        kept = self._revisions.all(service.name)
+        needed = [one["Spec"] for one in found.values()]
+        needed += [each for one in kept.values() for each in (one.spec, one.base) if each]
+        clean_contents(self._engine, service.name, needed, [one.spec for one in dropped])
+        return kept.get(revision.id) or Record(revision.id, spec, base)
 
     def _base(self, service: Service, found: dict[str, Json], records: dict[str, Record] | None = None) -> Json | None:
         """Return what the service was found with, before zdd changed anything."""

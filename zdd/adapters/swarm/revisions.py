@@ -17,7 +17,6 @@ from zdd.errors import PermanentError
 Json = dict[str, Any]
 
 KEPT = 20
-"""How many revisions of a service are kept besides those that run."""
 
 _FORMAT = 1
 _BYTES_MAX = 500_000  # Swarm's own limit for a config
@@ -39,10 +38,16 @@ class Record:
 
 
 class SwarmRevisions:
-    """Reads and writes the records of a service's revisions. A record never changes."""
+    """Reads and writes the records of a service's revisions. A record never changes.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: Where they are.
+        kept: How many revisions of a service are kept besides those that run.
+    """
+
+    def __init__(self, engine: Engine, kept: int = KEPT) -> None:
         self._engine = engine
+        self._kept = kept
 
     def all(self, service: str) -> dict[str, Record]:
         """Return every record of a service by revision.
@@ -66,12 +71,14 @@ class SwarmRevisions:
         except NameTaken:
             return
 
-    def prune(self, service: str, in_use: Collection[str]) -> None:
-        """Remove the oldest records beyond `KEPT`, but none in use."""
+    def prune(self, service: str, in_use: Collection[str]) -> list[Record]:
+        """Remove the oldest records beyond those that are to be kept, but none in use. Return what was removed."""
         configs = sorted(self._configs(service), key=lambda config: str(config["CreatedAt"]))
         unused = [config for config in configs if config["Spec"]["Labels"][labels.REVISION] not in in_use]
-        for config in unused[: max(0, len(unused) - KEPT)]:
+        dropped = unused[: max(0, len(unused) - self._kept)]
+        for config in dropped:
             self._engine.remove_config(config["ID"])
+        return [_read(config) for config in dropped]
 
     def forget(self, service: str) -> None:
         """Remove every record of a service."""
