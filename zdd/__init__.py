@@ -32,6 +32,7 @@ from zdd.errors import (
     OutcomeUnknown,
     PermanentError,
     RollbackFailed,
+    StackFailed,
     TemporaryError,
     ZddError,
 )
@@ -47,6 +48,9 @@ from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Exposure, Overlap, Service
 from zdd.model.verdict import Result, Sample, Verdict
 from zdd.report import Report
+from zdd.stack import Stack, StackObject, StackService
+from zdd.stack_deployer import StackDeployer
+from zdd.stack_report import ServiceResult, StackReport
 from zdd.status import Status
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary
@@ -106,8 +110,15 @@ __all__ = [
     "RollingUpdate",
     "Sample",
     "Service",
+    "ServiceResult",
     "Situation",
     "Soak",
+    "Stack",
+    "StackDeployer",
+    "StackFailed",
+    "StackObject",
+    "StackReport",
+    "StackService",
     "Stage",
     "Status",
     "Strategy",

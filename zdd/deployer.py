@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import getpass
 import logging
 import os
@@ -395,13 +396,20 @@ class Deployer:
                 around.discovery.claim(service, fence)
             return work(service, fence, self._history(service.name))
         finally:
-            self._let_go(service, fence)
+            self._let_go(service.name, fence)
 
-    def _let_go(self, service: Service, fence: Fence) -> None:
+    def _under(self, lease: Lease) -> Deployer:
+        """Return the same deployer with another lease: how the one of stacks keeps its own while a service has its."""
+        made = copy.copy(self)
+        made._around = evolve(self._around, lease=lease)
+        return made
+
+    def _let_go(self, name: str, fence: Fence) -> None:
+        """Release a lease. One that can't be released ends by itself, and what was done must still be told."""
         try:
-            self._around.lease.release(service.name, fence)
-        except ZddError as error:  # it ends by itself, and what was done must still be told
-            logger.warning("zdd.lease_not_released: the lease of %s ends by itself: %s", service.name, error)
+            self._around.lease.release(name, fence)
+        except ZddError as error:
+            logger.warning("zdd.lease_not_released: the lease of %s ends by itself: %s", name, error)
 
     def _deploy(self, request: Request, *, restart: bool) -> Report:
         def work(service: Service, fence: Fence, journalled: History) -> Report:

@@ -8,6 +8,7 @@
     │   ├── DeploymentFailed      a gate, a deadline or an action said no; the service is back where it was, or frozen
     │   ├── RollbackFailed        taking the release back failed too; ``.next_steps`` is for a person
     │   └── DeploymentInterrupted somebody stopped the deployer; says what runs now and the call that goes on
+    ├── StackFailed               a stack's services are back where they were, or frozen, or in between; ``.report``
     ├── DeploymentInProgress      somebody else deploys this service; ``.holder`` and ``.since_s``
     ├── LeaseLost                 a newer deployer has taken over; nothing further was done
     ├── JournalError              unreadable, damaged or written by a newer zdd; refuses rather than guesses
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zdd.report import Report
+    from zdd.stack_report import StackReport
 
 
 class ZddError(Exception):
@@ -59,6 +61,20 @@ class RollbackFailed(DeploymentError):
 
 class DeploymentInterrupted(DeploymentError):
     """The deployer was told to stop in the middle. ``next_steps`` is the call that goes on."""
+
+
+class StackFailed(ZddError):
+    """The services of a stack could not all be deployed. Its outcome says whether those that were are taken back.
+
+    Attributes:
+        report: What became of each service, with the evidence of each.
+        next_steps: What a person can do now, in words.
+    """
+
+    def __init__(self, message: str, *, report: StackReport, next_steps: str = "") -> None:
+        super().__init__(f"{message}\n{next_steps}" if next_steps else message)
+        self.report = report
+        self.next_steps = next_steps
 
 
 class DeploymentInProgress(ZddError):

@@ -226,3 +226,42 @@ class DeploymentEnded(Event):
     outcome: Outcome
     reason: str = ""
     unproven: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class StackStarted(Event):
+    """The services of a stack began to be deployed. Its record is kept under the name ``stack:`` and the stack's.
+
+    Attributes:
+        services: The names of its services, in the order in which they are deployed.
+        actor: Who started it, as ``user@host:process id``.
+    """
+
+    services: tuple[str, ...]
+    actor: str
+
+
+@frozen(kw_only=True)
+class StackStep(Event):
+    """One service of a stack is about to be deployed.
+
+    Attributes:
+        name: The service's name.
+        origin: The deployment after which it serves what it serves now; empty: nothing of it does.
+    """
+
+    name: str
+    origin: str
+
+
+@frozen(kw_only=True)
+class StackEnded(Event):
+    """The end of a stack's deployment, with its name.
+
+    Attributes:
+        outcome: How.
+        reason: Why, in words.
+    """
+
+    outcome: Outcome
+    reason: str = ""

@@ -12,7 +12,7 @@ Rules that hold for every method:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from attrs import frozen
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from zdd.model.release import Revision, Specification
     from zdd.model.service import Service
     from zdd.model.traffic import EdgeView, Registration
+    from zdd.stack import Stack
 
 __all__ = [
     "Action",
@@ -52,10 +53,14 @@ __all__ = [
     "Orchestrator",
     "OrchestratorAbilities",
     "Severity",
+    "StackHost",
     "Target",
     "gives_way",
     "mirror_role",
 ]
+
+STACK = "stack:"
+"""What the name under which a stack's own record is kept begins with. No service can be called so."""
 
 MIRROR = "mirror "
 """What the name of a mirror as a lease's holder begins with."""
@@ -316,6 +321,28 @@ class Control(Protocol):
 
         That order is the same for everybody who asks, and is not changed by an order that comes later.
         """
+
+
+class StackHost(Protocol):
+    """Makes what the services of a stack share."""
+
+    def check(self, stack: Stack, *, adopt: bool) -> None:
+        """Raise `ConfigurationError` if the stack can't be deployed here, or is somebody else's. Change nothing.
+
+        `adopt` allows to take over one that somebody else has deployed.
+        """
+
+    def prepare(self, stack: Stack, *, adopt: bool) -> tuple[tuple[str, str], ...]:
+        """Make what isn't there yet, and take over what is to be; return kind and name of what was made.
+
+        Doing it twice is harmless. If it fails half-way, what it has made by then stays.
+        """
+
+    def complete(self, stack: Stack) -> Mapping[str, Specification]:
+        """Return what each service is to run, with what is known only here: digests of images, ids. Change nothing."""
+
+    def discard(self, stack: Stack, made: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+        """Remove what `prepare` has made and nothing uses. Return what could not be removed, one line each."""
 
 
 class Clock(Protocol):

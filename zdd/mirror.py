@@ -19,7 +19,7 @@ from zdd.errors import (
     ZddError,
 )
 from zdd.history import read_intent
-from zdd.interfaces import MIRROR, Fence, mirror_role
+from zdd.interfaces import MIRROR, STACK, Fence, mirror_role
 from zdd.model.command import Route
 from zdd.model.intent import Intent
 from zdd.model.names import check_number
@@ -146,7 +146,7 @@ class Mirror:
         if self._names:
             return self._names
         try:
-            return self._around.journal.services()
+            return tuple(name for name in self._around.journal.services() if not name.startswith(STACK))
         except ZddError as error:
             logger.warning("zdd.mirror_blind: which services there are can't be read: %s", error)
             return ()

@@ -10,6 +10,7 @@ import zdd
 
 GROUPS = {
     "Deploying": ("Deployer", "Service", "Exposure", "Overlap", "Release", "Process"),
+    "Stacks": ("Stack", "StackService", "StackObject", "StackDeployer", "StackReport", "ServiceResult"),
     "Strategies": (
         *("RollingUpdate", "BlueGreen", "Canary", "Recreate", "InPlaceUpdate", "UpdateOrder"),
         *("Perform", "Soak", "Joined", "OnFailure"),
@@ -24,7 +25,7 @@ GROUPS = {
     "What happened": ("Report", "Outcome", "Status", "Event", "Order", "OrderKind"),
     "Errors": (
         *("ZddError", "ConfigurationError", "DeploymentError", "DeploymentFailed", "RollbackFailed"),
-        *("DeploymentInterrupted", "DeploymentInProgress", "LeaseLost", "JournalError"),
+        *("DeploymentInterrupted", "DeploymentInProgress", "LeaseLost", "JournalError", "StackFailed"),
         *("AdapterError", "TemporaryError", "PermanentError", "OutcomeUnknown"),
     ),
 }

@@ -80,6 +80,9 @@ CLASSES: Mapping[str, type] = {
     "stage entered": events.StageEntered,
     "stage failed": events.StageFailed,
     "stage passed": events.StagePassed,
+    "stack ended": events.StackEnded,
+    "stack started": events.StackStarted,
+    "stack step": events.StackStep,
     "waited": events.Waited,
 }
 """The name of each of zdd's own classes in a journal. A name is never changed and never given to another class."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from zdd.model.release import Specification
 
 KIND = "container"
 _PORT_MAX = 65_535
+_SWARM_NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?")
 
 
 def _words(value: Any) -> tuple[str, ...] | None:
@@ -72,6 +74,9 @@ class Container:
             ``EndpointSpec``, ``UpdateConfig``, …), to use in place of the one that the service was found with: what
             ``docker service inspect`` shows under ``Spec``. Durations in nanoseconds. Its name, its number of replicas
             and what the other attributes state are replaced.
+        service_name: The name of the Swarm service that the first cell is, where that is another one than the zdd
+            service's: a stack's service ``shop_web`` can't be a zdd service's name. Both have to begin with the same
+            letters, up to the first hyphen or underscore: that is how zdd finds it again.
 
     Raises:
         ConfigurationError: A value is illegal; the message names it.
@@ -84,11 +89,16 @@ class Container:
     ports: Mapping[str, int] = field(factory=dict, converter=_ports)
     files: tuple[MountedFile, ...] = field(default=(), converter=mounted_files)
     service_spec: Mapping[str, Any] | None = field(default=None, converter=_plain)
+    service_name: str | None = None
 
     def __attrs_post_init__(self) -> None:
         legal = isinstance(self.image, str) and self.image and not any(c.isspace() for c in self.image)
         if not legal:
             raise ConfigurationError(f"image {self.image!r}: use a name such as registry.example.org/web:2")
+        if self.service_name is not None and not _SWARM_NAME.fullmatch(self.service_name):
+            raise ConfigurationError(
+                f"service_name {self.service_name!r}: use up to 63 letters, digits, hyphens and underscores"
+            )
 
     def specification(self) -> Specification:
         """Return it as plain data."""
@@ -102,6 +112,8 @@ class Container:
             "ports": dict(self.ports),
             "service_spec": self.service_spec,
             **files,
+            # Left out where it says nothing, so that what was written down before there was one reads the same.
+            **({} if self.service_name is None else {"service_name": self.service_name}),
         }
 
 

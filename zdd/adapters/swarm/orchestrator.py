@@ -27,7 +27,7 @@ from typing import Any
 
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses, TaskAddresses
-from zdd.adapters.swarm.container import read_container
+from zdd.adapters.swarm.container import Container, read_container
 from zdd.adapters.swarm.content_store import check_files, clean_contents, mount
 from zdd.adapters.swarm.endpoint import Endpoint
 from zdd.adapters.swarm.engine import TIMEOUT_S, Engine, NameTaken, NotThere, OutOfSequence
@@ -123,7 +123,7 @@ class SwarmOrchestrator:
         except AdapterError as error:
             raise ConfigurationError(f"{service.name} can't be deployed here: {error}") from error
         check_spec(service, container, base, publish=self._publish)
-        self._check_name(service, found)
+        self._check_name(service, container, found)
         check_files(self._engine, service.name, container.files)
         try:
             self._engine.distribution(container.image)
@@ -148,7 +148,7 @@ class SwarmOrchestrator:
 
     def watch(self, service: Service, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` when the Engine tells of a service or a container that may be this service's."""
-        watch = Watch(self._engine, (service.name, self._first_name(service)), wake)
+        watch = Watch(self._engine, self._prefixes(service), wake)
         self._listing.watch(service.name, watch)
         watch.start()
         return watch.end
@@ -188,9 +188,12 @@ class SwarmOrchestrator:
             return
         record = self._record(service, revision, found)
         name = self._swarm_name(service, command.cell)
+        stated = read_container(revision.workload).service_name if revision.workload else None
+        if stated is not None and command.cell == service.name:
+            name = stated
         spec = for_cell(
             record.spec, service.name, command.cell, name, command.replicas, fence.token,
-            original=name == self._first_name(service),
+            original=name in (stated, self._first_name(service)),
         )  # fmt: skip
         try:
             self._engine.create_service(spec)
@@ -213,7 +216,7 @@ class SwarmOrchestrator:
         record = self._record(service, revision, found)
         spec = for_cell(
             record.spec, service.name, command.cell, current["Spec"]["Name"], command.replicas, fence.token,
-            original=current["Spec"]["Name"] == self._first_name(service),
+            original=service.name == command.cell or current["Spec"]["Name"] == self._first_name(service),
         )  # fmt: skip
         if command.in_place is not None:
             check_in_place(service, spec, command.in_place)
@@ -378,9 +381,8 @@ class SwarmOrchestrator:
     def _found(self, service: Service) -> dict[str, Json]:
         """Return cell name → Swarm service, for those that are this service's or that it is to adopt."""
         first = self._first_name(service)
-        prefixes = sorted({service.name, first})
         found = {}
-        for one in self._engine.services(prefixes):
+        for one in self._engine.services(self._prefixes(service)):
             owner = (one["Spec"].get("Labels") or {}).get(labels.SERVICE)
             if owner == service.name or (owner is None and one["Spec"]["Name"] == first):
                 found[cell_of(one)] = one
@@ -394,6 +396,10 @@ class SwarmOrchestrator:
             raise TemporaryError(f"cell {cell} of {service.name} is being retired")
         return current
 
+    def _prefixes(self, service: Service) -> tuple[str, ...]:
+        """Return what the names of its Swarm services begin with; a stack's ``shop_web`` is found under ``shop``."""
+        return tuple(sorted({service.name.partition("-")[0], self._first_name(service)}))
+
     def _first_name(self, service: Service) -> str:
         return self._names.get(service.name, service.name)
 
@@ -402,15 +408,22 @@ class SwarmOrchestrator:
             return cell
         return f"{service.name}-{cell}"
 
-    def _check_name(self, service: Service, found: dict[str, Json]) -> None:
-        first = self._first_name(service)
+    def _check_name(self, service: Service, container: Container, found: dict[str, Json]) -> None:
+        stated = container.service_name
+        if stated is not None and not stated.startswith(service.name.partition("-")[0]):
+            raise ConfigurationError(
+                f"service_name {stated} of {service.name}: let both begin with the same letters, up to the first "
+                "hyphen or underscore"
+            )
+        first = stated or self._first_name(service)
         if any(one["Spec"]["Name"] == first for one in found.values()):
             return
         for one in self._engine.services([first]):
             owner = (one["Spec"].get("Labels") or {}).get(labels.SERVICE)
             if one["Spec"]["Name"] == first:
                 raise ConfigurationError(
-                    f"the Swarm service {first} belongs to {owner}: give {service.name} another name"
+                    f"the Swarm service {first} belongs to {owner or 'nobody that zdd knows'}: give {service.name} "
+                    "another name"
                 )
 
 

@@ -1,0 +1,191 @@
+"""What the services of a stack share in a swarm: networks, secrets and configs, under the stack's label.
+
+Docker's own commands find them by that label, so ``docker stack ls`` and ``docker stack services`` show the stack.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from zdd.adapters.swarm import labels
+from zdd.adapters.swarm.container import read_container
+from zdd.adapters.swarm.endpoint import Endpoint
+from zdd.adapters.swarm.engine import TIMEOUT_S, Engine
+from zdd.adapters.swarm.specification import pinned, with_labels
+from zdd.errors import AdapterError, ConfigurationError, TemporaryError
+from zdd.model.release import Specification
+from zdd.stack import Stack, StackObject
+
+Json = dict[str, Any]
+
+NAMESPACE = "com.docker.stack.namespace"
+CONTENT = "zdd.content"
+"""On a secret and a config of a stack: a hash of what it holds, since a secret can't be read again."""
+
+_PREDEFINED = ("host", "none", "bridge", "default")
+
+
+class SwarmStacks:
+    """Makes what the services of a stack share, and looks for what is in the way before anything is made.
+
+    Args:
+        docker_host: As `SwarmOrchestrator` takes it.
+        timeout_s: Seconds that the Engine gets to answer.
+    """
+
+    def __init__(self, docker_host: str | Endpoint | None = None, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._engine = Engine(docker_host, timeout_s)
+
+    def close(self) -> None:
+        """Close the connections to the Engine."""
+        self._engine.close()
+
+    def check(self, stack: Stack, *, adopt: bool) -> None:
+        """Raise `ConfigurationError` if the stack can't be deployed here. Nothing is changed.
+
+        Args:
+            stack: What is wanted.
+            adopt: A stack of this name that somebody else has deployed may be taken over.
+        """
+        try:
+            self._check_owner(stack, adopt=adopt)
+            there = self._there()
+            for wanted in stack.objects:
+                _check_object(stack, wanted, there.get((wanted.kind, wanted.name)), adopt=adopt)
+        except AdapterError as error:
+            raise ConfigurationError(f"stack {stack.name} can't be deployed here: {error}") from error
+
+    def prepare(self, stack: Stack, *, adopt: bool) -> tuple[tuple[str, str], ...]:
+        """Make what isn't there, and take over the services if asked to.
+
+        Raises:
+            AdapterError: The Engine refuses.
+        """
+        there = self._there()
+        made = [one for one in stack.objects if (one.kind, one.name) not in there]
+        for wanted in made:
+            self._create(wanted)
+        if adopt:
+            self._take_over(stack)
+        return tuple((one.kind, one.name) for one in made)
+
+    def complete(self, stack: Stack) -> Mapping[str, Specification]:
+        """Return what each service is to run, with the digests of images and the ids of secrets and configs.
+
+        Raises:
+            AdapterError: The Engine or a registry refuses.
+        """
+        ids = {key: str(found["ID"]) for key, found in self._there().items() if key[0] != "network"}
+        return {one.service.name: self._completed(one.release.workload, ids) for one in stack.services}
+
+    def discard(self, stack: Stack, made: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+        """Remove what `prepare` has made, unless it is used. Return what could not be removed, one line each."""
+        left = []
+        there = self._there()
+        for kind, name in reversed(made):
+            found = there.get((kind, name))
+            try:
+                if found is not None:
+                    self._engine.remove_object(kind, str(found.get("ID") or found["Id"]))
+            except AdapterError as error:
+                left.append(f"{kind} {name} of stack {stack.name} is still there: {error}")
+        return tuple(left)
+
+    def _check_owner(self, stack: Stack, *, adopt: bool) -> None:
+        strange = [one["Spec"]["Name"] for one in self._services(stack) if labels.SERVICE not in one["Spec"]["Labels"]]
+        if strange and not adopt:
+            raise ConfigurationError(
+                f"stack {stack.name} is there, and zdd did not deploy it ({', '.join(sorted(strange))}): take it over "
+                "with adopt=True, which restarts nothing, or give yours another name"
+            )
+
+    def _services(self, stack: Stack) -> list[Json]:
+        found = self._engine.services([f"{stack.name}_"])
+        return [one for one in found if (one["Spec"].get("Labels") or {}).get(NAMESPACE) == stack.name]
+
+    def _take_over(self, stack: Stack) -> None:
+        """Give services of this stack that zdd did not make its labels, which restarts no task."""
+        wanted = {read_container(one.release.workload).service_name: one.service.name for one in stack.services}
+        for found in self._services(stack):
+            name = wanted.get(found["Spec"]["Name"])
+            if name is not None and labels.SERVICE not in found["Spec"]["Labels"]:
+                own = {labels.SERVICE: name, labels.CELL: name}
+                self._engine.update_service(found["ID"], found["Version"]["Index"], with_labels(found["Spec"], own))
+
+    def _there(self) -> dict[tuple[str, str], Json]:
+        found = {("network", one["Name"]): one for one in self._engine.networks()}
+        found |= {("secret", one["Spec"]["Name"]): one for one in self._engine.secrets()}
+        return found | {("config", one["Spec"]["Name"]): one for one in self._engine.configs()}
+
+    def _create(self, wanted: StackObject) -> None:
+        if wanted.external:
+            raise TemporaryError(f"{wanted.kind} {wanted.name} was removed by somebody else")
+        spec = copy.deepcopy(dict(wanted.specification))
+        if wanted.content is not None:
+            spec["Labels"] = {**spec["Labels"], CONTENT: content_hash(wanted.content)}
+        self._engine.create_object(wanted.kind, wanted.name, spec, wanted.content)
+
+    def _completed(self, workload: Specification, ids: Mapping[tuple[str, str], str]) -> Specification:
+        made: Json = copy.deepcopy(dict(workload))
+        made["image"] = pinned(tagged(made["image"]), self._engine.distribution(made["image"])).name
+        spec = made["service_spec"]
+        inside = spec["TaskTemplate"]["ContainerSpec"]
+        for kind, section in (("secret", "Secrets"), ("config", "Configs")):
+            for reference in inside.get(section) or []:
+                word = kind.capitalize()
+                reference[f"{word}ID"] = ids.get((kind, reference[f"{word}Name"]), "")
+        inside["Image"] = made["image"]
+        return made
+
+
+def tagged(image: str) -> str:
+    """Return the image's name with the tag that is meant where there is none."""
+    last = image.rpartition("/")[2]
+    return image if "@" in image or ":" in last else f"{image}:latest"
+
+
+def content_hash(content: bytes) -> str:
+    """Return what tells two contents apart."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _check_object(stack: Stack, wanted: StackObject, found: Json | None, *, adopt: bool) -> None:
+    what = f"{wanted.kind} {wanted.name}"
+    if wanted.external:
+        if found is None and wanted.name not in _PREDEFINED:
+            raise ConfigurationError(f"{what} of stack {stack.name} is external and not there: create it first")
+        if found is not None and wanted.kind == "network" and found.get("Scope") != "swarm" and not _predefined(wanted):
+            raise ConfigurationError(
+                f"{what} of stack {stack.name} is not a network of the swarm: use an overlay network"
+            )
+        return
+    if found is None:
+        return
+    spec = found if wanted.kind == "network" else found["Spec"]
+    owner = (spec.get("Labels") or {}).get(NAMESPACE)
+    if owner != stack.name:
+        raise ConfigurationError(
+            f"{what} is there, and belongs to {f'stack {owner}' if owner else 'no stack'}: "
+            "give it another name, or say external: true"
+        )
+    if wanted.content is not None and not _holds(spec, wanted.content, adopt=adopt):
+        raise ConfigurationError(
+            f"{what} holds something else, and Swarm never changes one that is there: give it another name under "
+            f"{wanted.kind}s:, for example name: {wanted.name}_2"
+        )
+
+
+def _predefined(wanted: StackObject) -> bool:
+    return wanted.name in _PREDEFINED
+
+
+def _holds(spec: Json, content: bytes, *, adopt: bool) -> bool:
+    """Say whether it holds this; nobody knows of a secret that zdd did not make."""
+    if "Data" in spec:
+        return base64.b64decode(spec["Data"]) == content
+    known = (spec.get("Labels") or {}).get(CONTENT)
+    return adopt if known is None else known == content_hash(content)

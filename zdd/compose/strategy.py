@@ -1,0 +1,97 @@
+"""From ``deploy.update_config`` to a strategy. The rule is in docs/compose.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+from zdd.compose.document import Document, Path
+from zdd.compose.extension import Extension
+from zdd.model.plan import OnFailure
+from zdd.model.service import Overlap
+from zdd.strategies.recreate import Recreate
+from zdd.strategies.rolling_update import RollingUpdate
+from zdd.strategies.situation import Strategy
+
+Json = dict[str, Any]
+
+_SECOND_NS = 1_000_000_000
+_ACTIONS = {None: OnFailure.RETREAT, "rollback": OnFailure.RETREAT, "pause": OnFailure.FREEZE}
+
+
+@frozen
+class Manner:
+    """How a service is to be replaced.
+
+    Attributes:
+        strategy: What should happen.
+        overlap: Whether two revisions may run side by side.
+        notes: What zdd does otherwise than Swarm would.
+    """
+
+    strategy: Strategy
+    overlap: Overlap
+    notes: tuple[str, ...] = ()
+
+
+def manner_of(document: Document, name: str, service: Json, extension: Extension) -> Manner:
+    """Return how a service is to be replaced.
+
+    Raises:
+        ConfigurationError: It asks for what zdd doesn't do; says where.
+    """
+    at: Path = ("services", name, "deploy", "update_config")
+    stated = (service.get("deploy") or {}).get("update_config") or {}
+    why = _alone(service, stated)
+    overlap = Overlap(extension.overlap) if extension.overlap else Overlap.FORBIDDEN if why else Overlap.ALLOWED
+    if extension.strategy is not None:
+        forbidden = isinstance(extension.strategy, Recreate) or extension.overlap == Overlap.FORBIDDEN.value
+        return Manner(extension.strategy, Overlap.FORBIDDEN if forbidden else Overlap.ALLOWED)
+    if extension.usual is not None and overlap is Overlap.ALLOWED:
+        recreated = isinstance(extension.usual, Recreate)
+        return Manner(extension.usual, Overlap.FORBIDDEN if recreated else overlap)
+    action = stated.get("failure_action")
+    if action not in _ACTIONS:
+        what = "zdd never goes on after a failure: use rollback or pause, or choose a strategy in x-zdd"
+        raise document.refusal((*at, "failure_action"), f"failure_action {action!r} of {name}: {what}")
+    if overlap is Overlap.FORBIDDEN:
+        notes = (f"{document.place(at)}: {name} is stopped before it is started again: {why}",) if why else ()
+        return Manner(Recreate(), overlap, notes)
+    hold_ns = max(stated.get("delay") or 0, stated.get("monitor") or 0)
+    strategy = RollingUpdate(extension.surge, hold_s=hold_ns / _SECOND_NS, on_failure=_ACTIONS[action])
+    return Manner(strategy, overlap, _notes(document, at, name, service, stated, extension))
+
+
+def _alone(service: Json, stated: Json) -> str:
+    """Return why two revisions must not run side by side; empty if they may."""
+    if stated.get("order") == "stop-first":
+        return "update_config says stop-first"
+    if stated.get("order") == "start-first":
+        return ""
+    for volume in service.get("volumes") or []:
+        if volume.get("type", "volume") in ("volume", "bind") and volume.get("source") and not volume.get("read_only"):
+            return f"volume {volume['source']} can be written"
+    for port in service.get("ports") or []:
+        if port["mode"] == "host" and port["published"]:
+            return f"port {port['published']} of its node can be had once"
+    return ""
+
+
+def _notes(
+    document: Document, at: Path, name: str, service: Json, stated: Json, extension: Extension
+) -> tuple[str, ...]:
+    found = []
+    replicas = (service.get("deploy") or {}).get("replicas") or 1
+    parallelism = stated.get("parallelism")
+    cells = -(-replicas // parallelism) if parallelism else 1
+    if parallelism and parallelism < replicas and not extension.cells:
+        found.append(
+            f"{document.place((*at, 'parallelism'))}: {name} is one Swarm service, so its {replicas} instances are "
+            f"replaced beside as many new ones, not {parallelism} at a time: x-zdd cells: {cells} "
+            "divides them"
+        )
+    if stated.get("max_failure_ratio"):
+        place = document.place((*at, "max_failure_ratio"))
+        found.append(f"{place}: max_failure_ratio of {name} is not used: zdd goes on with no failed instance")
+    return tuple(found)

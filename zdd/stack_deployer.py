@@ -1,0 +1,293 @@
+"""`StackDeployer`: the services of a stack, deployed one after another, with one verdict.
+
+Each service is deployed by the deployer as it would be alone. When one fails, those that were deployed before it are
+taken back by deployments of their own, in reverse order. What each service served before is written down before it is
+touched, so that whoever comes after an interruption knows where the stack came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from attrs import define, evolve, field
+
+from zdd.codec import MissingStrategy
+from zdd.deployer import Deployer
+from zdd.errors import (
+    AdapterError,
+    ConfigurationError,
+    DeploymentError,
+    DeploymentInProgress,
+    DeploymentInterrupted,
+    StackFailed,
+)
+from zdd.events import Outcome, StackEnded, StackStarted, StackStep
+from zdd.interfaces import Fence, Holder, Lease, StackHost
+from zdd.model.plan import Plan
+from zdd.report import Report
+from zdd.request import release_of
+from zdd.stack import Stack, StackService
+from zdd.stack_record import StackRecord, read_record, record_name
+from zdd.stack_report import ServiceResult, StackReport
+
+if TYPE_CHECKING:
+    from zdd.strategies.situation import Strategy
+
+_BEFORE_ANYTHING = (ConfigurationError, AdapterError, DeploymentInProgress)
+
+
+class StackDeployer:
+    """Deploys stacks.
+
+    Args:
+        deployer: Deploys each service.
+        host: Makes what they share, for example ``zdd.adapters.swarm.stacks.SwarmStacks``. None: they share nothing.
+    """
+
+    def __init__(self, deployer: Deployer, host: StackHost | None = None) -> None:
+        self._deployer = deployer
+        self._host = host
+
+    def plan(self, stack: Stack, *, adopt: bool = False) -> tuple[Plan, ...]:
+        """Return what `deploy` would do now, service by service. Nothing is touched.
+
+        Raises:
+            ConfigurationError: It can't work; the message names the thing and the fix.
+            JournalError: A journal can't be read.
+            AdapterError: The world can't be observed.
+        """
+        self._check(stack, adopt=adopt)
+        return tuple(
+            self._deployer.plan(one.service, one.release, one.strategy) for one in self._completed(stack).services
+        )
+
+    def deploy(self, stack: Stack, *, prune: bool = False, adopt: bool = False) -> StackReport:
+        """Make every service of the stack run what it says, each after those that it depends on.
+
+        A service that runs it already is not touched. If one fails, those that were deployed before it are taken back.
+        If somebody stopped an earlier call half-way, this one goes on; should it fail, it goes back to where the
+        earlier one began.
+
+        Args:
+            stack: What is wanted.
+            prune: Remove services that the stack had once and has no more. Otherwise they are left as they are.
+            adopt: Take over a stack of this name that somebody else has deployed.
+
+        Raises:
+            ConfigurationError: It can't work. Nothing was touched.
+            DeploymentInProgress: Somebody else deploys this stack.
+            StackFailed: A service failed, or somebody stopped it; what became of each service is in the error.
+            LeaseLost, JournalError: Nothing further was done.
+            AdapterError: The world could not be observed. Nothing was touched.
+        """
+        self.plan(stack, adopt=adopt)  # whatever can be refused is, before anything is touched
+        with self._lease(stack.name) as (deployer, fence):
+            return _Run(stack, deployer, self._host, fence).carry_out(self._completed, prune=prune, adopt=adopt)
+
+    def remove(self, stack: str) -> StackReport:
+        """Take every service out that the stack ever had, in reverse order. What they share stays.
+
+        Raises:
+            ConfigurationError: It was never deployed. Else as `deploy`.
+        """
+        record = self._record(stack)
+        if not record.services:
+            raise ConfigurationError(f"stack {stack} was never deployed, so there is nothing to remove")
+        with self._lease(stack) as (deployer, fence):
+            return _Run(Stack(stack, ()), deployer, None, fence).carry_out(lambda empty: empty, prune=True, adopt=False)
+
+    def _record(self, stack: str) -> StackRecord:
+        return read_record(self._deployer._around.journal.read(record_name(stack)))
+
+    def _check(self, stack: Stack, *, adopt: bool) -> None:
+        if not isinstance(stack, Stack):
+            raise ConfigurationError(f"stack {stack!r}: use a zdd.Stack, for example of zdd.compose.read_stack")
+        if self._host is not None:
+            self._host.check(stack, adopt=adopt)
+        elif stack.objects:
+            first = stack.objects[0]
+            raise ConfigurationError(
+                f"stack {stack.name} needs {first.kind} {first.name}, and nobody is there to make it: "
+                "give StackDeployer a host, such as SwarmStacks()"
+            )
+
+    def _completed(self, stack: Stack) -> Stack:
+        workloads = self._host.complete(stack) if self._host is not None else {}
+        services = (
+            evolve(one, release=evolve(one.release, workload=workloads.get(one.service.name, one.release.workload)))
+            for one in stack.services
+        )
+        return evolve(stack, services=tuple(services))
+
+    @contextmanager
+    def _lease(self, stack: str) -> Iterator[tuple[Deployer, Fence]]:
+        around, name = self._deployer._around, record_name(stack)
+        fence = around.lease.acquire(name, self._deployer._actor, around.lease_s)
+        try:
+            yield self._deployer._under(_BothLeases(around.lease, name, fence, around.lease_s)), fence
+        finally:
+            self._deployer._let_go(name, fence)
+
+
+class _BothLeases:
+    """Leases of services, which keep the stack's as well: whoever has lost that does nothing further."""
+
+    def __init__(self, lease: Lease, stack: str, fence: Fence, ttl_s: float) -> None:
+        self._lease = lease
+        self._keep: Callable[[], None] = lambda: lease.renew(stack, fence, ttl_s)
+
+    def acquire(self, service: str, holder: str, ttl_s: float) -> Fence:
+        self._keep()
+        return self._lease.acquire(service, holder, ttl_s)
+
+    def renew(self, service: str, fence: Fence, ttl_s: float) -> None:
+        self._keep()
+        self._lease.renew(service, fence, ttl_s)
+
+    def release(self, service: str, fence: Fence) -> None:
+        self._lease.release(service, fence)
+
+    def holder(self, service: str) -> Holder | None:
+        return self._lease.holder(service)
+
+
+@define
+class _Run:
+    """One deployment of a stack."""
+
+    stack: Stack
+    deployer: Deployer
+    host: StackHost | None
+    fence: Fence
+    results: dict[str, ServiceResult] = field(factory=dict)
+    notes: list[str] = field(factory=list)
+    origins: dict[str, str] = field(factory=dict)
+    removed: list[str] = field(factory=list)
+    gone: tuple[str, ...] = ()
+
+    def carry_out(self, completed: Callable[[Stack], Stack], *, prune: bool, adopt: bool) -> StackReport:
+        record = read_record(self.deployer._around.journal.read(record_name(self.stack.name)))
+        self.origins = dict(record.origins)
+        names = tuple(one.service.name for one in self.stack.services)
+        self.gone = tuple(name for name in reversed(record.services) if name not in names and self._served(name))
+        self._write(StackStarted, services=names, actor=self.deployer._actor)
+        try:
+            made = self.host.prepare(self.stack, adopt=adopt) if self.host is not None else ()
+            failed = self._deploy(completed(self.stack))
+            if failed is not None:
+                return self._failed(failed, made)
+            if prune:
+                self._prune()
+        except KeyboardInterrupt:
+            raise self._error(Outcome.INTERRUPTED, "somebody stopped it") from None
+        except AdapterError as error:
+            raise self._error(Outcome.INTERRUPTED, f"what the services share could not be made: {error}") from error
+        changed = self.removed or any(one.outcome is Outcome.SUCCEEDED for one in self.results.values())
+        return self._end(Outcome.SUCCEEDED if changed or record.unsettled else Outcome.UNCHANGED, "")
+
+    def _deploy(self, stack: Stack) -> ServiceResult | None:
+        """Deploy one after another; return the first that failed."""
+        for one in stack.services:
+            name = one.service.name
+            self._step(name)
+            result = self.results[name] = self._deployed(one)
+            if result.outcome not in (Outcome.SUCCEEDED, Outcome.UNCHANGED):
+                return result
+        return None
+
+    def _step(self, name: str) -> None:
+        """Write down what serves, before it is touched; what an interrupted run has written stays."""
+        if name not in self.origins:
+            self.origins[name] = self._served(name)
+            self._write(StackStep, name=name, origin=self.origins[name])
+
+    def _deployed(self, one: StackService) -> ServiceResult:
+        name = one.service.name
+        try:
+            report = self.deployer.deploy(one.service, one.release, one.strategy)
+        except DeploymentError as error:
+            return ServiceResult(name, error.report.outcome or Outcome.STUCK, error.report.reason, error.report)
+        except _BEFORE_ANYTHING as error:
+            return ServiceResult(name, Outcome.ROLLED_BACK, f"nothing of it was touched: {error}")
+        return ServiceResult(name, report.outcome, "", report)
+
+    def _failed(self, failed: ServiceResult, made: tuple[tuple[str, str], ...]) -> StackReport:
+        reason = f"{failed.service}: {failed.reason}"
+        outcome = failed.outcome or Outcome.STUCK
+        if outcome is not Outcome.ROLLED_BACK:
+            raise self._error(outcome, reason)
+        stuck = self._take_back()
+        if stuck:
+            raise self._error(Outcome.STUCK, f"{reason}; and {stuck}")
+        if self.host is not None:
+            self.notes += self.host.discard(self.stack, made)
+        raise self._error(Outcome.ROLLED_BACK, reason)
+
+    def _take_back(self) -> str:
+        """Let every service that was changed serve again what it served, the last one first; say what can't be."""
+        for name in reversed(list(self.origins)):
+            if self._served(name) == self.origins[name]:
+                continue
+            try:
+                back = self._back(name, self.origins[name])
+            except DeploymentInterrupted:
+                raise KeyboardInterrupt from None
+            except (DeploymentError, *_BEFORE_ANYTHING) as error:
+                return f"{name} could not be taken back: {error}"
+            known = self.results.get(name, ServiceResult(name, Outcome.SUCCEEDED))
+            self.results[name] = evolve(known, back=back)
+        return ""
+
+    def _back(self, name: str, origin: str) -> Report:
+        if not origin:
+            return self.deployer.remove(name)
+        then = next(one for one in self.deployer.history(name) if one.id == origin)
+        strategy = None if isinstance(then.strategy, MissingStrategy) else cast("Strategy | None", then.strategy)
+        return self.deployer.deploy(then.plan.service, release_of(then.plan.revisions[then.plan.target]), strategy)
+
+    def _prune(self) -> None:
+        for name in self.gone:
+            try:
+                self.deployer.remove(name)
+            except (DeploymentError, *_BEFORE_ANYTHING) as error:
+                raise self._error(
+                    Outcome.FROZEN, f"everything serves, but {name} could not be removed: {error}"
+                ) from error
+            self.removed.append(name)
+        self.gone = ()
+
+    def _served(self, name: str) -> str:
+        """Return the deployment after which the service serves what it serves; empty: nothing does."""
+        ended = [one for one in self.deployer.history(name) if one.outcome is Outcome.SUCCEEDED]
+        return ended[-1].id if ended and ended[-1].to_version else ""
+
+    def _error(self, outcome: Outcome, reason: str) -> StackFailed:
+        report = self._end(outcome, reason)
+        steps = {
+            Outcome.ROLLED_BACK: "",
+            Outcome.INTERRUPTED: "call deploy again with this stack or another one: it goes on from what runs now",
+        }.get(outcome, "look at the reports of its services; when what is in the way has gone, call deploy again")
+        return StackFailed(str(report), report=report, next_steps=steps)
+
+    def _end(self, outcome: Outcome, reason: str) -> StackReport:
+        if any(one.outcome is Outcome.INTERRUPTED for one in self.results.values()):
+            outcome = Outcome.INTERRUPTED
+        self._write(StackEnded, outcome=outcome, reason=reason)
+        results = tuple(
+            self.results.get(one.service.name, ServiceResult(one.service.name, None)) for one in self.stack.services
+        )
+        notes = (*self.stack.notes, *self.notes)
+        return StackReport(
+            self.stack.name, self._deployment, outcome, results, reason, tuple(self.removed), self.gone, notes
+        )
+
+    @property
+    def _deployment(self) -> str:
+        return f"{self.stack.name}-{self.fence.token}"
+
+    def _write(self, kind: type[StackStarted | StackStep | StackEnded], **values: object) -> None:
+        around, name = self.deployer._around, record_name(self.stack.name)
+        event = kind(at_s=around.clock.now(), service=name, deployment=self._deployment, **values)  # type: ignore[arg-type]
+        around.journal.append(name, event, self.fence)
