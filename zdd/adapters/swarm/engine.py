@@ -162,38 +162,6 @@ class Engine:
         }
         self._write_if_there(f"remove {kind}", calls[kind])
 
-        Raises:
-            NameTaken: There is one of that name.
-        """
-<<<<<<< HEAD
-        self._write("create secret", lambda api: api.create_secret(name, data, labels=dict(labels)))
-
-    def remove_secret(self, secret_id: str) -> None:
-        """Remove a secret, if it is there."""
-        self._write_if_there("remove secret", lambda api: api.remove_secret(secret_id))
-=======
-        calls: dict[str, Callable[[docker.APIClient], Any]] = {
-            "network": lambda api: api.create_network(
-                name, driver=spec["Driver"], options=spec["Options"], ipam=spec.get("IPAM"), labels=spec["Labels"],
-                internal=spec["Internal"], attachable=spec["Attachable"], check_duplicate=True,
-            ),
-            "secret": lambda api: api.create_secret(name, content, labels=spec["Labels"], driver=spec.get("Driver")),
-            "config": lambda api: api.create_config(
-                name, content, labels=spec["Labels"], templating=spec.get("Templating")
-            ),
-        }  # fmt: skip
-        self._write(f"create {kind} {name}", calls[kind])
-
-    def remove_object(self, kind: str, object_id: str) -> None:
-        """Remove a network, secret or config, if it is there."""
-        calls: dict[str, Callable[[docker.APIClient], Any]] = {
-            "network": lambda api: api.remove_network(object_id),
-            "secret": lambda api: api.remove_secret(object_id),
-            "config": lambda api: api.remove_config(object_id),
-        }
-        self._write_if_there(f"remove {kind}", calls[kind])
->>>>>>> d79b55c (Stacks of compose files: read, checked, converted, deployed with one verdict)
-
     # -- the rest -----------------------------------------------------------------------------------------------------
 
     def distribution(self, image: str) -> Json:
