@@ -63,7 +63,8 @@ def make_plan(
     if batch:  # what is replaced in place counts as lost from when it leaves traffic until the new one is admitted
         floor = min(floor, max(0, min(before, service.replicas) - batch))
     existing = sum(cell.size for cell in observation.cells)
-    known = {name: revision for name, revision in revisions.items() if _mentioned(name, origin, retreat)}
+    run = {instance.revision for instance in observation.instances()}
+    known = {name: one for name, one in revisions.items() if name in run or _mentioned(name, origin, retreat)}
     return check_plan(
         Plan(
             service=service,
@@ -91,7 +92,7 @@ def _unmixed(origin: Sequence[Goal], observation: Observation) -> tuple[Goal, ..
         cell = observation.cell(goal.cell)
         if cell is not None and cell.mixed:
             ready = [instance.revision for instance in cell.instances if instance.state is InstanceState.READY]
-            goal = evolve(goal, revision=max(sorted({*ready, goal.revision}), key=ready.count))
+            goal = evolve(goal, revision=max(sorted({*ready, goal.revision}), key=ready.count), in_place=None)
         goals.append(goal)
     return tuple(goals)
 
@@ -104,7 +105,9 @@ def observed_goals(service: Service, observation: Observation) -> tuple[Goal, ..
     goals = []
     for cell in observation.cells:
         share = weights.get(cell.name, 0) if service.exposures else full_share(service, cell.replicas)
-        goals.append(Goal(cell.name, cell.revision, cell.replicas, share if cell.replicas else 0))
+        # All instances of a cell that was left half changed go on serving until it is said what is to become of it.
+        in_place = InPlace(cell.changed_to(cell.revision)) if cell.mixed and cell.replicas else None
+        goals.append(Goal(cell.name, cell.revision, cell.replicas, share if cell.replicas else 0, in_place))
     return tuple(goals)
 
 

@@ -92,5 +92,9 @@ class Cell:
         """
         staying = [i for i in self.instances if i.state is not InstanceState.STOPPING]
         own = sum(1 for i in staying if i.revision == revision)
-        empty = self.replicas - (len(staying) - own) if self.revision == revision else 0
+        if self.revision == revision:  # what takes an old one's place may have ended, and comes again
+            listed = {instance.id for instance in self.instances}
+            own += sum(1 for i in staying if i.revision != revision and i.replaced_by not in ("", *listed))
+        others = sum(1 for i in staying if i.revision != revision)
+        empty = self.replicas - others if self.revision == revision else 0
         return min(self.replicas, max(own, empty))

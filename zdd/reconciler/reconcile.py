@@ -229,8 +229,10 @@ def _admission_asks(picture: Picture) -> tuple[list[Ask], float]:
 def _concerns(picture: Picture, goal: Goal | None, instance: Instance) -> bool:
     if picture.weight(instance.id) > 0:
         return True
-    if goal is None or not goal.replicas or instance.revision != goal.revision:
+    if goal is None or not goal.replicas:
         return False
+    if instance.revision != goal.revision:  # in a cell that is changed in place it serves until it is replaced
+        return goal.in_place is not None and bool(goal.share)
     return bool(goal.share) or instance.revision == picture.plan.target
 
 
@@ -363,13 +365,13 @@ def _start_failure(picture: Picture) -> str:
         since_s = _starting_since_s(picture, goal, cell)
         if since_s is None or picture.complete(goal):
             continue
-        if goal.in_place is not None and goal.in_place.order is UpdateOrder.STOP_FIRST:
-            since_s += picture.plan.service.stop_grace_s  # it starts when the old one has stopped
+        stops_first = goal.in_place is not None and goal.in_place.order is UpdateOrder.STOP_FIRST
+        before_s = picture.plan.service.stop_grace_s if stops_first else 0.0  # it starts when the old one has stopped
         for instance in cell.instances if cell else ():
             reason = picture.condemned.get(instance.id) or crash_failure(picture, goal, instance, since_s)
             if reason:
                 return f"{instance.id}: {reason}"
-        if picture.now >= since_s + patience_s:
+        if picture.now >= since_s + before_s + patience_s:
             return f"{goal.cell} was not ready and proven within {patience_s:g} s: {_state_of(picture, cell)}"
     return ""
 

@@ -92,6 +92,8 @@ class MemoryCells:
         for new in [one for one in cell.staying() if one.in_place_of and one.revision != revision.id]:
             cell.released(new)  # turned round: what was to take its place goes
             self._stop(cell, new, by_command=True, cut=())
+        for kept in [one for one in cell.staying() if one.revision == revision.id]:
+            kept.replaced_by = ""
         missing = in_place.changed - cell.shown().changed_to(revision.id)
         old = [one for one in cell.staying() if one.revision != revision.id and not one.replaced_by]
         for victim in old[: max(0, missing)]:
@@ -228,18 +230,26 @@ class MemoryCells:
         if instance.state is not InstanceState.STOPPING:
             for edge in self._world.edges:
                 edge.lost(instance, by_command=False, announced=False)
-            victim = cell.released(instance)
-            self._world.clock.call_after(
-                self._world.restart_delay_s, partial(self._replace, cell, instance.restarts + 1, victim)
-            )
+            self._end_of_place(cell, instance)
         self._gone(cell, instance)
         self._world.changed(instance.service)
 
-    def _replace(self, cell: MemoryCell, restarts: int, victim: MemoryInstance | None) -> None:
+    def _end_of_place(self, cell: MemoryCell, instance: MemoryInstance) -> None:
+        """Let something come after an instance that ended by itself, unless that exists already."""
+        successor = cell.instances.get(instance.replaced_by)
+        if successor is not None:
+            successor.in_place_of = ""
+            return
+        victim = cell.instances.get(instance.in_place_of)  # it goes on waiting for what takes its place
+        self._world.clock.call_after(
+            self._world.restart_delay_s, partial(self._replace, cell, instance.restarts + 1, instance, victim)
+        )
+
+    def _replace(self, cell: MemoryCell, restarts: int, ended: MemoryInstance, victim: MemoryInstance | None) -> None:
         if self.get(cell.service.name, cell.name) is not cell or cell.retired:
             return
-        if victim is not None and cell.in_place and victim in cell.staying() and not victim.replaced_by:
-            if victim.revision == cell.revision.id:  # turned round meanwhile
+        if victim is not None and victim in cell.staying():
+            if victim.replaced_by != ended.id:  # turned round meanwhile
                 return
             self._start(cell, restarts, victim)
         elif sum(1 for one in cell.staying() if cell.counts(one)) < cell.replicas:
