@@ -35,11 +35,13 @@ class Answer:
         what: The request, for messages.
         status: The HTTP status.
         body: As it came.
+        index: Consul's count of what was asked for, which a blocking query goes on from; 0: there is none.
     """
 
     what: str
     status: int
     body: bytes
+    index: int = 0
 
     @property
     def text(self) -> str:
@@ -148,12 +150,12 @@ class ConsulConnection:
         if data is not None:
             arguments["data"] = data
         try:
-            status, body = getattr(self._client(), method)(_as_it_is, **arguments)
+            status, body, index = getattr(self._client(), method)(_as_it_is, **arguments)
         except (requests.RequestException, HTTPError, OSError) as error:
             raise self._unanswered(what, error, writes=data is not None) from None
         if self.token:  # whoever repeats it, it gets into no message
             body = body.replace(self.token.encode(), b"(the token)")
-        answer = Answer(what, status, body)
+        answer = Answer(what, status, body, index)
         if status == 500 and answer.text.startswith("Unknown "):  # older agents say so of an id that they don't know
             answer = evolve(answer, status=NOT_FOUND)
         if answer.status not in expected:
@@ -217,14 +219,15 @@ class ConsulConnection:
 class _Client(HTTPClient):  # type: ignore[misc]
     """python-consul2's own client, but an answer has an end: in time and in size."""
 
-    def response(self, response: Any) -> tuple[int, bytes]:
+    def response(self, response: Any) -> tuple[int, bytes, int]:
         try:
             body = self._body(response.raw)
         except BaseException:
             response.close()
             raise
         response.raw.release_conn()
-        return response.status_code, body
+        index = response.headers.get("X-Consul-Index", "")
+        return response.status_code, body, int(index) if index.isascii() and index.isdigit() else 0
 
     def _body(self, raw: Any) -> bytes:
         end_s = time.monotonic() + self.timeout[1]
@@ -239,7 +242,7 @@ class _Client(HTTPClient):  # type: ignore[misc]
         return bytes(body)
 
 
-def _as_it_is(answer: tuple[int, bytes]) -> tuple[int, bytes]:
+def _as_it_is(answer: tuple[int, bytes, int]) -> tuple[int, bytes, int]:
     return answer
 
 

@@ -96,7 +96,7 @@ class Store:
     def get(self, key: str) -> Entry:
         """Return the entry, as the cluster's leader knows it; one with index 0 where there is none."""
         answer = self.connection.ask(f"/v1/kv/{key}", parameters=CONSISTENT, right=_right(key, "read"))
-        entries = _entries(answer.json(list)) if answer.status == OK else []
+        entries = parse_entries(answer.json(list)) if answer.status == OK else []
         if entries and entries[0].key != key:
             raise TemporaryError(f"{answer.what} was not answered as Consul does: with key {entries[0].key!r}")
         return entries[0] if entries else Entry(key)
@@ -105,7 +105,7 @@ class Store:
         """Return the entries whose keys begin so, sorted by key. Those that the token may not read are left out."""
         parameters = {"recurse": "", **CONSISTENT}
         answer = self.connection.ask(f"/v1/kv/{prefix}", parameters=parameters, right=_right(prefix, "read"))
-        return sorted(_entries(answer.json(list)), key=lambda entry: entry.key) if answer.status == OK else []
+        return sorted(parse_entries(answer.json(list)), key=lambda entry: entry.key) if answer.status == OK else []
 
     def folders(self, prefix: str) -> list[str]:
         """Return the next parts of the keys that begin so, sorted, of those that this token may see."""
@@ -170,7 +170,12 @@ def _right(key: str, access: str) -> str:
     return f'key_prefix "{key.rpartition("/")[0]}/" {{ policy = "{access}" }}'
 
 
-def _entries(items: list[Any]) -> list[Entry]:
+def parse_entries(items: list[Any]) -> list[Entry]:
+    """Return the entries of an answer.
+
+    Raises:
+        TemporaryError: It is not as Consul answers.
+    """
     try:
         return [
             Entry(
