@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from typing import Any
 import docker
 from attrs import asdict, frozen
 from certificates import make_authority
-from docker.errors import APIError, DockerException
+from docker.errors import APIError
 from images import application_layer, image_archive
 from namespace import ADDRESSES, end_namespace, open_namespace
 from packages import NoLab, unpacked
@@ -82,9 +83,9 @@ def start_lab(directory: Path) -> Lab:
     programs = unpacked("engine", PACKAGES)
     archive = image_archive()
     group = f"zdd-lab-{os.getpid()}"
-    socket = directory / "docker.sock"
+    engine = f"unix://{directory / 'docker.sock'}"
     command = ["dockerd", "--data-root", str(directory / "data"), "--exec-root", "/run/docker-exec"]
-    command += ["--host", f"unix://{socket}", "--pidfile", "/run/docker.pid", "--cgroup-parent", f"/{group}"]
+    command += ["--host", engine, "--pidfile", "/run/docker.pid", "--cgroup-parent", f"/{group}"]
     command += ["--exec-opt", "native.cgroupdriver=cgroupfs", "--config-file", str(directory / "daemon.json")]
     command += [f"--host=tcp://0.0.0.0:{SECURE_PORT}", "--tlsverify", *_certificates(directory)]
     (directory / "daemon.json").write_text("{}")
@@ -95,10 +96,10 @@ def start_lab(directory: Path) -> Lab:
         start_registry(directory, namespace.command([]), programs, port=PRIVATE_PORT, login=PRIVATE_LOGIN)
         client = str(programs / "usr/bin/docker")
         lab = Lab(
-            engine=f"unix://{socket}", client=client if Path(client).exists() else "docker",
+            engine=engine, client=client if Path(client).exists() else "docker",
             registry=f"127.0.0.1:{REGISTRY_PORT}", registry_address=f"{namespace.address}:{REGISTRY_PORT}",
             image=f"127.0.0.1:{REGISTRY_PORT}/{REPOSITORY}:1", address=namespace.address,
-            version=await_engine(f"unix://{socket}", directory / "log"), pid=namespace.pid, group=group,
+            version=await_engine(engine, directory / "log"), pid=namespace.pid, group=group,
             secure=f"tcp://{namespace.address}:{SECURE_PORT}", authority=str(directory / "authority"),
             private_registry=f"127.0.0.1:{PRIVATE_PORT}",
         )  # fmt: skip
@@ -135,8 +136,8 @@ def environment_of(programs: Path, directory: Path) -> dict[str, str]:
 
 def start_registry(
     directory: Path, inside: list[str], programs: Path, *, port: int = REGISTRY_PORT, login: str = ""
-) -> int:
-    """Start a registry inside, and return its process id. A login is a line of a password file."""
+) -> subprocess.Popen[bytes]:
+    """Start a registry inside. A login is a line of a password file."""
     configuration = directory / f"registry-{port}.yml"
     text = "version: 0.1\nlog: {level: warn}\n"
     text += f"storage: {{filesystem: {{rootdirectory: {directory / f'registry-{port}'}}}, delete: {{enabled: true}}}}\n"
@@ -148,24 +149,26 @@ def start_registry(
     configuration.write_text(text)
     program = programs / "usr/bin/docker-registry"
     with (directory / f"registry-{port}.log").open("ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [*inside, str(program) if program.exists() else "docker-registry", "serve", str(configuration)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
-    return process.pid
 
 
 def await_engine(engine: str, log: Path) -> str:
-    """Wait until an engine answers, and return its version."""
+    """Wait until an engine answers at its socket, and return its version."""
     deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        try:
-            with contextlib.closing(docker.APIClient(base_url=engine, version="auto", timeout=START_TIMEOUT_S)) as api:
-                return str(api.version()["Version"])
-        except DockerException:
-            if time.monotonic() > deadline:
-                raise NoLab(f"the engine did not come up: {log.read_text(errors='replace')[-500:]}") from None
-            time.sleep(POLL_S)
+    while not _listens(engine.removeprefix("unix://")):
+        if time.monotonic() > deadline:
+            raise NoLab(f"the engine did not come up: {log.read_text(errors='replace')[-500:]}")
+        time.sleep(POLL_S)
+    with contextlib.closing(docker.APIClient(base_url=engine, version="auto", timeout=START_TIMEOUT_S)) as api:
+        return str(api.version()["Version"])
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
 
 
 def _prepare(lab: Lab, archive: Path) -> None:

@@ -32,11 +32,13 @@ class Namespace:
         pid: Its first process, by the number that this machine knows it by.
         address: Where its network is reached from this machine.
         group: The name of its control group.
+        process: What this process has started for it, to be waited for by who stays that long.
     """
 
     pid: int
     address: str
     group: str
+    process: subprocess.Popen[bytes]
 
     def command(self, command: Sequence[str]) -> list[str]:
         """Return the command that runs this one inside."""
@@ -49,9 +51,9 @@ def open_namespace(name: str, command: Sequence[str], environment: Mapping[str, 
     Raises:
         NoLab: The kernel or the rights don't allow it.
     """
-    pid = isolated(name, command, environment, log)
+    process, pid = isolated(name, command, environment, log)
     try:
-        return Namespace(pid, _connect(name, pid), name)
+        return Namespace(pid, _connect(name, pid), name, process)
     except BaseException:
         end_namespace(pid, name)
         raise
@@ -59,7 +61,7 @@ def open_namespace(name: str, command: Sequence[str], environment: Mapping[str, 
 
 def isolated(
     name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, inside: Sequence[str] = ()
-) -> int:
+) -> tuple[subprocess.Popen[bytes], int]:
     """Start a command as the main program of namespaces that are connected to nothing yet.
 
     Args:
@@ -70,7 +72,7 @@ def isolated(
         inside: The command that leads into the namespace in which these are to be; none: this machine.
 
     Returns:
-        Its first process, by the number that this machine knows it by.
+        What was started here, and its first process by the number that this machine knows it by.
 
     Raises:
         NoLab: The kernel or the rights don't allow it.
@@ -82,7 +84,7 @@ def isolated(
             [*inside, *unshare, "--propagation", "private", "sh", "-ec", setup, name, *command],
             env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
-    return _first_process(process, log)
+    return process, _first_process(process, log)
 
 
 def descendants(pid: int) -> list[int]:

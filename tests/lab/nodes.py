@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from attrs import define, field
+from attrs import define
 from docker.errors import DockerException
 from engine import PACKAGES, REPOSITORY, await_engine, build_image, environment_of, start_registry, stop_lab
 from images import image_archive
-from namespace import Namespace, descendants, isolated, open_namespace, program_of
+from namespace import Namespace, descendants, is_running, isolated, open_namespace, program_of
 from packages import NoLab, run, unpacked
 
 END_TIMEOUT_S = 30.0
@@ -48,6 +48,7 @@ class Node:
     pid: int
     group: str
     environment: Mapping[str, str]
+    _machine: subprocess.Popen[bytes]
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -78,6 +79,12 @@ class Node:
         os.kill(engine, signal.SIGKILL)
         self._process.wait(END_TIMEOUT_S)
 
+    def forget(self) -> None:
+        """Wait for what was started here, when the machine has ended."""
+        for process in (self._machine, self._process):
+            if process is not None:
+                process.wait(END_TIMEOUT_S)
+
     def ask(self, question: Any) -> Any:
         """Ask its engine."""
         with contextlib.closing(docker.APIClient(base_url=self.engine, version="auto", timeout=60)) as api:
@@ -100,7 +107,9 @@ class Nodes:
     registry: str
     image: str
     _namespace: Namespace
-    _directory: Path = field()
+    _directory: Path
+    _network: str
+    _registry_process: subprocess.Popen[bytes]
 
     def leader(self) -> Node:
         """Return the manager that leads now.
@@ -127,6 +136,27 @@ class Nodes:
     def stop(self) -> None:
         """End everything; nothing is left."""
         stop_lab(self._namespace.pid, self._namespace.group, self._directory)
+        for node in (*self.managers, *self.workers):
+            node.forget()
+        for process in (self._registry_process, self._namespace.process):
+            process.wait(END_TIMEOUT_S)
+        deadline = time.monotonic() + END_TIMEOUT_S
+        while self._network in run("ip", "route"):  # the kernel takes a namespace's cable away in its own time
+            if time.monotonic() > deadline:
+                raise NoLab(f"the route to {self._network}.0/24 is still there after {END_TIMEOUT_S:g} s")
+            time.sleep(POLL_S)
+
+    def left(self) -> list[str]:
+        """Return what is left of them on this machine: processes, control groups, mounts, routes. For tests of it."""
+        processes = [node.pid for node in (*self.managers, *self.workers)] + [self._namespace.pid]
+        found = [f"process {pid}" for pid in processes if is_running(pid)]
+        found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{self._namespace.group}")]
+        mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+        found += [line for line in (*mounts, *run("ip", "route").splitlines()) if self._mark(line)]
+        return found + ([str(self._directory)] if self._directory.exists() else [])
+
+    def _mark(self, line: str) -> bool:
+        return str(self._directory) in line or self._network in line
 
 
 def start_nodes(directory: Path, managers: int = 3, workers: int = 0) -> Nodes:
@@ -142,7 +172,7 @@ def start_nodes(directory: Path, managers: int = 3, workers: int = 0) -> Nodes:
     namespace = open_namespace(f"zdd-lab-{os.getpid()}n", ["sleep", "infinity"], environment, directory / "log")
     try:
         network = _lay_bridge(namespace)
-        start_registry(directory, namespace.command([]), programs)
+        registry_process = start_registry(directory, namespace.command([]), programs)
         registry = f"{network}.1:5000"
         made = [
             _add_node(directory, namespace, environment, f"{role}-{number}", f"{network}.{10 + index}")
@@ -160,7 +190,7 @@ def start_nodes(directory: Path, managers: int = 3, workers: int = 0) -> Nodes:
     except BaseException:
         stop_lab(namespace.pid, namespace.group, directory)
         raise
-    return Nodes(made[:managers], made[managers:], registry, image, namespace, directory)
+    return Nodes(made[:managers], made[managers:], registry, image, namespace, directory, network, registry_process)
 
 
 def _lay_bridge(namespace: Namespace) -> str:
@@ -181,7 +211,7 @@ def _add_node(directory: Path, namespace: Namespace, environment: Mapping[str, s
     """Make a machine and lay its cable to the bridge."""
     own = directory / name
     own.mkdir()
-    pid = isolated(name, ["sleep", "infinity"], environment, own / "log", namespace.command([]))
+    process, pid = isolated(name, ["sleep", "infinity"], environment, own / "log", namespace.command([]))
     bridge, inside = ["nsenter", "-t", str(namespace.pid), "--net"], ["nsenter", "-t", str(pid), "--net"]
     run(*bridge, "ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
     run(*bridge, "ip", "link", "set", name, "master", "nodes")
@@ -189,7 +219,7 @@ def _add_node(directory: Path, namespace: Namespace, environment: Mapping[str, s
     run(*inside, "ip", "address", "add", f"{address}/24", "dev", "eth0")
     run(*inside, "ip", "link", "set", "eth0", "up")
     run(*inside, "ip", "route", "add", "default", "via", address.rpartition(".")[0] + ".1")
-    return Node(name, address, own, pid, f"/{namespace.group}/{name}", environment)
+    return Node(name, address, own, pid, f"/{namespace.group}/{name}", environment, process)
 
 
 def _join(made: Sequence[Node], managers: int) -> None:

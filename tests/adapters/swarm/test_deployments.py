@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
-import threading
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, evolve, field
+from attrs import define, evolve
 
 from zdd import BlueGreen, Deployer, DeploymentFailed, HttpGate, Release, RollingUpdate, Service
 from zdd.adapters.sqlite import SqliteJournal, SqliteLease
@@ -21,48 +20,12 @@ from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 from zdd.adapters.traefik.discovery import TraefikDiscovery
 from zdd.adapters.traefik.edge import TraefikEdge
 from zdd.adapters.traefik.proxy import TraefikProxy
-from zdd.model.address import Address
+
+sys.path.append(str(Path(__file__).parents[2] / "lab"))
+from load import Load
 
 CALLS_PER_INSTANCE = 20
 CALLS_PER_SECOND = 1
-
-
-@define(eq=False)
-class Load:
-    """Clients that keep their connection and never retry."""
-
-    address: Address
-    lost: list[str] = field(factory=list)
-    answers: Counter[str] = field(factory=Counter)
-    _end: threading.Event = field(factory=threading.Event)
-    _threads: list[threading.Thread] = field(factory=list)
-
-    def start(self) -> None:
-        for path, count in (("/", 6), ("/sleep/0.7", 4)):
-            self._threads += [threading.Thread(target=self._run, args=(path,)) for _ in range(count)]
-        for thread in self._threads:
-            thread.start()
-
-    def end(self) -> None:
-        self._end.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self, path: str) -> None:
-        client = http.client.HTTPConnection(self.address.host, self.address.port, timeout=20)
-        while not self._end.wait(0.01):
-            try:
-                client.request("GET", path)
-                response = client.getresponse()
-                text = response.read().decode()
-                if response.status == 200:
-                    self.answers[text] += 1
-                else:
-                    self.lost.append(f"{path}: {response.status} {text}")
-            except (OSError, http.client.HTTPException) as error:
-                self.lost.append(f"{path}: {error!r}")
-                client.close()
-        client.close()
 
 
 @define(eq=False)
