@@ -306,8 +306,7 @@ def _floor(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     lost = [name for name in losing(picture, proposal) if name in picture.serving]
     if not lost:
         return None
-    gone = {*tally.removed, *lost}
-    left = sum(1 for name in picture.useful if name not in gone)
+    left = len(picture.useful) - sum(1 for name in tally.removed.union(lost) if name in picture.useful)
     least = min(picture.plan.floor, len(picture.serving))
     if left >= least:
         return None

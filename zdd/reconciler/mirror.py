@@ -49,19 +49,32 @@ def mirror(
         counted = [name for name in eligible if name in proven or (name in known and known[name].weight > 0)]
         weights = _weights(meant.share if meant is not None else 0, eligible, counted)
         for instance in cell.instances:
-            if instance.id in weights:
+            before = known.get(instance.id)
+            weight = weights.get(instance.id)
+            if weight is not None:
+                addresses = reached[instance.id]
+                if before is not None and _says(before, cell, instance, addresses, weight):
+                    wanted[instance.id] = before
+                    continue
                 revision = revisions.get(instance.revision)
                 wanted[instance.id] = Registration(
                     instance.id,
                     cell.name,
                     instance.revision,
                     revision.version if revision else "",
-                    reached[instance.id],
-                    weights[instance.id],
+                    addresses,
+                    weight,
                 )
-            elif instance.id in known:
-                wanted[instance.id] = evolve(known[instance.id], weight=0)
+            elif before is not None:
+                wanted[instance.id] = evolve(before, weight=0) if before.weight else before
     return wanted
+
+
+def _says(known: Registration, cell: Cell, instance: Instance, addresses: Mapping[str, Address], weight: int) -> bool:
+    """Tell whether discovery knows already what it should."""
+    if known.weight != weight or known.addresses != addresses:
+        return False
+    return known.cell == cell.name and known.revision == instance.revision
 
 
 def _weights(share: int, eligible: list[str], counted: list[str]) -> dict[str, int]:
@@ -81,11 +94,13 @@ def _may_have_traffic(cell: Cell, instance: Instance, meant: CellShare) -> bool:
     return fits and instance.state is InstanceState.READY
 
 
-def reached_at(instance: Instance, ports: tuple[str, ...], revision: Revision | None) -> dict[str, Address]:
+def reached_at(instance: Instance, ports: tuple[str, ...], revision: Revision | None) -> Mapping[str, Address]:
     """Return the addresses at which edges reach an instance; empty while one that its revision has is not known.
 
     A revision from before a port was added does not have it, and serves at the others.
     """
+    if (revision is None or not revision.ports) and len(instance.addresses) == len(ports):
+        return instance.addresses if all(port in instance.addresses for port in ports) else {}
     own = revision.ports if revision is not None and revision.ports else ports
     needed = [port for port in ports if port in own]
     known = {port: instance.addresses[port] for port in needed if port in instance.addresses}

@@ -267,18 +267,22 @@ class Picture:
         addresses = self._reached.get(instance)
         if not addresses:
             return False
+        for weights in self._sent_to:
+            for address in addresses.values():
+                if address not in weights:
+                    return False
+        if not self._silent:
+            return True
         record = self.record(instance)
-        if record is None:
-            return False
-        for view in self.observation.edges:
-            if view.reachable:
-                weights = view.weights
-                for address in addresses.values():
-                    if address not in weights:
-                        return False
-            elif view.edge not in record.seen_at:
-                return False
-        return True
+        return record is not None and all(edge in record.seen_at for edge in self._silent)
+
+    @cached_property
+    def _sent_to(self) -> tuple[Mapping[Address, int], ...]:
+        return tuple(view.weights for view in self.observation.edges if view.reachable)
+
+    @cached_property
+    def _silent(self) -> tuple[str, ...]:
+        return tuple(view.edge for view in self.observation.edges if not view.reachable)
 
     @cached_property
     def serving(self) -> Mapping[str, None]:
@@ -286,14 +290,14 @@ class Picture:
 
         What may be lost, is lost from these.
         """
-        everywhere = not self.carries_traffic
-        return {
-            name: None
-            for name, (_, instance) in self.located.items()
-            if instance.state is InstanceState.READY
-            and name not in self.condemned
-            and (everywhere or (self.weight(name) > 0 and self.seen(name)))
-        }
+        ready, condemned = InstanceState.READY, self.condemned
+        if not self.carries_traffic:
+            found = (name for name, (_, one) in self.located.items() if one.state is ready)
+        else:
+            located = self.located
+            sent = (name for name, known in self.registered.items() if known.weight > 0 and name in located)
+            found = (name for name in sent if located[name][1].state is ready and self.seen(name))
+        return {name: None for name in found if name not in condemned}
 
     def serves(self, instance: str) -> bool:
         """Tell whether it counts as capacity, as far as anybody knows."""

@@ -216,13 +216,16 @@ def _admission_asks(picture: Picture) -> tuple[list[Ask], float]:
                 next_s = min(next_s, at_s if at_s > now else next_s)
             elif _concerns(picture, goal, instance):
                 gates = picture.plan.revisions[instance.revision].gates
-                for number, (gate, record) in enumerate(zip(gates, said, strict=True)):
-                    passed = record is not None and record.verdict.result is Result.PASSED
-                    at_s = _again_s(now, record, max(gate.interval_s, REPROVE_S) if passed else gate.interval_s)
+                for number, record in enumerate(said):
+                    pause_s = gates[number].interval_s
+                    if record is not None and record.verdict.result is Result.PASSED:
+                        pause_s = max(pause_s, REPROVE_S)
+                    at_s = _again_s(now, record, pause_s)
                     if at_s <= now:
-                        due.append(Ask(admission_key(instance.revision, number), gate, picture.target(instance)))
-                    else:
-                        next_s = min(next_s, at_s)
+                        key = admission_key(instance.revision, number)
+                        due.append(Ask(key, gates[number], picture.target(instance)))
+                    elif at_s < next_s:
+                        next_s = at_s
     return due, next_s
 
 
