@@ -47,6 +47,7 @@ from zdd.model.plan import Goal, OnFailure, Plan, Stage
 from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Exposure, Overlap, Service
 from zdd.model.verdict import Result, Sample, Verdict
+from zdd.recovery import Recovered
 from zdd.report import Report
 from zdd.stack import Stack, StackObject, StackService
 from zdd.stack_deployer import StackDeployer
@@ -101,6 +102,7 @@ __all__ = [
     "PermanentError",
     "Plan",
     "Process",
+    "Recovered",
     "Recreate",
     "Release",
     "Report",

@@ -31,6 +31,7 @@ from zdd.model.release import Release, Revision
 from zdd.model.service import Service
 from zdd.orders import Standing, give_order, standing
 from zdd.planner import make_removal
+from zdd.recovery import Recovered, recovered
 from zdd.report import Report
 from zdd.request import (
     Request,
@@ -278,10 +279,34 @@ class Deployer:
         Raises:
             ConfigurationError: There is nothing to resume. Else as `deploy`.
         """
-        unfinished = self._history(service).unfinished
+        self._history(service)
         if self._around.control is not None and self._around.lease.holder(service) is not None:
             give_order(self._around, service, OrderKind.RESUME, self._actor)
             return self.report(service)
+        return self._finish(service)
+
+    def recover(self, *services: str) -> tuple[Recovered, ...]:
+        """Finish or undo what deployers that ended in the middle left behind: what to call when a machine comes up.
+
+        Each service is gone on with as by `resume`. One that somebody deploys, that is paused, or that was left to a
+        person, is left as it is, and its entry says why. A service that could not be recovered keeps no other from it.
+
+        Args:
+            services: The services' names; none: every service of the journal.
+
+        Returns:
+            An entry for each service whose last deployment was unfinished, in order.
+
+        Raises:
+            JournalError: The journal can't be read.
+            DeploymentInterrupted: Somebody stopped the deployer.
+        """
+        names = services or self._around.journal.services()
+        unfinished = [one for name in names if (one := self._history(name).unfinished) is not None]
+        return tuple(recovered(self._around, one, self._finish) for one in unfinished)
+
+    def _finish(self, service: str) -> Report:
+        unfinished = self._history(service).unfinished
         if unfinished is None:
             raise ConfigurationError(f"{service} has no unfinished deployment")
         plan = unfinished.plan

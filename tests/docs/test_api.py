@@ -22,7 +22,7 @@ GROUPS = {
         *("Target", "Sample", "Result", "Verdict"),
     ),
     "Between deployments": ("Mirror",),
-    "What happened": ("Report", "Outcome", "Status", "Event", "Order", "OrderKind"),
+    "What happened": ("Report", "Recovered", "Outcome", "Status", "Event", "Order", "OrderKind"),
     "Errors": (
         *("ZddError", "ConfigurationError", "DeploymentError", "DeploymentFailed", "RollbackFailed"),
         *("DeploymentInterrupted", "DeploymentInProgress", "LeaseLost", "JournalError", "StackFailed"),
@@ -30,8 +30,8 @@ GROUPS = {
     ),
 }
 METHODS = (
-    *("embedded", "in_memory", "plan", "deploy", "rollback", "resume", "remove", "pause", "promote", "abort"),
-    *("history", "report", "mirror"),
+    *("embedded", "in_memory", "plan", "deploy", "rollback", "resume", "recover", "remove"),
+    *("pause", "promote", "abort", "history", "report", "mirror"),
 )
 
 
