@@ -159,3 +159,21 @@ def make_registration() -> Callable[..., Registration]:
         return Registration(f"web.{number}", f"web-{number}", f"r-{version}", version, addresses, weight)
 
     return make
+
+
+@pytest.fixture
+def connect(guarded_agent: Any, request: pytest.FixtureRequest) -> Iterator[Callable[[str], ConsulConnection]]:
+    """Gives a connection whose token has these rules and no other."""
+    made: list[tuple[str, str]] = []
+
+    def make(rules: str) -> ConsulConnection:
+        name = f"policy-{abs(hash(request.node.name))}-{len(made)}"
+        policy = guarded_agent.ask("PUT", "/v1/acl/policy", {"Name": name, "Rules": rules})
+        token = guarded_agent.ask("PUT", "/v1/acl/token", {"Policies": [{"Name": name}]})
+        made.append((policy["ID"], token["AccessorID"]))
+        return ConsulConnection(address=guarded_agent.address, token=token["SecretID"])
+
+    yield make
+    for policy, token in made:
+        guarded_agent.ask("DELETE", f"/v1/acl/token/{token}")
+        guarded_agent.ask("DELETE", f"/v1/acl/policy/{policy}")

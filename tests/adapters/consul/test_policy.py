@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,24 +26,6 @@ EVENT = StagePassed(at_s=1.0, service="web", deployment="d", stage=0, title="t")
 ORDER = Order(OrderKind.PAUSE, "d", "ann@host:1", 1.0)
 
 Connect = Callable[[str], ConsulConnection]
-
-
-@pytest.fixture
-def connect(guarded_agent: Any, request: pytest.FixtureRequest) -> Iterator[Connect]:
-    """Gives a connection whose token has these rules and no other."""
-    made: list[tuple[str, str]] = []
-
-    def make(rules: str) -> ConsulConnection:
-        name = f"policy-{abs(hash(request.node.name))}-{len(made)}"
-        policy = guarded_agent.ask("PUT", "/v1/acl/policy", {"Name": name, "Rules": rules})
-        token = guarded_agent.ask("PUT", "/v1/acl/token", {"Policies": [{"Name": name}]})
-        made.append((policy["ID"], token["AccessorID"]))
-        return ConsulConnection(address=guarded_agent.address, token=token["SecretID"])
-
-    yield make
-    for policy, token in made:
-        guarded_agent.ask("DELETE", f"/v1/acl/token/{token}")
-        guarded_agent.ask("DELETE", f"/v1/acl/policy/{policy}")
 
 
 def printed(guarded_agent: Any, service: Service) -> str:

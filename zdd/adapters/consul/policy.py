@@ -44,6 +44,11 @@ def operator_policy(service: str, store: Store) -> str:
     return "\n".join(lines) + "\n"
 
 
+def event_right(name: str, access: str, kind: str = "event") -> str:
+    """Return the rule for Consul's events of one name, or of all that begin so."""
+    return f'{kind} "{name}" {{ policy = "{access}" }}'
+
+
 def check_rights(service: str, names: Iterable[str], store: Store) -> None:
     """Try, without changing anything, whether the token may do what a deployment does to discovery.
 
