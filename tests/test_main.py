@@ -70,3 +70,16 @@ def test_an_edge_needs_host_and_port() -> None:
     arguments = make_parser().parse_args(["mirror", "--consul", "127.0.0.1:8500", "--traefik", "8080"])
     with pytest.raises(ConfigurationError, match="use HOST:PORT"):
         make_deployer(arguments, {})
+
+
+@pytest.mark.parametrize("order", ["pause", "promote", "abort", "resume"])
+def test_an_order_that_nobody_can_obey_is_one_line_and_status_1(
+    order: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([order, "web", "--state", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    expected = "web has no unfinished deployment" if order == "resume" else "it was never deployed"
+    assert said.out == ""
+    assert said.err.startswith("zdd: ")
+    assert said.err.count("\n") == 1
+    assert expected in said.err

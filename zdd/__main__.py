@@ -7,9 +7,11 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from zdd.deployer import Deployer
 from zdd.errors import ZddError
+from zdd.model.order import Order
 from zdd.parts import add_part_options, make_deployer
 
 
@@ -35,7 +37,27 @@ def make_parser() -> argparse.ArgumentParser:
     mirror.add_argument("--takeover", type=float, default=10.0, metavar="SECONDS", help=text)
     mirror.set_defaults(command=run_mirror)
     add_part_options(mirror)
+    for name, text in _ORDERS.items():
+        order = commands.add_parser(name, help=text)
+        order.add_argument("service", metavar="SERVICE")
+        order.set_defaults(command=partial(give_order, name=name))
+        add_part_options(order)
     return parser
+
+
+_ORDERS = {
+    "pause": "let the deployment that is under way pass no stage",
+    "promote": "skip the rest of the present stage's hold time",
+    "abort": "end the present stage as failed",
+    "resume": "end a pause; or finish a deployment that was interrupted",
+}
+
+
+def give_order(arguments: argparse.Namespace, deployer: Deployer, *, name: str) -> int:
+    """Tell the deployment of a service what to do, and say what it was told; or how it ended, or stands."""
+    told = getattr(deployer, name)(arguments.service)
+    print(f"{told.deployment}: {told}" if isinstance(told, Order) else told.summary)  # noqa: T201 - its result
+    return 0
 
 
 def run_mirror(arguments: argparse.Namespace, deployer: Deployer) -> int:

@@ -103,17 +103,20 @@ def _refuse_or_find(last: Deployment, kind: OrderKind, stands: Standing, stage: 
     """Return the order that already does what this one would; refuse one that can't be obeyed."""
     service = last.plan.service.name
     who = f"{_named(last)}, which {printable(holder.name)} runs"
+    if stands.aborted is not None and kind is OrderKind.ABORT and not last.went_back:
+        return stands.aborted
+    refusal = ""
     if last.went_back:
-        raise ConfigurationError(f"{who}, is being taken back: it can't {_DO[kind]}. Wait until it has ended")
-    if last.passed:
-        raise ConfigurationError(
-            f"{who}, has passed its last stage and only clears away: it can't {_DO[kind]}. "
-            f"When it has ended, deployer.rollback({service!r}) goes back"
-        )
-    if stands.aborted is not None:
-        if kind is OrderKind.ABORT:
-            return stands.aborted
-        raise ConfigurationError(f"{who}, was {stands.aborted}: it can't {_DO[kind]} any more")
+        refusal = f"is being taken back: it can't {_DO[kind]}. Wait until it has ended"
+    elif last.passed:
+        then = f"When it has ended, deployer.rollback({service!r}) goes back"
+        refusal = f"has passed its last stage and only clears away: it can't {_DO[kind]}. {then}"
+    elif stands.aborted is not None:
+        refusal = f"was {stands.aborted}: it can't {_DO[kind]} any more"
+    if refusal and kind is OrderKind.RESUME:
+        raise DeploymentInProgress(f"{who}, {refusal}", holder=holder.name, since_s=holder.since_s)
+    if refusal:
+        raise ConfigurationError(f"{who}, {refusal}")
     match kind:
         case OrderKind.PAUSE:
             return stands.paused

@@ -61,6 +61,7 @@ def _of_the_user(place: str) -> Deployer:
 
 def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[str, str]) -> Deployer:
     from zdd.adapters.consul.connection import ConsulConnection
+    from zdd.adapters.consul.control import ConsulControl
     from zdd.adapters.consul.discovery import ConsulDiscovery
     from zdd.adapters.consul.intent import ConsulIntents
     from zdd.adapters.consul.journal import ConsulJournal
@@ -84,6 +85,7 @@ def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[
         journal=ConsulJournal(consul, prefix=arguments.prefix),
         lease=ConsulLease(consul, prefix=arguments.prefix),
         intents=ConsulIntents(consul, prefix=arguments.prefix),
+        control=ConsulControl(consul, prefix=arguments.prefix),
     )
 
 
