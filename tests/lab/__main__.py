@@ -7,6 +7,8 @@ The lab is a Docker Engine of its own with a one-node swarm and an image registr
 Elsewhere, name an engine that may be used freely: ZDD_LAB_ENGINE=unix:///run/docker.sock, with a swarm on it, and
 ZDD_LAB_REGISTRY=127.0.0.1:5000, a registry that it can push to. What tests make there they remove.
 
+ZDD_LAB_SUITE=trixie takes the engine of another release of Debian.
+
 ZDD_LAB_DIRECTORY says where the lab keeps its state: with another directory, it is another lab.
 """
 
@@ -38,7 +40,8 @@ def state_directory() -> Path:
     """Return where a running lab keeps its state: each checkout and each worker of a test run has its own."""
     checkout = zlib.crc32(str(Path(__file__).resolve()).encode())
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    default = Path(tempfile.gettempdir()) / f"zdd-lab-{os.geteuid()}-{checkout:08x}{worker}"
+    suite = os.environ.get("ZDD_LAB_SUITE", "")
+    default = Path(tempfile.gettempdir()) / f"zdd-lab-{os.geteuid()}-{checkout:08x}{worker}{suite}"
     return Path(os.environ.get("ZDD_LAB_DIRECTORY") or default).absolute()
 
 
@@ -78,7 +81,7 @@ def up() -> dict[str, object]:
             stop_lab(lab.pid if lab else 0, lab.group if lab else "", directory)
         directory.mkdir(mode=0o700, parents=True)
         try:
-            lab = start_lab(directory)
+            lab = start_lab(directory, os.environ.get("ZDD_LAB_SUITE", ""))
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
             raise

@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from certificates import make_authority
 from docker.errors import APIError
 from images import application_layer, image_archive
 from namespace import ADDRESSES, end_namespace, open_namespace
-from packages import NoLab, unpacked
+from packages import NoLab, unpacked, unpacked_from
 
 PACKAGES = ("docker.io", "iptables", "docker-registry")
+ENGINE_PACKAGES = ("docker.io", "containerd")
+"""What is taken of another release of the distribution; whatever else it needs is this one's."""
 REGISTRY_PORT = 5000
 PRIVATE_PORT = 5001
 SECURE_PORT = 2376
@@ -72,8 +74,12 @@ class Lab:
         return asdict(self)
 
 
-def start_lab(directory: Path) -> Lab:
+def start_lab(directory: Path, suite: str = "") -> Lab:
     """Bring everything up in an empty directory.
+
+    Args:
+        directory: Where its state is.
+        suite: The release of the distribution whose engine is taken; empty: this machine's.
 
     Raises:
         NoLab: It can't run here; the message says what it needs.
@@ -89,7 +95,8 @@ def start_lab(directory: Path) -> Lab:
     command += ["--exec-opt", "native.cgroupdriver=cgroupfs", "--config-file", str(directory / "daemon.json")]
     command += [f"--host=tcp://0.0.0.0:{SECURE_PORT}", "--tlsverify", *_certificates(directory)]
     (directory / "daemon.json").write_text("{}")
-    environment = environment_of(programs, directory)
+    engines = [unpacked_from(suite, f"engine-{suite}", ENGINE_PACKAGES)] if suite else []
+    environment = environment_of([*engines, programs], directory)
     namespace = open_namespace(group, command, environment, directory / "log")
     try:
         start_registry(directory, namespace.command([]), programs)
@@ -117,15 +124,17 @@ def _certificates(directory: Path) -> list[str]:
     return [f"--tlscacert={own}/ca.pem", f"--tlscert={own}/cert.pem", f"--tlskey={own}/key.pem"]
 
 
-def environment_of(programs: Path, directory: Path) -> dict[str, str]:
+def environment_of(programs: Sequence[Path], directory: Path) -> dict[str, str]:
     """Let unpacked programs find each other; iptables has the name that its package's script would have made."""
     commands = directory / "bin"
     commands.mkdir()
     for name in ("iptables", "ip6tables", "iptables-save", "iptables-restore"):
-        if (programs / "usr/sbin/xtables-nft-multi").exists():
-            (commands / name).symlink_to(programs / "usr/sbin/xtables-nft-multi")
-    libraries = [str(path) for path in sorted((programs / "usr/lib").glob("*-linux-gnu"))]
-    paths = [commands, programs / "usr/sbin", programs / "usr/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+        for folder in programs:
+            if (folder / "usr/sbin/xtables-nft-multi").exists():
+                (commands / name).symlink_to(folder / "usr/sbin/xtables-nft-multi")
+    libraries = [str(path) for folder in programs for path in sorted((folder / "usr/lib").glob("*-linux-gnu"))]
+    own = [path for folder in programs for path in (folder / "usr/sbin", folder / "usr/bin")]
+    paths = [commands, *own, "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
     return {
         "PATH": ":".join(map(str, paths)),
         "LD_LIBRARY_PATH": ":".join(libraries),

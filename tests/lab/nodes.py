@@ -168,7 +168,7 @@ def start_nodes(directory: Path, managers: int = 3, workers: int = 0) -> Nodes:
     if os.geteuid() != 0:
         raise NoLab("root is needed to run engines of its own")
     programs, archive = unpacked("engine", PACKAGES), image_archive()
-    environment = environment_of(programs, directory)
+    environment = environment_of([programs], directory)
     namespace = open_namespace(f"zdd-lab-{os.getpid()}n", ["sleep", "infinity"], environment, directory / "log")
     try:
         network = _lay_bridge(namespace)

@@ -6,6 +6,7 @@ The ordinary apt client downloads them from the machine's own sources, with list
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TIMEOUT_S = 300.0
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 class NoLab(Exception):
@@ -66,6 +68,43 @@ def unpacked(name: str, packages: Sequence[str], *, whole: bool = False) -> Path
         _fetch(packages, half, whole=whole)
         half.rename(directory)
     finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return directory
+
+
+def unpacked_from(suite: str, name: str, packages: Sequence[str]) -> Path:
+    """Return a folder into which these packages of another release of the distribution are unpacked, and no others.
+
+    Raises:
+        NoLab: They can't be had here.
+    """
+    directory = cache_directory() / name
+    if directory.is_dir():
+        return directory
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            raise NoLab(f"{tool} is needed to fetch {', '.join(packages)} of {suite}: use a Debian machine")
+    targets = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Created-By: Packages")
+    mirror = re.search(r"^(\S+/debian/?) main$", targets, re.MULTILINE)
+    if mirror is None:
+        raise NoLab(f"this machine's package sources name no Debian archive that could have {suite}")
+    half = directory.with_name(f"{name}.half-{os.getpid()}")
+    work = half.with_suffix(".packages")
+    signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
+    own = ["-o", f"Dir::Etc::SourceList={work}/sources.list", "-o", "Dir::Etc::SourceParts=/dev/null"]
+    own += ["-o", f"Dir::State::Lists={work}/lists", "-o", f"Dir::Cache={work}/cache", "-o", "APT::Sandbox::User="]
+    try:
+        for part in ("lists/partial", "cache/archives/partial"):
+            (work / part).mkdir(parents=True)
+        (work / "sources.list").write_text(f"deb {signed}{mirror[1]} {suite} main\n")
+        run("apt-get", "-q", *own, "update")
+        run("apt-get", "-q", *own, "download", *packages, cwd=work)
+        half.mkdir()
+        for package in work.glob("*.deb"):
+            run("dpkg", "-x", str(package), str(half))
+        half.rename(directory)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
         shutil.rmtree(half, ignore_errors=True)
     return directory
 

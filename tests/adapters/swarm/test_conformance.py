@@ -1,9 +1,15 @@
-"""The conformance kit on a real swarm."""
+"""The conformance kit on real swarms: of the distribution's engine and of a newer one, both at the same time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,32 +19,31 @@ from zdd.model.cell import Instance
 from zdd.model.service import Exposure, Service
 from zdd.testing import ORCHESTRATOR_RULES, Conditions, accepts_connections, check_orchestrator
 
+LAB = Path(__file__).parents[2] / "lab"
+NO_LAB = 3
 SERVICE = Service("kit", exposures=(Exposure("http"), Exposure("admin", path="/admin")), stop_grace_s=3.0)
 PORTS = {"http": 8080, "admin": 8081}
+NEWER = {"trixie": "26."}
+"""The release of the distribution whose engine it is, and how that one's version begins."""
 
 
-@pytest.mark.timeout(900)
-def test_swarm_keeps_every_rule_of_an_orchestrator(swarm: Any) -> None:
+def tried(swarm: Any) -> tuple[str, ...]:
+    """Try every rule, and return their names."""
+
     def kill(instance: Instance) -> None:
         task = swarm.api.inspect_task(instance.id)
         swarm.api.kill(task["Status"]["ContainerStatus"]["ContainerID"])
 
-    @contextmanager
+    @contextlib.contextmanager
     def make() -> Iterator[SwarmOrchestrator]:
-        orchestrator = swarm.orchestrator()
-        try:
+        with contextlib.closing(swarm.orchestrator()) as orchestrator:
             yield orchestrator
-        finally:
-            orchestrator.close()
-            swarm.clear()
+        swarm.clear()
 
-    @contextmanager
+    @contextlib.contextmanager
     def again(_: Any) -> Iterator[SwarmOrchestrator]:
-        orchestrator = swarm.orchestrator()
-        try:
+        with contextlib.closing(swarm.orchestrator()) as orchestrator:
             yield orchestrator
-        finally:
-            orchestrator.close()
 
     conditions = Conditions(
         service=SERVICE,
@@ -51,5 +56,54 @@ def test_swarm_keeps_every_rule_of_an_orchestrator(swarm: Any) -> None:
         deadline_s=60.0,
         poll_s=0.1,
     )
-    checked = check_orchestrator(make, conditions, again=again)
-    assert set(checked) == {rule.name for rule in ORCHESTRATOR_RULES}
+    return check_orchestrator(make, conditions, again=again)
+
+
+def tell(action: str, suite: str) -> subprocess.CompletedProcess[str]:
+    """Bring up or end the lab with the engine of that release."""
+    environment = {**os.environ, "ZDD_LAB_SUITE": suite}
+    environment.pop("ZDD_LAB_DIRECTORY", None)
+    return subprocess.run(
+        [sys.executable, str(LAB), action],
+        env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results(lab: Any) -> Iterator[Callable[[str], tuple[str, ...]]]:
+    """Try them everywhere at once, and say how it went there."""
+    with ThreadPoolExecutor() as pool, contextlib.ExitStack() as ends:
+        lab.clear()
+        going: Mapping[str, Future[tuple[str, ...]] | str] = {"": pool.submit(tried, lab)}
+        for suite, version in NEWER.items():
+            if os.environ.get("ZDD_LAB_ENGINE"):
+                going |= {suite: "the user has named an engine, so that one alone is tried"}
+                continue
+            up = tell("up", suite)
+            if up.returncode == NO_LAB:
+                going |= {suite: up.stderr.strip()}
+                continue
+            assert up.returncode == 0, up.stderr
+            facts = json.loads(up.stdout)
+            if facts["fresh"]:
+                ends.callback(tell, "down", suite)
+            assert facts["version"].startswith(version)
+            swarm = type(lab)(facts)
+            ends.callback(swarm.api.close)
+            going |= {suite: pool.submit(tried, swarm)}
+
+        def result(suite: str) -> tuple[str, ...]:
+            found = going[suite]
+            return pytest.skip(found) if isinstance(found, str) else found.result()
+
+        yield result
+        for one in going.values():
+            if isinstance(one, Future):
+                one.exception()
+        lab.clear()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("suite", ["", *NEWER], ids=lambda suite: suite or "own")
+def test_swarm_keeps_every_rule_of_an_orchestrator(results: Callable[[str], tuple[str, ...]], suite: str) -> None:
+    assert set(results(suite)) == {rule.name for rule in ORCHESTRATOR_RULES}
