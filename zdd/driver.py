@@ -94,13 +94,21 @@ class Driver:
     """Carries out one deployment of one service."""
 
     def __init__(
-        self, surroundings: Surroundings, service: str, fence: Fence, deployment: str, actor: str, renewed_s: float
+        self,
+        surroundings: Surroundings,
+        service: str,
+        fence: Fence,
+        deployment: str,
+        actor: str,
+        renewed_s: float,
+        continues: str = "",
     ) -> None:
         self._around = surroundings
         self._fence = fence
         self._deployment = deployment
         self._actor = actor
         self._renewed_s = renewed_s
+        self._continues = continues
         self._number = 0
         self._errors = 0
         self._service = service
@@ -390,7 +398,11 @@ class Driver:
     def _context(self, plan: Plan) -> ActionContext:
         versions = [plan.revisions[goal.revision].version for goal in plan.retreat if goal.revision in plan.revisions]
         return ActionContext(
-            plan.service.name, self._deployment, versions[0] if versions else "", plan.revisions[plan.target].version
+            plan.service.name,
+            self._deployment,
+            versions[0] if versions else "",
+            plan.revisions[plan.target].version,
+            self._continues,
         )
 
     def _enter(self, plan: Plan, stage: int) -> None:

@@ -11,6 +11,7 @@
     ├── StackFailed               a stack's services are back where they were, or frozen, or in between; ``.report``
     ├── DeploymentInProgress      somebody else deploys this service; ``.holder`` and ``.since_s``
     ├── LeaseLost                 a newer deployer has taken over; nothing further was done
+    ├── BackupError               data can't be saved, verified or restored; the message says what is there now
     ├── JournalError              unreadable, damaged or written by a newer zdd; refuses rather than guesses
     └── AdapterError              an orchestrator, a discovery or an edge failed
         ├── TemporaryError        nothing was changed and a later attempt may work
@@ -93,6 +94,10 @@ class DeploymentInProgress(ZddError):
 
 class LeaseLost(ZddError):
     """A newer deployer has taken over this service. The write was refused and nothing further was done."""
+
+
+class BackupError(ZddError):
+    """Data can't be saved, verified or restored. The message says what is there now."""
 
 
 class JournalError(ZddError):

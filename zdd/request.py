@@ -126,7 +126,8 @@ def make_request(
     if strategy is None:
         strategy = Recreate() if service.overlap is Overlap.FORBIDDEN else RollingUpdate()
     ports = tuple(exposure.port for exposure in service.exposures)
-    return Request(service, Revision("planned", release.version, release.workload, gates, ports), strategy)
+    revision = Revision("planned", release.version, release.workload, gates, ports, release.changes_data)
+    return Request(service, revision, strategy)
 
 
 def accepts_connections(service: Service) -> tuple[Gate, ...]:
@@ -152,7 +153,7 @@ def release_of(revision: Revision) -> Release:
             f"{revision.version} ({revision.id}) can't be proven here: {missing[0].problem}; "
             "or call deploy with this release and the gates that it needs"
         )
-    return Release(revision.version, revision.workload, revision.gates)
+    return Release(revision.version, revision.workload, revision.gates, changes_data=revision.changes_data)
 
 
 def judgeable(history: History, service: Service, observation: Observation) -> tuple[History, tuple[str, ...]]:

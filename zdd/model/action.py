@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
+
+
+def _tell_nobody(_: str) -> None:
+    """Tell nobody."""
 
 
 @frozen
@@ -19,12 +23,16 @@ class ActionContext:
         deployment: The id of the deployment.
         from_version: What ran before; empty at a first deployment.
         to_version: What is being deployed.
+        continues: The id of the interrupted deployment that this one goes on with; empty: it is a new one.
+        tell: Call it with one line now and then, if it takes long: how far it is. May be called from any thread.
     """
 
     service: str
     deployment: str
     from_version: str
     to_version: str
+    continues: str = ""
+    tell: Callable[[str], None] = field(default=_tell_nobody, eq=False, repr=False)
 
 
 def action_tuple(actions: Iterable[Action]) -> tuple[Action, ...]:
@@ -49,6 +57,9 @@ class Action(Protocol):
 
     It runs beside the driver. An action that was interrupted is run again by the next deployer, so it must be safe to
     run twice. An exception from `run` fails the stage.
+
+    It may have an attribute ``undo``, an action too: that is run, while nothing of the service runs, when a release
+    that ``changes_data`` is taken back.
     """
 
     @property

@@ -79,6 +79,8 @@ class Release:
         version: What people call it.
         workload: What to run, for example a `Process`.
         gates: What an instance of this release must pass; None: what the service says.
+        changes_data: Once it has run, older releases may not understand the data any more, so that going back has to
+            restore them: all of the service is stopped for it, and what was written since the backup is lost.
 
     Raises:
         ConfigurationError: The version isn't one line of text, or the workload can't be written down.
@@ -87,6 +89,7 @@ class Release:
     version: str
     workload: Specification = field(converter=_specification)
     gates: tuple[Gate, ...] | None = field(default=None, converter=_optional_gates)
+    changes_data: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         legal = isinstance(self.version, str) and self.version.strip() == self.version and self.version.isprintable()
@@ -106,6 +109,7 @@ class Revision:
         workload: What to run, whole.
         gates: What its instances must pass before they get traffic.
         ports: The names of the ports that its instances have; none: not known, or no ports.
+        changes_data: Going back from it has to restore the data.
     """
 
     id: str
@@ -113,6 +117,7 @@ class Revision:
     workload: Specification
     gates: tuple[Gate, ...] = ()
     ports: tuple[str, ...] = ()
+    changes_data: bool = False
 
     @property
     def digest(self) -> str:

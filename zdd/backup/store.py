@@ -1,0 +1,143 @@
+"""Where backups are kept."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from attrs import field, frozen
+
+from zdd.backup.source import CHUNK_BYTES
+from zdd.errors import BackupError, ConfigurationError
+
+_NAME = re.compile(r"[a-z0-9][a-zA-Z0-9._-]*(/[a-z0-9][a-zA-Z0-9._-]*)?")
+
+
+class Store(Protocol):
+    """Keeps named streams of bytes. A user's own, for an object store say, is a frozen attrs class like a source.
+
+    Names have at most one slash and are legal file names.
+    """
+
+    def check(self) -> None:
+        """Raise `ConfigurationError` if nothing can be kept here. Change nothing that matters."""
+
+    def write(self, name: str, data: Iterable[bytes]) -> None:
+        """Keep the data durably under this name before returning, all of them or nothing; replace what was there.
+
+        An exception that `data` raises leaves nothing either.
+
+        Raises:
+            BackupError: They can't be kept, for example because there is no room.
+        """
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """Yield what is kept under this name.
+
+        Raises:
+            BackupError: There is no such thing, or it can't be read.
+        """
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names that something is kept under, sorted."""
+
+    def delete(self, name: str) -> None:
+        """Forget what is kept under this name. A name that isn't there is already forgotten."""
+
+
+def _absolute(value: str | Path) -> str:
+    return str(Path(value).absolute())
+
+
+@frozen
+class DirectoryStore:
+    """Keeps backups as files of a directory, readable only by their owner.
+
+    Attributes:
+        directory: Made when the first backup is. Keep it on another disk than the data.
+    """
+
+    directory: str = field(converter=_absolute)
+
+    def check(self) -> None:
+        """Raise `ConfigurationError` if the directory can't be made or written."""
+        nearest = Path(self.directory)
+        while not nearest.exists():
+            nearest = nearest.parent
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise ConfigurationError(f"backups can't be kept in {self.directory}: {nearest} can't be written")
+
+    def write(self, name: str, data: Iterable[bytes]) -> None:
+        """Write beside, flush to disk, and rename.
+
+        Raises:
+            BackupError: It can't be written; nothing of it is left.
+        """
+        path = self._path(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._write(path, data)
+        except OSError as error:
+            room = ": make room, or use another directory" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+            raise BackupError(f"{path} can't be written: {error.strerror or error}{room}") from error
+
+    def _write(self, path: Path, data: Iterable[bytes]) -> None:
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for chunk in data:
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(beside).replace(path)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """Yield the file.
+
+        Raises:
+            BackupError: It is not there, or can't be read.
+        """
+        path = self._path(name)
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    yield chunk
+        except OSError as error:
+            raise BackupError(f"{path} can't be read: {error.strerror or error}") from error
+
+    def names(self) -> tuple[str, ...]:
+        """Return the files, those half written left out."""
+        base = Path(self.directory)
+        found = (str(path.relative_to(base)) for path in base.glob("**/*") if path.is_file())
+        return tuple(sorted(name for name in found if _NAME.fullmatch(name)))
+
+    def delete(self, name: str) -> None:
+        """Delete the file."""
+        path = self._path(name)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise BackupError(f"{path} can't be deleted: {error.strerror or error}") from error
+
+    def sweep(self) -> None:
+        """Delete what a process that was killed left half written. Call it only while nobody else is writing."""
+        for path in Path(self.directory).glob("*/.writing-*"):
+            path.unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise BackupError(f"{name!r} is no name of a backup")
+        return Path(self.directory) / name
