@@ -30,7 +30,7 @@ from zdd.model.plan import Plan
 from zdd.model.release import Release, Revision
 from zdd.model.service import Service
 from zdd.orders import Standing, give_order, standing
-from zdd.planner import make_removal
+from zdd.planner import make_removal, undoing
 from zdd.recovery import Recovered, recovered
 from zdd.report import Report
 from zdd.request import (
@@ -465,7 +465,12 @@ class Deployer:
             reason = str(aborted) if aborted is not None else unfinished.reason
             reason = reason or f"{unfinished.to_version} was being taken back when its deployer ended"
             plan = unfinished.plan
-            return self._run(plan, driver, lambda: driver.take_back(plan, reason, unfinished.from_version), undo=True)
+            undo = () if unfinished.undone else undoing(plan, unfinished.stages_passed)
+
+            def take_back() -> DeploymentEnded:
+                return driver.take_back(plan, reason, unfinished.from_version, undo)
+
+            return self._run(plan, driver, take_back, undo=True)
 
         return self._with_lease(unfinished.plan.service, work)
 

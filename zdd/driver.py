@@ -26,7 +26,7 @@ from zdd.events import (
 )
 from zdd.inbox import Inbox
 from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Journal, Lease, Orchestrator
-from zdd.model.action import ActionContext
+from zdd.model.action import Action, ActionContext
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.intent import Intent
 from zdd.model.observation import Observation
@@ -34,7 +34,7 @@ from zdd.model.order import Order
 from zdd.model.plan import OnFailure, Plan
 from zdd.model.service import Service
 from zdd.model.traffic import EdgeView
-from zdd.planner import make_retreat
+from zdd.planner import make_retreat, undoing
 from zdd.reconciler.decision import Decision
 from zdd.reconciler.learn import learn, learn_looks
 from zdd.reconciler.orders import objection
@@ -179,7 +179,9 @@ class Driver:
             self._recorder.emit(StageFailed, stage=ending.progress.stage, title=stage.title, reason=ending.reason)
             if stage.on_failure is OnFailure.FREEZE:
                 return self._end(Outcome.FROZEN, ending.reason)
-            return self._take_back(plan, ending, from_version)
+            # Only what was told to run can have changed the data.
+            undo = undoing(plan, ending.progress.stage) if ending.progress.told else ()
+            return self._take_back(plan, ending, from_version, undo)
         finally:
             unwatch()
 
@@ -194,23 +196,23 @@ class Driver:
         registrations, held = self._around.discovery.registrations(plan.service)
         return self._send(plan, progress, Route(registrations, held), Observation(as_of_s=self._now()))
 
-    def take_back(self, plan: Plan, reason: str, from_version: str) -> DeploymentEnded:
+    def take_back(self, plan: Plan, reason: str, from_version: str, undo: Sequence[Action] = ()) -> DeploymentEnded:
         """Take back a deployment that another process began, from what is observed now. Raises like `carry_out`."""
         unwatch = self._around.orchestrator.watch(plan.service, self._around.clock.wake)
         try:
             observation = self.observe(plan.service)
             ending = Ending(reason, False, Progress(entered_s=self._now()), observation)
-            return self._take_back(plan, ending, from_version)
+            return self._take_back(plan, ending, from_version, undo)
         finally:
             unwatch()
 
-    def _take_back(self, plan: Plan, failed: Ending, from_version: str) -> DeploymentEnded:
+    def _take_back(self, plan: Plan, failed: Ending, from_version: str, undo: Sequence[Action]) -> DeploymentEnded:
         try:
             observation = self.observe(plan.service)
         except ZddError as error:
             observation = failed.observation
             self._recorder.unproven.append(f"what ran when it was taken back could not be seen: {error}")
-        back = make_retreat(plan, observation, tuple(failed.progress.told))
+        back = make_retreat(plan, observation, tuple(failed.progress.told), undo)
         to_version = back.revisions[back.target].version if plan.retreat else from_version
         failed_version = plan.revisions[plan.target].version
         self._recorder.emit(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from attrs import evolve, field, frozen
 
 from zdd.errors import ConfigurationError
-from zdd.events import DeploymentEnded, DeploymentStarted, Event, Outcome, StagePassed
+from zdd.events import ActionEnded, DeploymentEnded, DeploymentStarted, Event, Outcome, StagePassed
 from zdd.model.intent import Intent
 from zdd.model.plan import Direction, Plan, Stage
 from zdd.model.release import Revision
@@ -34,6 +34,9 @@ class Deployment:
         passed: Its last stage has passed: what was to serve does, and only clearing away was left.
         strategy: The strategy object that made the plan; None if the journal could not keep it.
         went_back: It was being taken back when it was last heard of.
+        stages_passed: How many stages of its plan forward have passed.
+        acted: The names of the actions that succeeded, those of going back not among them.
+        undone: An action of going back has succeeded.
     """
 
     id: str
@@ -48,6 +51,9 @@ class Deployment:
     passed: bool = False
     strategy: object = None
     went_back: bool = False
+    stages_passed: int = 0
+    acted: tuple[str, ...] = ()
+    undone: bool = False
 
     def __str__(self) -> str:
         outcome = self.outcome.value if self.outcome else "not ended"
@@ -137,8 +143,13 @@ def read_history(events: Iterable[Event]) -> History:
                     strategy=event.strategy,
                 )
         elif isinstance(event, StagePassed) and known is not None:
-            last = not known.went_back and event.stage == len(known.plan.stages) - 1
-            deployments[event.deployment] = evolve(known, passed=known.passed or last)
+            if not known.went_back:
+                last = event.stage == len(known.plan.stages) - 1
+                known = evolve(known, passed=known.passed or last, stages_passed=event.stage + 1)
+            deployments[event.deployment] = known
+        elif isinstance(event, ActionEnded) and known is not None and event.succeeded:
+            acted = (*known.acted, event.action) if not known.went_back else known.acted
+            deployments[event.deployment] = evolve(known, acted=acted, undone=known.undone or known.went_back)
         elif isinstance(event, DeploymentEnded) and known is not None:
             ended = evolve(known, ended_s=event.at_s, outcome=event.outcome, reason=event.reason)
             deployments[event.deployment] = ended

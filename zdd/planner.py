@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from attrs import evolve
 
 from zdd.errors import ConfigurationError
+from zdd.model.action import Action
 from zdd.model.address import Address
 from zdd.model.cell import InstanceState
 from zdd.model.in_place import InPlace, UpdateOrder
@@ -77,6 +78,7 @@ def make_plan(
             entrances=dict(entrances or {}),
             retreat=tuple(retreat),
             strategy=str(strategy),
+            holds=holds,
         )
     )
 
@@ -111,7 +113,7 @@ def observed_goals(service: Service, observation: Observation) -> tuple[Goal, ..
     return tuple(goals)
 
 
-def make_retreat(plan: Plan, observation: Observation, told: Sequence[str] = ()) -> Plan:
+def make_retreat(plan: Plan, observation: Observation, told: Sequence[str] = (), undo: Sequence[Action] = ()) -> Plan:
     """Return the plan that takes a failed one back: from what is observed now to where the deployment came from.
 
     In its first stage the reconciler takes the new instances out of traffic as soon as the floor allows, starts again
@@ -119,33 +121,38 @@ def make_retreat(plan: Plan, observation: Observation, told: Sequence[str] = ())
     spare cell of the old revision serves meanwhile, and goes in a second stage. No gate of a stage and no hold time
     applies, only the gates of the instances.
 
+    Where something has to be undone, everything is stopped for it, and only then starts again as it was.
+
     Args:
         plan: What failed.
         observation: What runs now.
         told: Cells that were told something: one that is not seen yet may still come into being.
+        undo: What is done while nothing of the service runs, in this order.
     """
-    service = plan.service
+    service = plan.service if not undo else evolve(plan.service, overlap=Overlap.FORBIDDEN, floor=None)
     if plan.exposures_before is not None:
         service = evolve(service, exposures=plan.exposures_before)
     current = observed_goals(service, observation)
     wanted = {goal.cell: goal for goal in plan.retreat if goal.replicas}
     target = max(wanted.values(), key=lambda goal: goal.replicas).revision if wanted else plan.target
-    floor = min(plan.floor, sum(goal.replicas for goal in wanted.values() if goal.share))
+    floor = 0 if undo else min(plan.floor, sum(goal.replicas for goal in wanted.values() if goal.share))
     spare = _spare(service, current, wanted, target, floor)
     gone = [Goal(goal.cell, goal.revision, 0, 0) for goal in current if goal.cell not in wanted]
     seen = {*wanted, *(goal.cell for goal in current)}
     gone += [Goal(name, plan.target, 0, 0) for name in told if name not in seen]
     allowed_s = service.start_deadline_s + service.drain_deadline_s + service.stop_grace_s + service.settle_s
     in_place = _in_place(plan)
-    if in_place is not None:
+    if in_place is not None and not undo:
         return _retreat_in_place(evolve(plan, service=service), in_place, observation, gone, allowed_s)
     rounds = 1 + len(wanted)  # with one spare cell, the cells come back one after the other
     back = Stage(
         "take back",
         (*spare, *wanted.values(), *gone),
-        deadline_s=allowed_s * rounds + 30.0,
+        actions=undo,
+        deadline_s=allowed_s * (rounds + bool(undo)) + sum(action.deadline_s for action in undo) + 30.0,
         on_failure=OnFailure.FREEZE,
-        held=plan.stages[0].held,
+        held=plan.holds if undo else plan.stages[0].held,
+        stopped=bool(undo),
     )
     away = Stage(
         "retire the spare cell",
@@ -165,6 +172,8 @@ def make_retreat(plan: Plan, observation: Observation, told: Sequence[str] = ())
         entrances=plan.entrances,
         strategy=plan.strategy,
         direction=Direction.BACK,
+        holds=plan.holds,
+        stated=plan.agreed if undo else plan.stated,
     )
 
 
@@ -212,6 +221,14 @@ def _retreat_in_place(
         direction=Direction.BACK,
         warnings=(),
     )
+
+
+def undoing(plan: Plan, stage: int) -> tuple[Action, ...]:
+    """Return what undoes the actions of the stages before this one, last first, if the plan's target changes data."""
+    if plan.target not in plan.revisions or not plan.revisions[plan.target].changes_data:
+        return ()
+    undo = [getattr(action, "undo", None) for step in plan.stages[:stage] for action in step.actions]
+    return tuple(action for action in reversed(undo) if action is not None)
 
 
 def _spare(

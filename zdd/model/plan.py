@@ -74,6 +74,8 @@ class Stage:
         deadline_s: Seconds within which the stage must be passed, hold time included.
         on_failure: What a failure means.
         held: Requests are held back at the edges until the stage's instances are ready.
+        stopped: The actions are done while nothing of the service runs: everything is drained and stopped first. Only
+            where overlap is forbidden.
     """
 
     title: str
@@ -84,6 +86,7 @@ class Stage:
     deadline_s: float = field(default=600.0, kw_only=True)
     on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=to_on_failure)
     held: bool = field(default=False, kw_only=True)
+    stopped: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         check_number(f"hold_s of stage {self.title!r}", self.hold_s, least=0)
@@ -115,6 +118,9 @@ class Plan:
         exposures_before: The ways in as they were, for going back; None: as they are.
         strategy: What made the plan, in words.
         direction: Forward, or back.
+        holds: Every edge can hold requests back.
+        stated: The service as its user stated it, where it is treated in another way while the plan runs; None: as it
+            is.
         warnings: What was found beforehand that does not refuse the deployment, one line each.
     """
 
@@ -131,6 +137,13 @@ class Plan:
     strategy: str = ""
     direction: Direction = Direction.FORWARD
     warnings: tuple[str, ...] = ()
+    holds: bool = False
+    stated: Service | None = None
+
+    @property
+    def agreed(self) -> Service:
+        """The service as its user stated it."""
+        return self.stated if self.stated is not None else self.service
 
     def __str__(self) -> str:
         """Return the plan for a person to read, before anything happens."""
@@ -181,6 +194,8 @@ def check_plan(plan: Plan) -> Plan:
     for number, stage in enumerate(plan.stages):
         after = plan.goals_at(number)
         where = f"stage {number + 1} ({stage.title!r}) of {plan.strategy or 'the plan'} for {plan.service.name}"
+        if stage.stopped and plan.service.overlap is Overlap.ALLOWED:
+            raise ConfigurationError(f"{where} stops everything first: that needs overlap='forbidden'")
         for goal in stage.goals:
             check_number(f"replicas of {goal.cell} in {where}", goal.replicas, least=0, whole=True)
             check_number(f"share of {goal.cell} in {where}", goal.share, least=0, whole=True)

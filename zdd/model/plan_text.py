@@ -106,7 +106,8 @@ def _copies(plan: Plan, goal: Goal) -> str:
 def _stage(plan: Plan, number: int, stage: Stage) -> list[str]:
     before, after = plan.goals_at(number - 1), plan.goals_at(number)
     total = sum(goal.share for goal in after.values() if goal.replicas)
-    lines = [_line("action", f"{printable(a.name)}, within {span(a.deadline_s)}") for a in stage.actions]
+    when = ", while nothing of the service runs" if stage.stopped else ""
+    lines = [_line("action", f"{printable(a.name)}{when}, within {span(a.deadline_s)}") for a in stage.actions]
     lines += (
         [_line("hold back", "requests wait at the edges until the stage's instances are ready")] if stage.held else []
     )

@@ -53,8 +53,13 @@ class Picture:
 
     @cached_property
     def goals(self) -> Mapping[str, Goal]:
-        """What every cell should be at the end of this stage; of the one before while nothing of it may be touched."""
+        """What every cell should be at the end of this stage; of the one before while nothing of it may be touched.
+
+        Nothing at all while the stage's actions need everything to be stopped.
+        """
         number = stage_of(self.plan, self.progress)
+        if self.stopping:
+            return {cell.name: Goal(cell.name, cell.revision, 0, 0) for cell in self.observation.cells}
         untouched = bool(self.pending_actions) or not self.progress.begun
         return self.plan.goals_at(number - 1 if untouched else number)
 
@@ -64,6 +69,11 @@ class Picture:
         if self.progress.stage >= len(self.plan.stages):
             return ()
         return tuple(number for number in range(len(self.stage.actions)) if number not in self.progress.done)
+
+    @cached_property
+    def stopping(self) -> bool:
+        """Whether everything is to be stopped for the actions of this stage."""
+        return self.progress.begun and bool(self.pending_actions) and self.stage.stopped
 
     @cached_property
     def given_up(self) -> tuple[str, ...]:
@@ -142,7 +152,9 @@ class Picture:
     @cached_property
     def must_hold(self) -> bool:
         """Whether requests are to be held back: the stage says so, and what is to serve them is not complete."""
-        return self.stage.held and self.progress.stage < len(self.plan.stages) and bool(self.unfinished)
+        if not self.stage.held or self.progress.stage >= len(self.plan.stages):
+            return False
+        return self.stopping or bool(self.unfinished)
 
     def _awaited(self, goal: Goal) -> bool:
         return bool(goal.share) and self.answers_for(goal) and not self.complete(goal)

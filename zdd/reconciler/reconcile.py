@@ -57,7 +57,7 @@ def reconcile(
     commands, refusals, traffic_waits = _commands(picture, guards)
     if commands:
         return evolve(decision, commands=commands, waits=refusals, until_s=now)
-    waits = (*refusals, *_incomplete(picture), *_holding(picture))
+    waits = (*_acting(picture, decision), *refusals, *_incomplete(picture), *_holding(picture))
     until_s = min([asleep_s, _deadline_s(picture), *(wait.until_s for wait in waits if wait.until_s > now)])
     decision = evolve(decision, waits=_by_importance(waits), until_s=max(now, until_s))
     if picture.progress.stage < len(plan.stages):
@@ -109,6 +109,8 @@ def _cell_commands(picture: Picture) -> Iterator[Launch | Change | Scale | Retir
                 yield Launch(name, goal.revision, goal.replicas)
         elif not goal.replicas and picture.plan.service.overlap is Overlap.FORBIDDEN and cell.replicas:
             yield Scale(name, 0)  # it must have stopped before anything else starts; it is retired when that is passed
+        elif picture.stopping:
+            continue  # it is stopped, and runs again in this stage
         elif not goal.replicas:
             if (
                 cell.replicas
@@ -260,7 +262,7 @@ def stage_target(picture: Picture) -> Target:
 
 
 def _perform(picture: Picture) -> Perform | None:
-    if not picture.pending_actions or not picture.progress.begun:
+    if not picture.pending_actions or not picture.progress.begun or (picture.stopping and picture.located):
         return None
     number = picture.pending_actions[0]
     return Perform(number, picture.stage.actions[number])
@@ -433,6 +435,12 @@ def _state_of(picture: Picture, cell: Cell | None) -> str:
         state = "has failed" if instance.state is InstanceState.FAILED else f"is {instance.state.value}"
         return f"{instance.id} {state}" + (f", {why}" if why else "")
     return f"{picture.proven_in(cell)} of {cell.replicas} proven"
+
+
+def _acting(picture: Picture, decision: Decision) -> list[Refusal]:
+    if decision.perform is None:
+        return []
+    return [Refusal("action", f"action {decision.perform.action.name} to end", _deadline_s(picture))]
 
 
 def _holding(picture: Picture) -> list[Refusal]:
