@@ -19,9 +19,11 @@ How the package is laid out, from the inside out; each layer knows only those be
 from importlib import metadata as _metadata
 
 from zdd.actions import CommandAction, FunctionAction
+from zdd.backup import Backup
 from zdd.deployer import Deployer
 from zdd.errors import (
     AdapterError,
+    BackupError,
     ConfigurationError,
     DeploymentError,
     DeploymentFailed,
@@ -68,6 +70,8 @@ __all__ = [
     "AdapterError",
     "AllOf",
     "AnyOf",
+    "Backup",
+    "BackupError",
     "BlueGreen",
     "Canary",
     "CommandAction",

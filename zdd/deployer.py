@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, cast
 
 from attrs import evolve
 
+from zdd.backup.backup import Backup
+from zdd.backup.manifest import Manifest
+from zdd.backup.restore import Restore
 from zdd.clock import SystemClock
 from zdd.codec import MissingStrategy
 from zdd.driver import Driver, Surroundings
@@ -45,6 +48,7 @@ from zdd.request import (
     runs_already,
     serving_version,
 )
+from zdd.restoring import data_to_restore, kept_backups, restoration
 from zdd.sampler import InlineSampler, Sampler, ThreadSampler
 from zdd.strategies.situation import Strategy
 
@@ -219,6 +223,15 @@ class Deployer:
             raise ConfigurationError(f"{service} has no deployment {deployment or 'yet'}")
         return Report.of(own)
 
+    def backups(self, service: str) -> tuple[Manifest, ...]:
+        """Return the backups that deployments of a service made and that are kept, oldest first.
+
+        Raises:
+            JournalError: The journal can't be read.
+            BackupError: A store can't be read.
+        """
+        return kept_backups(self._history(service), service)
+
     # -- changing -------------------------------------------------------------------------------------------------
 
     def deploy(
@@ -252,22 +265,59 @@ class Deployer:
         self._preview(request)
         return self._deploy(request, restart=restart)
 
-    def rollback(self, service: str, to: str | None = None, strategy: Strategy | None = None) -> Report:
+    def rollback(
+        self,
+        service: str,
+        to: str | None = None,
+        strategy: Strategy | None = None,
+        *,
+        restore: bool | None = None,
+    ) -> Report:
         """Make the service run an earlier revision again, by a deployment like any other.
 
         Args:
             service: The service's name.
             to: A version or a revision's id from its history; None: the one that served before the present one.
             strategy: What should happen; None: as in `deploy`.
+            restore: Whether data that a release since then has changed are restored, which stops the service meanwhile
+                and loses what was written since the backup. It must be said where there are such.
 
         Raises:
-            ConfigurationError: There is no such revision; the message lists those there are. Else as `deploy`.
+            ConfigurationError: There is no such revision; the message lists those there are. Or `restore` has to be
+                said. Else as `deploy`.
+            BackupError: The backup is not whole; nothing was touched.
         """
         history = self._history(service)
         if history.last is None:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to go back to")
         revision = history.find(to)
-        return self._deploy_request(self._request_again(history.last.plan.service, revision, strategy))
+        restoring = data_to_restore(history, revision, restore=restore)
+        if restoring is not None:
+            request = self._request_again(history.last.plan.agreed, revision, restoring)
+            return self._deploy_request(request, restart=True)
+        return self._deploy_request(self._request_again(history.last.plan.agreed, revision, strategy))
+
+    def restore(self, service: str, backup: str | None = None, *, using: Backup | None = None) -> Report:
+        """Put a backup back: requests are held or fail, everything is stopped, restored, and started again as it was.
+
+        What was written since the backup is lost; the report says how much time that is, and the log positions where
+        they are known. It stops where it fails: the error says what runs then and what to do.
+
+        Args:
+            service: The service's name.
+            backup: The id of a backup, see `backups`; None: the newest.
+            using: What it was made with; None: what the last deployment that made one used.
+
+        Raises:
+            ConfigurationError: There is no such backup, or it can't be restored here. Else as `deploy`.
+            BackupError: The backup is not whole; nothing was touched.
+        """
+        history = self._history(service)
+        served = history.served()
+        if history.last is None or not served:
+            raise ConfigurationError(f"{service} was never deployed, so there is nothing to restore")
+        restoring = restoration(history, service, backup, using)
+        return self._deploy_request(self._request_again(history.last.plan.agreed, served[-1], restoring), restart=True)
 
     def resume(self, service: str) -> Report:
         """Finish a deployment that was interrupted, or undo it if it was being undone; or end a pause.
@@ -318,7 +368,9 @@ class Deployer:
         if isinstance(unfinished.strategy, MissingStrategy):
             raise ConfigurationError(f"{unfinished.strategy.problem}; or call deploy again with a strategy")
         strategy = cast("Strategy | None", unfinished.strategy)
-        return self._deploy_request(self._request_again(plan.service, target, strategy))
+        if isinstance(strategy, Restore) and unfinished.acted:
+            strategy = None  # the data are back, and may have been written to since
+        return self._deploy_request(self._request_again(plan.agreed, target, strategy))
 
     def pause(self, service: str) -> Order:
         """Tell the deployment of a service that is under way, in whatever process, to pass no stage until `resume`.
@@ -356,7 +408,7 @@ class Deployer:
         history = self._history(service)
         if history.last is None:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to remove")
-        return self._with_lease(history.last.plan.service, self._remove)
+        return self._with_lease(history.last.plan.agreed, self._remove)
 
     # -- between deployments ----------------------------------------------------------------------------------------
 
@@ -408,8 +460,8 @@ class Deployer:
         same = last.to_version and last.plan.revisions[last.plan.target].digest == revision.digest
         return self._standing(last).paused if same else None
 
-    def _driver(self, service: Service, fence: Fence, deployment: str) -> Driver:
-        return Driver(self._around, service.name, fence, deployment, self._actor, self._around.clock.now())
+    def _driver(self, service: Service, fence: Fence, deployment: str, continues: str = "") -> Driver:
+        return Driver(self._around, service.name, fence, deployment, self._actor, self._around.clock.now(), continues)
 
     def _with_lease(self, service: Service, work: Callable[[Service, Fence, History], Report]) -> Report:
         """Do it while nobody else can change the service."""
@@ -439,7 +491,7 @@ class Deployer:
     def _deploy(self, request: Request, *, restart: bool) -> Report:
         def work(service: Service, fence: Fence, journalled: History) -> Report:
             deployment = f"{service.name}-{fence.token}"
-            driver = self._driver(service, fence, deployment)
+            driver = self._driver(service, fence, deployment, _continued(journalled, request.revision))
             observation = driver.observe(service)
             history, notes = judgeable(journalled, service, observation)
             refuse_deaf_edges(observation)
@@ -502,3 +554,12 @@ class Deployer:
         if ended.outcome is wanted:
             return report
         raise failure_of(plan, report, ended.outcome, driver.observe)
+
+
+def _continued(history: History, revision: Revision) -> str:
+    """Return the id of the interrupted deployment whose backup is what there was before anything changed, if any."""
+    last = history.unfinished
+    if last is None or last.plan.target not in last.plan.revisions:
+        return ""
+    begun = last.plan.revisions[last.plan.target]
+    return last.id if begun.changes_data or begun.digest == revision.digest else ""

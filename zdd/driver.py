@@ -109,6 +109,7 @@ class Driver:
         self._actor = actor
         self._renewed_s = renewed_s
         self._continues = continues
+        self._said = ""
         self._number = 0
         self._errors = 0
         self._service = service
@@ -300,7 +301,7 @@ class Driver:
         """Decide what to do; what becomes true of the plan by that is decided on at once."""
         while True:
             decision = reconcile(observation, plan, progress, self._now())
-            self._recorder.show(plan, observation, decision)
+            self._recorder.show(plan, observation, decision, self._said)
             if decision.complete and not decision.failed:
                 progress = self._learn(plan, progress, Completed(decision.complete))
             if decision.mark is None:
@@ -405,7 +406,12 @@ class Driver:
             versions[0] if versions else "",
             plan.revisions[plan.target].version,
             self._continues,
+            self._hear,
         )
+
+    def _hear(self, text: str) -> None:
+        """Keep what an action says, from whatever thread: it is shown at the next look."""
+        self._said = text
 
     def _enter(self, plan: Plan, stage: int) -> None:
         self._recorder.emit(

@@ -224,8 +224,10 @@ def _retreat_in_place(
 
 
 def undoing(plan: Plan, stage: int) -> tuple[Action, ...]:
-    """Return what undoes the actions of the stages before this one, last first, if the plan's target changes data."""
-    if plan.target not in plan.revisions or not plan.revisions[plan.target].changes_data:
+    """Return what undoes the actions of the stages before this one, last first, if going back leaves changed data."""
+    kept = {goal.revision for goal in plan.retreat}
+    left = {plan.target, *(goal.revision for goal in plan.origin)} - kept
+    if not any(plan.revisions[name].changes_data for name in left if name in plan.revisions):
         return ()
     undo = [getattr(action, "undo", None) for step in plan.stages[:stage] for action in step.actions]
     return tuple(action for action in reversed(undo) if action is not None)

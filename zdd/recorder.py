@@ -155,8 +155,15 @@ class Recorder:
             figures=dict(verdict.figures),
         )
 
-    def show(self, plan: Plan, observation: Observation, decision: Decision) -> None:
-        """Write down the capacity if it changed, and tell what is awaited if that did."""
+    def show(self, plan: Plan, observation: Observation, decision: Decision, said: str = "") -> None:
+        """Write down the capacity if it changed, and tell what is awaited if that did.
+
+        Args:
+            plan: What is wanted.
+            observation: The present look.
+            decision: What was decided on it.
+            said: What an action under way said last.
+        """
         shares = _shares(plan, observation)
         known = (decision.useful, decision.existing, shares)
         if decision.useful is not None and known != (self._shown.useful, self._shown.existing, self._shown.shares):
@@ -169,6 +176,8 @@ class Recorder:
                 shares=dict(shares),
             )
         reasons = tuple(dict.fromkeys(wait.reason for wait in decision.waits))
+        if said and decision.perform is not None:
+            reasons = (f"action {decision.perform.action.name}: {said}", *reasons[1:])
         until_s = decision.waits[0].until_s if decision.waits else 0.0
         if reasons and (reasons != self._shown.waits or abs(until_s - self._shown.until_s) > 1.0):
             self._shown = evolve(self._shown, waits=reasons, until_s=until_s)

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from zdd.events import (
+    ActionEnded,
     CapacityChanged,
     CommandAnswered,
     CommandIntended,
@@ -49,6 +50,23 @@ class StageTimes:
     passed_s: float | None = None
     failed_s: float | None = None
     reason: str = ""
+
+
+@frozen
+class ActionResult:
+    """What an action came to.
+
+    Attributes:
+        name: Its name.
+        ended_s: When it ended, in seconds since the epoch.
+        succeeded: Whether it did.
+        note: What it said.
+    """
+
+    name: str
+    ended_s: float
+    succeeded: bool
+    note: str = ""
 
 
 @frozen
@@ -144,6 +162,7 @@ class Report:
         below_floor_s: For how many seconds useful capacity was below the floor.
         capacity: Every capacity seen, in order.
         stages: The stages that began, in order, those on the way back among them.
+        actions: What each action came to, in the order in which they ended.
         instances: What happened to each instance, in the order in which they were first heard of.
         gates: The last verdict of every gate about every target.
         orders: What it was told on the way, by whom and when; and where it could not obey, why.
@@ -171,6 +190,7 @@ class Report:
     below_floor_s: float
     capacity: tuple[CapacityPoint, ...]
     stages: tuple[StageTimes, ...]
+    actions: tuple[ActionResult, ...] = ()
     instances: tuple[InstanceTimes, ...]
     gates: tuple[GateStatus, ...]
     orders: tuple[Ordered, ...]
@@ -215,6 +235,7 @@ class Report:
             below_floor_s=_below_s(capacity, floor, ended_s),
             capacity=capacity,
             stages=_stages(everything),
+            actions=_actions(everything),
             instances=_instances(everything, status.instances),
             gates=tuple(status.gates.values()),
             orders=tuple(event for event in everything if isinstance(event, Ordered)),
@@ -295,6 +316,11 @@ def _stages(events: Sequence[Event]) -> tuple[StageTimes, ...]:
             else:
                 stages[places[-1]] = evolve(stage, failed_s=event.at_s, reason=event.reason)
     return tuple(stages)
+
+
+def _actions(events: Sequence[Event]) -> tuple[ActionResult, ...]:
+    ended = [event for event in events if isinstance(event, ActionEnded)]
+    return tuple(ActionResult(event.action, event.at_s, event.succeeded, event.note) for event in ended)
 
 
 def _instances(events: Sequence[Event], known: Mapping[str, InstanceStatus]) -> tuple[InstanceTimes, ...]:

@@ -60,6 +60,7 @@ def _lines(report: Report) -> list[tuple[str, str]]:
         ("strategy", printable(report.strategy) or "none on record"),
         ("time", f"{date_and_time(report.started_s)} to {date_and_time(report.ended_s)}"),
         *_stage_lines(report),
+        *_action_lines(report),
         *_gate_lines(report),
         *_order_lines(report),
         *_instance_lines(report),
@@ -68,6 +69,15 @@ def _lines(report: Report) -> list[tuple[str, str]]:
     ]
     lines += [("warning", text) for text in _few([printable(line) for line in report.warnings])]
     return lines + [("unproven", text) for text in _few([printable(line) for line in report.unproven] or ["nothing"])]
+
+
+def _action_lines(report: Report) -> list[tuple[str, str]]:
+    """Return a line for each action: what it said may be what a person has to know, such as what was lost."""
+    lines = []
+    for action in report.actions:
+        note = f": {printable(action.note)}" if action.note else ""
+        lines.append(("action", f"{printable(action.name)} {'done' if action.succeeded else 'failed'}{note}"))
+    return lines
 
 
 def _stage_lines(report: Report) -> list[tuple[str, str]]:
@@ -156,6 +166,10 @@ def data_of(report: Report) -> dict[str, Any]:
         "below_floor_s": round(report.below_floor_s, 3),
         "capacity": [_capacity_data(point) for point in report.capacity],
         "stages": [_stage_data(stage) for stage in report.stages],
+        "actions": [
+            {"name": one.name, "ended": iso(one.ended_s), "succeeded": one.succeeded, "note": one.note}
+            for one in report.actions
+        ],
         "instances": [_instance_data(one) for one in report.instances],
         "gates": [_gate_data(gate) for gate in report.gates],
         "orders": [_order_data(event) for event in report.orders],

@@ -33,11 +33,13 @@ class Request:
         service: How the service wants to be treated.
         revision: What is to run.
         strategy: What should happen.
+        stated: The service as its user stated it, where the strategy treats it in another way; None: as it is.
     """
 
     service: Service
     revision: Revision
     strategy: Strategy
+    stated: Service | None = None
 
     def named(self, fresh: str, history: History | None, observation: Observation) -> Request:
         """Return it with the id of its revision: of the one that runs or was under way if that is the same.
@@ -82,7 +84,7 @@ class Request:
         refuse_uneven_shares(plan, around)
         refuse_in_place(plan, around)
         found = findings(around, service, self.revision.workload, demand_of(plan))
-        plan = evolve(plan, warnings=warnings_of(found))
+        plan = evolve(plan, stated=self.stated, warnings=warnings_of(found))
         last = history.last
         return plan if last is None else evolve(plan, exposures_before=last.plan.service.exposures)
 
@@ -127,6 +129,9 @@ def make_request(
         strategy = Recreate() if service.overlap is Overlap.FORBIDDEN else RollingUpdate()
     ports = tuple(exposure.port for exposure in service.exposures)
     revision = Revision("planned", release.version, release.workload, gates, ports, release.changes_data)
+    if getattr(strategy, "stops_everything", False):
+        together = evolve(service, overlap=Overlap.FORBIDDEN, floor=None)
+        return Request(together, revision, strategy, stated=service)
     return Request(service, revision, strategy)
 
 

@@ -11,6 +11,7 @@ from types import ModuleType
 import attrs
 
 import zdd.actions
+import zdd.backup
 import zdd.gates
 import zdd.model
 import zdd.strategies
@@ -40,7 +41,7 @@ def test_every_class_of_the_model_and_every_event_has_exactly_one_name() -> None
 
 def test_every_gate_and_action_of_zdd_has_a_name_and_every_name_leads_to_something() -> None:
     """A strategy needs none until its file is moved: without one it is written down by where it lives."""
-    found = classes_of(zdd.gates) | classes_of(zdd.actions) | classes_of(zdd.strategies)
+    found = classes_of(zdd.gates) | classes_of(zdd.actions) | classes_of(zdd.backup) | classes_of(zdd.strategies)
     own = {kind for kind in found if attrs.has(kind) and any(hasattr(kind, name) for name in ("judge", "run", "surge"))}
     named = set(map(import_place, PARTS.values()))
     assert named <= own

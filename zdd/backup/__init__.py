@@ -7,7 +7,8 @@
     store       where it is kept: a directory, or an object of the user's
     manifest    what one backup consists of; written last, so that a backup without one is none
     archive     making, verifying, restoring and expiring backups with these
-    backup      the strategy and its two actions
+    backup      the strategy that makes one, and its two actions
+    restore     the strategy that puts one back
 """
 
 from zdd.backup.archive import Archive
@@ -15,6 +16,7 @@ from zdd.backup.backup import Backup
 from zdd.backup.command_output import CommandOutput
 from zdd.backup.files import Files
 from zdd.backup.manifest import Manifest, Part
+from zdd.backup.restore import Restore
 from zdd.backup.retention import Retention
 from zdd.backup.source import Source
 from zdd.backup.store import DirectoryStore, Store
@@ -27,6 +29,7 @@ __all__ = [
     "Files",
     "Manifest",
     "Part",
+    "Restore",
     "Retention",
     "Source",
     "Store",

@@ -18,7 +18,7 @@ from zdd.errors import BackupError, ConfigurationError
 KEY_BYTES = 32
 FRAME_BYTES = 1 << 18
 _MAGIC = b"zdd1"
-_HEAD = struct.Struct(">I?")  # length of the sealed frame, and whether it is the last
+_HEAD = struct.Struct(">IB")  # length of the sealed frame, and whether it is the last
 
 
 @define
@@ -164,8 +164,9 @@ def unsealed(data: Iterable[bytes], key: bytes, what: str) -> Iterator[bytes]:
         header = reader.read(_HEAD.size)
         if len(header) < _HEAD.size:
             raise BackupError(f"{what} is cut short")
-        length, last = _HEAD.unpack(header)
-        if length > FRAME_BYTES + 64:
+        length, ending = _HEAD.unpack(header)
+        last = ending == 1
+        if length > FRAME_BYTES + 64 or ending not in (0, 1):
             raise BackupError(f"{what} is damaged or altered")
         try:
             yield cipher.decrypt(salt + struct.pack(">I", number), reader.read(length), _about(number, last=last))

@@ -100,6 +100,7 @@ PARTS: Mapping[str, str] = {
     "command action": "zdd.actions.command_action:CommandAction",
     "make backup": "zdd.backup.backup:MakeBackup",
     "restore backup": "zdd.backup.backup:RestoreBackup",
+    "restore": "zdd.backup.restore:Restore",
     "backup": "zdd.backup.backup:Backup",
     "joined": "zdd.strategies.joined:Joined",
     "perform": "zdd.strategies.perform:Perform",

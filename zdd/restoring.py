@@ -1,0 +1,96 @@
+"""What going back, or restoring by hand, has to put back: found in the history. Pure, but for asking the stores."""
+
+from __future__ import annotations
+
+from zdd.backup.backup import Backup
+from zdd.backup.manifest import Manifest
+from zdd.backup.restore import Restore, backups_in, last_backup
+from zdd.errors import ConfigurationError
+from zdd.events import Outcome
+from zdd.history import Deployment, History
+from zdd.model.release import Revision
+
+
+def kept_backups(history: History, service: str) -> tuple[Manifest, ...]:
+    """Return the backups that the deployments of a service made and that are still kept, oldest first.
+
+    Raises:
+        BackupError: A store can't be read.
+    """
+    found: dict[str, Manifest] = {}
+    for backup in dict.fromkeys(backup for one in history.deployments for backup in backups_in(one.plan)):
+        found.update({manifest.id: manifest for manifest in backup.archive(service).manifests()})
+    return tuple(sorted(found.values(), key=lambda manifest: (manifest.made_s, manifest.id)))
+
+
+def restoration(history: History, service: str, id: str | None, using: Backup | None) -> Restore:  # noqa: A002
+    """Return the strategy that restores a backup, after everything that can be known beforehand was looked at.
+
+    Args:
+        history: What is known of the service.
+        service: Its name.
+        id: Which backup; None: the newest.
+        using: What it was made with; None: what the last deployment that made one used.
+
+    Raises:
+        ConfigurationError: There is no such backup, or it can't be restored here.
+        BackupError: It is not whole.
+    """
+    backup = using if using is not None else last_backup((one.plan for one in history.deployments), service)
+    archive = backup.archive(service)
+    archive.check()
+    kept = archive.manifests()
+    if id is None and not kept:
+        raise ConfigurationError(f"{service} has no backup there")
+    manifest = archive.find(id) if id is not None else kept[-1]
+    archive.verify(manifest)
+    return Restore(backup, manifest.id)
+
+
+def data_to_restore(history: History, revision: Revision, *, restore: bool | None) -> Restore | None:
+    """Return how to restore the data as this revision left them; None: they have not changed, or nobody wants it.
+
+    Args:
+        history: What is known of the service.
+        revision: What is to run again.
+        restore: Whether it is wanted; None: not said.
+
+    Raises:
+        ConfigurationError: A release since then changes data and it was not said whether to restore them; or there is
+            no backup from before it.
+        BackupError: The backup is not whole.
+    """
+    changed = _first_that_changed(history, revision)
+    if changed is None or restore is False:
+        return None
+    name, version = changed.plan.service.name, changed.to_version
+    for backup in backups_in(changed.plan):
+        manifest = backup.archive(name).made_for(changed.id)
+        if manifest is not None:
+            if restore is None:
+                raise ConfigurationError(
+                    f"{version} changed the data, so going back to {revision.version} may need them as they were: say "
+                    f"restore=True to restore {manifest}, and lose what was written since; "
+                    "or restore=False to keep them"
+                )
+            backup.archive(name).verify(manifest)
+            return Restore(backup, manifest.id)
+    if restore is None:
+        raise ConfigurationError(
+            f"{version} changed the data, and no backup from before it is kept: say restore=False to go back to "
+            f"{revision.version} with the data as they are"
+        )
+    raise ConfigurationError(f"no backup from before {version} is kept, so the data can't be restored")
+
+
+def _first_that_changed(history: History, revision: Revision) -> Deployment | None:
+    """Return the first deployment, since this revision was deployed last, whose release changes data and ran."""
+    since: list[Deployment] = []
+    for one in history.deployments:
+        target = one.plan.revisions.get(one.plan.target)
+        if target is not None and one.to_version and target.digest == revision.digest:
+            since = []
+        elif one.stages_passed and one.outcome is not Outcome.ROLLED_BACK:
+            since.append(one)
+    changed = [one for one in since if one.to_version and one.plan.revisions[one.plan.target].changes_data]
+    return changed[0] if changed else None
