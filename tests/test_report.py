@@ -255,6 +255,7 @@ def test_the_data_can_be_written_as_strict_json_with_stable_keys() -> None:
         "below_floor_s",
         "capacity",
         "stages",
+        "actions",
         "instances",
         "gates",
         "orders",

@@ -278,3 +278,13 @@ def test_in_virtual_time_what_was_done_wakes_the_driver():
     InlineSampler(clock).ask(ask(passes))
     clock.wait(began_s + 60)
     assert clock.now() == began_s
+
+
+def test_an_action_that_has_ended_is_not_begun_again_before_anybody_heard_of_it(clock, sampler):
+    """It is due until its end was collected: what ends right after the last collection would be done twice."""
+    runs = []
+    sampler.perform(perform(runs.append), CONTEXT)
+    clock.wait(clock.now() + WITHIN_S)  # its end wakes the clock
+    sampler.perform(perform(runs.append), CONTEXT)
+    facts = sampler.collect()
+    assert len(runs) == len(facts) == 1

@@ -60,6 +60,7 @@ class ThreadSampler:
         self._clock = clock
         self._lock = threading.Lock()
         self._under_way: set[tuple[str, str]] = set()
+        self._unheard: set[tuple[str, str]] = set()  # ended, but nobody knows yet: not to be begun again
         self._facts: list[Fact] = []
         self._closed = False
         self._action_deadline_s: float | None = None
@@ -78,7 +79,7 @@ class ThreadSampler:
 
     def _start(self, key: tuple[str, str], work: Callable[[], Fact]) -> bool:
         with self._lock:
-            if key in self._under_way or len(self._under_way) >= THREADS_MAX:
+            if key in self._under_way or key in self._unheard or len(self._under_way) >= THREADS_MAX:
                 return False  # it is asked for again as long as it is due
             self._under_way.add(key)
         threading.Thread(target=self._finish, args=(key, work), name="zdd-gate", daemon=True).start()
@@ -88,6 +89,7 @@ class ThreadSampler:
         fact = work()
         with self._lock:
             self._under_way.discard(key)
+            self._unheard.add(key)
             self._facts.append(fact)
         if not self._closed:
             self._clock.wake()
@@ -96,6 +98,7 @@ class ThreadSampler:
         """Return what has come to its end since the last call; an action that is late has failed."""
         with self._lock:
             facts, self._facts = self._facts, []
+            self._unheard.clear()
             action, deadline_s = self._action, self._action_deadline_s
         if any(isinstance(fact, Performed) for fact in facts):
             if action is None:  # its deadline has passed, and was told
