@@ -1,6 +1,8 @@
-"""A deploy script: backs the ledger up, then deploys a release that spoils it: ``spoil.py STATE PORT DATA KEPT SLOW WARM``.
+"""A deploy script: backs the ledger up, then deploys a release that spoils it. Prints events and what is awaited.
 
-Saving and loading take SLOW seconds, so that there is time to kill it; the old release is kept for WARM seconds. Prints each event's name, and what it waits for.
+    spoil.py STATE PORT DATA KEPT SLOW WARM
+
+Saving and loading take SLOW seconds, so that there is time to kill it; the old release is kept for WARM seconds.
 """
 
 import sys
