@@ -13,7 +13,7 @@ GROUPS = {
     "Stacks": ("Stack", "StackService", "StackObject", "StackDeployer", "StackReport", "ServiceResult"),
     "Strategies": (
         *("RollingUpdate", "BlueGreen", "Canary", "Recreate", "InPlaceUpdate", "UpdateOrder"),
-        *("Perform", "Soak", "Joined", "OnFailure"),
+        *("Perform", "Backup", "Soak", "Joined", "OnFailure"),
     ),
     "Actions": ("FunctionAction", "CommandAction", "ActionContext"),
     "Writing a strategy": ("Strategy", "Situation", "Stage", "Goal", "InPlace", "Plan", "Revision"),
@@ -25,13 +25,13 @@ GROUPS = {
     "What happened": ("Report", "Recovered", "Outcome", "Status", "Event", "Order", "OrderKind"),
     "Errors": (
         *("ZddError", "ConfigurationError", "DeploymentError", "DeploymentFailed", "RollbackFailed"),
-        *("DeploymentInterrupted", "DeploymentInProgress", "LeaseLost", "JournalError", "StackFailed"),
+        *("DeploymentInterrupted", "DeploymentInProgress", "LeaseLost", "JournalError", "BackupError", "StackFailed"),
         *("AdapterError", "TemporaryError", "PermanentError", "OutcomeUnknown"),
     ),
 }
 METHODS = (
-    *("embedded", "in_memory", "plan", "deploy", "rollback", "resume", "recover", "remove"),
-    *("pause", "promote", "abort", "history", "report", "mirror"),
+    *("embedded", "in_memory", "plan", "deploy", "rollback", "restore", "resume", "recover", "remove"),
+    *("pause", "promote", "abort", "history", "report", "backups", "mirror"),
 )
 
 
