@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 
 from zdd.events import DeploymentStarted, Event
+from zdd.model.in_place import InPlace, UpdateOrder
 from zdd.model.plan import Direction, Goal, Plan, Stage
 from zdd.model.plan_text import plan_text
 from zdd.model.service import Overlap, Service
@@ -68,6 +69,21 @@ def test_the_way_back_is_named(plans: dict[str, Plan]) -> None:
         ),
         (Goal("c", "r1", 2, 1), Goal("c", "r1", 2, 3), "2 × 1.4.2 stay in traffic, now 100 % of it"),
         (Goal("c", "r1", 2, 1), Goal("c", "r1", 2, 1), "stays as it is"),
+        (
+            Goal("c", "r1", 4, 1),
+            Goal("c", "r2", 4, 1, InPlace(1)),
+            "replace 1 of 4 in place, prove and admit to traffic, then 1 of 4 run 1.5.0",
+        ),
+        (
+            Goal("c", "r2", 4, 1, InPlace(1)),
+            Goal("c", "r2", 4, 1, InPlace(3, 2)),
+            "replace 2 of 4 in place, prove and admit to traffic, then 3 of 4 run 1.5.0",
+        ),
+        (
+            Goal("c", "r2", 4, 1, InPlace(2)),
+            Goal("c", "r1", 4, 1, InPlace(3)),
+            "replace in place until 3 of 4 run 1.4.2, prove and admit to traffic",
+        ),
     ],
 )
 def test_a_change_of_a_cell_is_told_in_the_order_in_which_it_happens(
@@ -75,6 +91,18 @@ def test_a_change_of_a_cell_is_told_in_the_order_in_which_it_happens(
 ) -> None:
     plan = evolve(plans["rolling"], origin=(before,), stages=(Stage("change", (after,)),))
     assert f"   c           {words}\n" in plan_text(plan)
+
+
+def test_what_is_replaced_in_place_shares_the_traffic_and_its_weaker_promise_is_said(plans: dict[str, Plan]) -> None:
+    stages = tuple(
+        Stage(f"batch {n}", (Goal("c", "r2", 4, 1, InPlace(n, order=order)),))
+        for n, order in ((1, UpdateOrder.START_FIRST), (4, UpdateOrder.STOP_FIRST))
+    )
+    text = plan_text(evolve(plans["rolling"], origin=(Goal("c", "r1", 4, 1),), stages=stages))
+    assert "   traffic     75 % 1.4.2, 25 % 1.5.0\n" in text
+    assert "   traffic     100 % 1.5.0\n" in text
+    assert "when that is ready it is stopped, drained or not" in text
+    assert "nobody knows beforehand which" in text
 
 
 def test_hostile_text_stays_on_its_line(hostile: tuple[Event, ...]) -> None:

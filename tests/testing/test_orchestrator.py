@@ -46,7 +46,7 @@ def test_the_memory_orchestrator_keeps_every_rule() -> None:
 
 def test_rules_that_can_not_be_tried_are_not_among_the_names() -> None:
     checked = check(MemoryOrchestrator, kill=None, never_ready=None)
-    assert len(checked) == len(ORCHESTRATOR_RULES) - 2
+    assert len(checked) == len(ORCHESTRATOR_RULES) - 3
     assert "what never gets ready is never said to be" not in checked
 
 
@@ -282,6 +282,40 @@ class LeaksForeignErrors(MemoryOrchestrator):
         super().retire(service, command, fence)
 
 
+class ChangesAllInPlace(MemoryOrchestrator):
+    def change(self, service: Service, revision: Any, command: Change, fence: Fence) -> None:
+        super().change(service, revision, evolve(command, in_place=None), fence)
+
+
+class GoesOnWhenClaimed(MemoryOrchestrator):
+    """Does the next batch when somebody writes to the service, as Swarm's own updater does."""
+
+    _last: Any = None
+
+    def change(self, service: Service, revision: Any, command: Change, fence: Fence) -> None:
+        super().change(service, revision, command, fence)
+        if command.in_place is not None:
+            further = evolve(command.in_place, changed=min(command.replicas, command.in_place.changed + 1))
+            type(self)._last = (service, revision, evolve(command, in_place=further))
+
+    def claim(self, service: Service, fence: Fence) -> None:
+        super().claim(service, fence)
+        if self._last is not None:
+            super().change(*self._last, fence)
+
+
+class NamesNoVictim(Shows):
+    def instance(self, instance: Instance) -> Instance:
+        return evolve(instance, replaced_by="")
+
+
+class StopsFirst(MemoryOrchestrator):
+    def change(self, service: Service, revision: Any, command: Change, fence: Fence) -> None:
+        if command.in_place is not None:
+            command = evolve(command, in_place=evolve(command.in_place, order="stop-first"))
+        super().change(service, revision, command, fence)
+
+
 def unfenced(method: str) -> type[MemoryOrchestrator]:
     """An orchestrator one of whose methods does not look at the fence."""
 
@@ -332,6 +366,16 @@ BROKEN = [
     ("fences of one service are not those of another", OneFenceForAll),
     ("another deployer sees the same cells", SeesOnlyItsOwn),
     ("another deployer's fence counts", FencesOfItsOwn),
+    ("a change in place goes as far as it was told, whoever claims meanwhile", ChangesAllInPlace),
+    ("a change in place goes as far as it was told, whoever claims meanwhile", GoesOnWhenClaimed),
+    (
+        "what starts first names the one in whose place it comes, which stays until it is ready or turned round",
+        NamesNoVictim,
+    ),
+    (
+        "what starts first names the one in whose place it comes, which stays until it is ready or turned round",
+        StopsFirst,
+    ),
 ]
 
 

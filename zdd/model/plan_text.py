@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from zdd.model.in_place import InPlace, UpdateOrder
 from zdd.model.plan import Direction, Goal, OnFailure, Plan, Stage
 from zdd.model.release import Revision
 from zdd.model.service import Overlap
@@ -60,6 +61,7 @@ def _promises(plan: Plan) -> list[str]:
         _line("ceiling", f"at most {count(plan.ceiling, 'instance')} at once, besides those that are stopping"),
         *(_line("proof", text) for text in _proofs(target, span(service.start_deadline_s))),
         _line("drain", _drain(plan)),
+        *(_line("in place", text) for text in _in_place(plan)),
         *(_line("warning", printable(text)) for text in plan.warnings),
     ]
 
@@ -84,6 +86,18 @@ def _drain(plan: Plan) -> str:
         f"up to {span(service.drain_deadline_s)} for what is in flight{settle}, "
         f"then {span(service.stop_grace_s)} to stop"
     )
+
+
+def _in_place(plan: Plan) -> list[str]:
+    """Return what is not promised where the orchestrator replaces instances that serve."""
+    orders = {goal.in_place.order for stage in plan.stages for goal in stage.goals if goal.in_place is not None}
+    words = {
+        UpdateOrder.START_FIRST: "an old instance leaves traffic while the one in its place starts; when that is ready "
+        "it is stopped, drained or not",
+        UpdateOrder.STOP_FIRST: "an old instance is stopped before the one in its place starts, and nobody knows "
+        "beforehand which: what is in flight there is up to the application",
+    }
+    return [words[order] for order in UpdateOrder if order in orders]
 
 
 def _now(plan: Plan) -> list[str]:
@@ -114,7 +128,7 @@ def _stage(plan: Plan, number: int, stage: Stage) -> list[str]:
     for goal in stage.goals:
         words = _change(plan, before.get(goal.cell, Goal(goal.cell, goal.revision, 0, 0)), goal, total)
         lines.append(_line(printable(goal.cell), words))
-    lines.append(_line("traffic", _traffic(plan, after.values())))
+    lines.append(_line("traffic", _traffic(plan, number)))
     lines += [_line("gate", printable(gate)) for gate in stage.gates]
     lines += [_line("hold", f"{span(stage.hold_s)} with this traffic")] if stage.hold_s else []
     failure = "go back to where it came from" if stage.on_failure is OnFailure.RETREAT else "stop there, for a person"
@@ -125,6 +139,8 @@ def _stage(plan: Plan, number: int, stage: Stage) -> list[str]:
 def _change(plan: Plan, before: Goal, after: Goal, total: int) -> str:
     """Say what happens to one cell, in the order in which it happens."""
     steps: list[str] = []
+    if after.in_place is not None:
+        return _replaced(plan, before, after, after.in_place)
     drained = before.share and before.replicas and (not after.share or before.revision != after.revision)
     if drained:
         steps.append(f"take {_copies(plan, before)} out of traffic and drain")
@@ -153,12 +169,32 @@ def _change(plan: Plan, before: Goal, after: Goal, total: int) -> str:
     return ", then ".join(steps) or "stays as it is"
 
 
-def _traffic(plan: Plan, goals: Iterable[Goal]) -> str:
-    shares: dict[str, int] = {}
-    for goal in goals:
+def _replaced(plan: Plan, before: Goal, after: Goal, in_place: InPlace) -> str:
+    version, changed = _version(plan, after.revision), f"{in_place.changed} of {after.replicas}"
+    done = before.in_place.changed if before.in_place is not None else 0
+    if before.in_place is not None and before.revision != after.revision:  # how many is seen when it is so far
+        return f"replace in place until {changed} run {version}, prove and admit to traffic"
+    number = f"{in_place.changed - done} of {after.replicas}"
+    return f"replace {number} in place, prove and admit to traffic, then {changed} run {version}"
+
+
+def _traffic(plan: Plan, number: int) -> str:
+    shares: dict[str, float] = {}
+    for goal in plan.goals_at(number).values():
         if goal.replicas and goal.share:
-            shares[goal.revision] = shares.get(goal.revision, 0) + goal.share
+            for revision, part in _revisions(plan, number, goal).items():
+                shares[revision] = shares.get(revision, 0) + goal.share * part
     total = sum(shares.values())
     ordered = sorted(shares.items(), key=lambda item: (item[0] == plan.target, item[0]))
     parts = [f"{percent(share, total)} {_version(plan, revision)}" for revision, share in ordered]
     return ", ".join(parts) or "none"
+
+
+def _revisions(plan: Plan, number: int, goal: Goal) -> dict[str, float]:
+    """Return what a cell runs at the end of a stage: revision → its part of the instances."""
+    part = goal.in_place.changed / goal.replicas if goal.in_place is not None else 1.0
+    if part == 1.0:
+        return {goal.revision: 1.0}
+    earlier = [plan.goals_at(stage).get(goal.cell) for stage in range(number - 1, -2, -1)]
+    others = [one.revision for one in earlier if one is not None and one.revision != goal.revision]
+    return {goal.revision: part, (others[0] if others else "before"): 1.0 - part}

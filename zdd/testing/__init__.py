@@ -22,6 +22,7 @@ from zdd.testing.gate import GATE_RULES, check_gate
 from zdd.testing.journal import JOURNAL_RULES, check_journal
 from zdd.testing.lease import LEASE_RULES, check_lease
 from zdd.testing.orchestrator import ORCHESTRATOR_RULES, check_orchestrator
+from zdd.testing.orchestrator_in_place import IN_PLACE_RULES
 from zdd.testing.rules import BrokenRule, Conditions, ConformanceError, Rule, accepts_connections
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "DISCOVERY_RULES",
     "EDGE_RULES",
     "GATE_RULES",
+    "IN_PLACE_RULES",
     "JOURNAL_RULES",
     "LEASE_RULES",
     "ORCHESTRATOR_RULES",

@@ -10,6 +10,7 @@ from attrs import define, evolve
 from zdd.interfaces import Fence, Orchestrator
 from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.command import Change, Launch, Retire, Scale
+from zdd.model.in_place import InPlace, UpdateOrder
 from zdd.model.release import Revision, Specification
 from zdd.model.service import Service
 from zdd.testing.rules import Again, Conditions, Make, opened
@@ -54,6 +55,21 @@ class OrchestratorTrial:
         """Change the cell to another revision."""
         revision = self.revision(number)
         self.orchestrator.change(self.service, revision, Change("kit", revision.id, replicas), self.fence)
+
+    def change_in_place(
+        self,
+        number: int,
+        replicas: int,
+        changed: int,
+        order: UpdateOrder = UpdateOrder.START_FIRST,
+        *,
+        batch: int = 1,
+        workload: Specification | None = None,
+    ) -> None:
+        """Change so many instances of the cell to another revision, while the others go on."""
+        revision, so_far = self.revision(number, workload), InPlace(changed, batch, order)
+        command = Change("kit", revision.id, replicas, so_far)
+        self.orchestrator.change(self.service, revision, command, self.fence)
 
     def scale(self, replicas: int) -> None:
         """Scale the cell."""
