@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
@@ -17,6 +18,9 @@ from zdd.model.names import check_number, choice_of
 from zdd.model.release import Revision
 from zdd.model.service import Exposure, Overlap, Service
 from zdd.model.traffic import CellShare, TrafficIntent
+
+if TYPE_CHECKING:
+    from zdd.simulation.rehearsal import Rehearsal, Startup
 
 GOALS_KEPT = 4
 """Of how many stages a plan remembers what its cells should be at their end."""
@@ -151,6 +155,19 @@ class Plan:
 
         return plan_text(self)
 
+    def rehearse(
+        self,
+        *,
+        startup: Startup = 1.0,
+        failure_rate: float = 0.0,
+        replicas: int | None = None,
+        seeds: int | Iterable[int] = 100,
+    ) -> Rehearsal:
+        """Play the plan many times, in memory and in virtual time: see `zdd.simulation.rehearse`."""
+        from zdd.simulation.rehearsal import rehearse  # it stands above everything that can carry out a plan
+
+        return rehearse(self, startup=startup, failure_rate=failure_rate, replicas=replicas, seeds=seeds)
+
     def final(self) -> tuple[Goal, ...]:
         """Return what every cell should be when the plan has ended."""
         goals = self.goals_at(len(self.stages) - 1).values()
@@ -210,10 +227,10 @@ def check_plan(plan: Plan) -> Plan:
             raise ConfigurationError(
                 f"{where} leaves {capacity} instances with traffic, below the floor of {plan.floor}"
             )
-        peak = sum(max(a.replicas, b.replicas) for a, b in _pairs(before, after))
-        peak += sum(one.batch for one in replaced if one.order is UpdateOrder.START_FIRST)
-        if plan.service.overlap is Overlap.ALLOWED and peak > plan.ceiling:
-            raise ConfigurationError(f"{where} needs {peak} instances at once, above the ceiling of {plan.ceiling}")
+        most = peak(before, after)
+        most += sum(one.batch for one in replaced if one.order is UpdateOrder.START_FIRST)
+        if plan.service.overlap is Overlap.ALLOWED and most > plan.ceiling:
+            raise ConfigurationError(f"{where} needs {most} instances at once, above the ceiling of {plan.ceiling}")
         before = after
     left = [goal for goal in before.values() if goal.replicas and not _ended(goal, plan)]
     if plan.direction is Direction.FORWARD and left:
@@ -241,6 +258,11 @@ def _check_in_place(goal: Goal, before: Goal | None, plan: Plan, where: str) -> 
             f"{where} replaces instances of {goal.cell} in place, which does not have {goal.replicas} instances "
             "before: change the number in a stage of its own"
         )
+
+
+def peak(before: Mapping[str, Goal], after: Mapping[str, Goal]) -> int:
+    """Return how many instances exist at most between two stages, if each cell is the larger of what it is in both."""
+    return sum(max(a.replicas, b.replicas) for a, b in _pairs(before, after))
 
 
 def _pairs(before: Mapping[str, Goal], after: Mapping[str, Goal]) -> list[tuple[Goal, Goal]]:

@@ -2,6 +2,7 @@
 
 from zdd.simulation.campaign import Figures, campaign
 from zdd.simulation.invariants import Invariant, Violation
+from zdd.simulation.rehearsal import Rehearsal, rehearse
 from zdd.simulation.run import Result, simulate
 from zdd.simulation.scenario import Scenario, StrategyKind, draw
 from zdd.simulation.smallest import smallest
@@ -12,6 +13,7 @@ __all__ = [
     "FaultClass",
     "Figures",
     "Invariant",
+    "Rehearsal",
     "Result",
     "Scenario",
     "StrategyKind",
@@ -19,6 +21,7 @@ __all__ = [
     "Violation",
     "campaign",
     "draw",
+    "rehearse",
     "simulate",
     "smallest",
     "told",

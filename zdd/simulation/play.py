@@ -41,6 +41,9 @@ from zdd.simulation.watch import Process, Watch
 
 LEASE_S = 15.0
 
+POLL_S = LEASE_S / 4
+"""Whatever changes is told, so nothing has to be asked for in between; but the lease has to be kept."""
+
 CALLS_MOST = 60_000
 """How many calls a whole life may need: one that needs more goes round in circles."""
 
@@ -103,7 +106,7 @@ class Play:
         gates = (WatchedGate(self.world, self.watch.passed.add),)
         called = self._called
         deployer = Deployer(
-            ListingOrchestrator(self.world, OrchestratorAbilities(self.scenario.cell_per_instance), self.lists),
+            ListingOrchestrator(self.world, OrchestratorAbilities(self.scenario.cell_per_instance, POLL_S), self.lists),
             MemoryDiscovery(self.world),
             tuple(self.world.edges),
             journal=ProcessJournal(self.journal, called),
