@@ -25,6 +25,7 @@ _INTEGER = re.compile(r"[-+]?(0x[0-9a-fA-F]+|0b[01]+|0o?[0-7]+|0|[1-9][0-9_]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _DIGITS_MAX = 40
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
+_TAGS = ("!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq", "merge")))
 _INSTALL = "compose files need PyYAML and jsonschema: pip install 'zdd-deploy[compose]'"
 
 
@@ -147,6 +148,9 @@ class _Reader:
         self._count(event, 1)
         if len(path) > DEPTH_MAX:
             raise self._error(event, f"nested more than {DEPTH_MAX} deep")
+        tag = getattr(event, "tag", None)
+        if tag is not None and tag not in _TAGS:
+            raise self._error(event, f"tag {tag} is not known")
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
                 raise self._error(event, f"alias *{event.anchor} names nothing that ended before it")
@@ -203,8 +207,6 @@ class _Reader:
         text: str = event.value
         if event.tag in ("!", "tag:yaml.org,2002:str") or (event.tag is None and not event.implicit[0]):
             return text
-        if event.tag is not None and not event.tag.startswith("tag:yaml.org,2002:"):
-            raise self._error(event, f"tag {event.tag} is not known")
         try:
             return plain_value(text)
         except ValueError as error:

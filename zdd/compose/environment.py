@@ -21,7 +21,8 @@ def environment_of(
     found: dict[str, str | None] = {}
     for name in text_list(service.get("env_file") or []):
         path = inside(document, (*at, "env_file"), directory, name)
-        found.update(_filled(_lines(document, (*at, "env_file"), path, name), variables))
+        lines = _filled(_lines(document, (*at, "env_file"), path, name), variables)
+        found.update({key: text for key, text in lines.items() if text is not None})
     found.update(_filled(optional_pairs(service.get("environment")), variables))
     for name, text in found.items():
         if not name or "\0" in name or "\0" in (text or ""):

@@ -13,10 +13,12 @@ from zdd.compose.values import duration_s
 from zdd.errors import ConfigurationError
 from zdd.gates import CommandGate, HttpGate, TcpGate
 from zdd.model.gate import Gate
+from zdd.model.in_place import UpdateOrder
 from zdd.model.plan import OnFailure
 from zdd.model.service import Exposure
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary
+from zdd.strategies.in_place_update import InPlaceUpdate
 from zdd.strategies.recreate import Recreate
 from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Strategy
@@ -54,6 +56,7 @@ class Extension:
         gates: What an instance must pass.
         exposures: The ways in, and on which port the container listens for each.
         floor: As `zdd.Service`.
+        replicas: On how many nodes a global service runs.
         surge: How many instances may be replaced at once; None: as many as the largest cell has.
         cells: As `zdd.Service`.
         deadlines: ``start_deadline_s``, ``drain_deadline_s``, ``settle_s`` of `zdd.Service`, as far as stated.
@@ -67,6 +70,7 @@ class Extension:
     gates: tuple[Gate, ...] | None = None
     exposures: tuple[tuple[Exposure, int], ...] = ()
     floor: int | None = None
+    replicas: int | None = None
     surge: int | None = None
     cells: int | None = None
     deadlines: Mapping[str, float] = field(factory=dict)
@@ -158,6 +162,13 @@ def _any(_: Stated, value: Any) -> Any:
     return value
 
 
+def _order(stated: Stated, value: Any) -> UpdateOrder:
+    known = {one.value: one for one in UpdateOrder}
+    if not isinstance(value, str) or value not in known:
+        raise stated.refusal(f"{_shown(value)}: use {' or '.join(known)}")
+    return known[value]
+
+
 def _on_failure(stated: Stated, value: Any) -> OnFailure:
     known = {one.value: one for one in OnFailure}
     if not isinstance(value, str) or value not in known:
@@ -239,12 +250,16 @@ _STRATEGIES: dict[str, Reader] = {
         Canary, {"steps": _numbers, "hold": _seconds, **_UNDER_TRAFFIC}, {"hold": "hold_s"}, "steps"
     ),
     "recreate": _made(Recreate, {}, {}),
+    "in-place": _made(
+        InPlaceUpdate, {"batch": _any, "order": _order, "hold": _seconds, **_UNDER_TRAFFIC}, {"hold": "hold_s"}
+    ),
 }  # fmt: skip
 _EVERY: dict[str, Reader] = {"strategy": _strategy, "gates": _gates, "deadlines": _deadlines}
 _SERVICE: dict[str, Reader] = {
     **_EVERY,
     "exposures": _exposures,
     "floor": _of(int),
+    "replicas": _of(int),
     "surge": _of(int),
     "cells": _of(int),
     "overlap": _overlap,

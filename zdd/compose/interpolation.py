@@ -63,6 +63,7 @@ _SERVICE: dict[tuple[str, ...], Callable[[str], Any]] = {
     ("volumes", "*", "read_only"): _boolean,
     ("volumes", "*", "volume", "nocopy"): _boolean,
     ("x-zdd", "floor"): _number,
+    ("x-zdd", "replicas"): _number,
     ("x-zdd", "surge"): _number,
     ("x-zdd", "cells"): _number,
     ("x-zdd", "exposures", "*", "target"): _number,

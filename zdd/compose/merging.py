@@ -20,9 +20,8 @@ def merge_services(first: Json, later: Json) -> Json:
 
 
 def merge_sections(first: Json, later: Json) -> Json:
-    """Return networks, volumes, secrets or configs of both: what the later one says of one counts, key by key."""
-    both = {name: {**(first[name] or {}), **(later[name] or {})} for name in first if name in later}
-    return {**first, **later, **both}
+    """Return networks, volumes, secrets or configs of both: of one that is in both, what the later one says."""
+    return {**first, **later}
 
 
 def _merged(first: Json, later: Json) -> Json:

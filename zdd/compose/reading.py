@@ -187,12 +187,11 @@ def _service(merged: _Merged, key: str, service: Json, zdd_names: Mapping[str, s
 
 
 def _zdd_service(name: str, service: Json, spec: Json, extension: Extension, manner: Manner) -> Service:
-    mode = spec["Mode"]
     grace_ns = service.get("stop_grace_period")
     deadlines: Json = dict(extension.deadlines)
     return Service(
         name,
-        replicas=mode["Replicated"]["Replicas"] if "Replicated" in mode else 1,
+        replicas=_replicas(spec, extension),
         exposures=tuple(exposure for exposure, _ in extension.exposures),
         gates=extension.gates or (),
         overlap=manner.overlap,
@@ -201,6 +200,16 @@ def _zdd_service(name: str, service: Json, spec: Json, extension: Extension, man
         floor=None if manner.overlap is Overlap.FORBIDDEN else extension.floor,
         **deadlines,
     )
+
+
+def _replicas(spec: Json, extension: Extension) -> int:
+    if "Replicated" in spec["Mode"]:
+        if extension.replicas is not None:
+            raise ConfigurationError("x-zdd replicas is for global services: use deploy.replicas")
+        return int(spec["Mode"]["Replicated"]["Replicas"])
+    if extension.replicas is None:
+        raise ConfigurationError("a global service runs on each node that fits: say on how many, x-zdd: {replicas: 3}")
+    return extension.replicas
 
 
 def version_of(image: str, workload: Mapping[str, Any]) -> str:

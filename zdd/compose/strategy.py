@@ -8,8 +8,10 @@ from attrs import frozen
 
 from zdd.compose.document import Document, Path
 from zdd.compose.extension import Extension
+from zdd.model.in_place import UpdateOrder
 from zdd.model.plan import OnFailure
 from zdd.model.service import Overlap
+from zdd.strategies.in_place_update import InPlaceUpdate
 from zdd.strategies.recreate import Recreate
 from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Strategy
@@ -43,30 +45,44 @@ def manner_of(document: Document, name: str, service: Json, extension: Extension
     """
     at: Path = ("services", name, "deploy", "update_config")
     stated = (service.get("deploy") or {}).get("update_config") or {}
-    why = _alone(service, stated)
-    overlap = Overlap(extension.overlap) if extension.overlap else Overlap.FORBIDDEN if why else Overlap.ALLOWED
     if extension.strategy is not None:
-        forbidden = isinstance(extension.strategy, Recreate) or extension.overlap == Overlap.FORBIDDEN.value
-        return Manner(extension.strategy, Overlap.FORBIDDEN if forbidden else Overlap.ALLOWED)
-    if extension.usual is not None and overlap is Overlap.ALLOWED:
-        recreated = isinstance(extension.usual, Recreate)
-        return Manner(extension.usual, Overlap.FORBIDDEN if recreated else overlap)
+        return _chosen(extension.strategy, extension)
     action = stated.get("failure_action")
     if action not in _ACTIONS:
         what = "zdd never goes on after a failure: use rollback or pause, or choose a strategy in x-zdd"
         raise document.refusal((*at, "failure_action"), f"failure_action {action!r} of {name}: {what}")
-    if overlap is Overlap.FORBIDDEN:
-        notes = (f"{document.place(at)}: {name} is stopped before it is started again: {why}",) if why else ()
-        return Manner(Recreate(), overlap, notes)
-    hold_ns = max(stated.get("delay") or 0, stated.get("monitor") or 0)
-    strategy = RollingUpdate(extension.surge, hold_s=hold_ns / _SECOND_NS, on_failure=_ACTIONS[action])
-    return Manner(strategy, overlap, _notes(document, at, name, service, stated, extension))
+    hold_s = max(stated.get("delay") or 0, stated.get("monitor") or 0) / _SECOND_NS
+    batch = stated.get("parallelism")
+    whole = batch == 0 or (service.get("deploy") or {}).get("replicas", 1) <= (batch or 1)
+    stop_first = stated.get("order") == "stop-first"
+    why = _alone(service, stated) or ("update_config says stop-first" if stop_first and whole else "")
+    if why or extension.overlap == Overlap.FORBIDDEN.value:
+        note = f"{document.place(at)}: {name} is stopped before it is started again: {why}"
+        return Manner(Recreate(), Overlap.FORBIDDEN, (note,) if why else ())
+    if stop_first or _through_the_mesh(service):
+        order = UpdateOrder.STOP_FIRST if stop_first else UpdateOrder.START_FIRST
+        in_place = InPlaceUpdate(
+            "100%" if batch == 0 else batch or 1, order, hold_s=hold_s, on_failure=_ACTIONS[action]
+        )
+        return Manner(in_place, Overlap.ALLOWED, _unused(document, at, name, stated))
+    if extension.usual is not None:
+        return _chosen(extension.usual, extension)
+    rolling = RollingUpdate(extension.surge, hold_s=hold_s, on_failure=_ACTIONS[action])
+    return Manner(rolling, Overlap.ALLOWED, _notes(document, at, name, service, stated, extension))
+
+
+def _chosen(strategy: Strategy, extension: Extension) -> Manner:
+    forbidden = isinstance(strategy, Recreate) or extension.overlap == Overlap.FORBIDDEN.value
+    return Manner(strategy, Overlap.FORBIDDEN if forbidden else Overlap.ALLOWED)
+
+
+def _through_the_mesh(service: Json) -> bool:
+    """Say whether a port is published through the ingress mesh, where only one Swarm service can have it."""
+    return any(port["mode"] != "host" and port["published"] for port in service.get("ports") or [])
 
 
 def _alone(service: Json, stated: Json) -> str:
     """Return why two revisions must not run side by side; empty if they may."""
-    if stated.get("order") == "stop-first":
-        return "update_config says stop-first"
     if stated.get("order") == "start-first":
         return ""
     for volume in service.get("volumes") or []:
@@ -91,7 +107,11 @@ def _notes(
             f"replaced beside as many new ones, not {parallelism} at a time: x-zdd cells: {cells} "
             "divides them"
         )
-    if stated.get("max_failure_ratio"):
-        place = document.place((*at, "max_failure_ratio"))
-        found.append(f"{place}: max_failure_ratio of {name} is not used: zdd goes on with no failed instance")
-    return tuple(found)
+    return (*found, *_unused(document, at, name, stated))
+
+
+def _unused(document: Document, at: Path, name: str, stated: Json) -> tuple[str, ...]:
+    if not stated.get("max_failure_ratio"):
+        return ()
+    place = document.place((*at, "max_failure_ratio"))
+    return (f"{place}: max_failure_ratio of {name} is not used: zdd goes on with no failed instance",)
