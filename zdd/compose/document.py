@@ -24,6 +24,7 @@ Path = tuple[str | int, ...]
 _INTEGER = re.compile(r"[-+]?(0x[0-9a-fA-F]+|0b[01]+|0o?[0-7]+|0|[1-9][0-9_]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _DIGITS_MAX = 40
+_MESSAGE_MAX = 600
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _TAGS = ("!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq", "merge")))
 _INSTALL = "compose files need PyYAML and jsonschema: pip install 'zdd-deploy[compose]'"
@@ -70,7 +71,8 @@ class Document:
 
     def refusal(self, path: Path, message: str) -> ConfigurationError:
         """Return the error that names the place."""
-        return ConfigurationError(f"{self.place(path)}: {message}")
+        shown = message if len(message) <= _MESSAGE_MAX else f"{message[:_MESSAGE_MAX]}…"
+        return ConfigurationError(f"{self.place(path)}: {shown}")
 
 
 def load_yaml() -> ModuleType:
