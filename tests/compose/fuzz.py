@@ -27,6 +27,7 @@ from zdd.compose.reading import stack_of
 from zdd.compose.short_forms import Surroundings
 from zdd.errors import ConfigurationError
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SOURCES = Path(__file__).with_name("parity")
 LONGEST_S = 10
 VARIABLES = {
@@ -54,7 +55,7 @@ TOKENS = [
         "\x85",
         "\ufeff",
         "é",
-        "𝒳",
+        "\U0001d4b3",
         "~",
         "null",
         "true",
@@ -191,7 +192,7 @@ KEYS = [
 
 def mutated_text(draw: random.Random, text: str) -> bytes:
     """Cut, double, swap and replace pieces."""
-    for _ in range(draw.randint(1, 5)):
+    for _ in range(draw.choice((1, 1, 2, 5))):
         start = draw.randrange(len(text) + 1)
         end = min(len(text), start + draw.choice((0, 1, 1, 3, 10, 60)))
         piece = draw.choice((draw.choice(TOKENS), text[start:end] * 2, "", chr(draw.randrange(0x250))))
@@ -206,7 +207,7 @@ def mutated_text(draw: random.Random, text: str) -> bytes:
 def mutated_value(draw: random.Random, value: Any) -> Any:
     """Replace, add and remove values anywhere."""
     made = copy.deepcopy(value)
-    for _ in range(draw.randint(1, 4)):
+    for _ in range(draw.choice((1, 1, 2, 4))):
         here: Any = made
         while True:
             inner = (
@@ -244,7 +245,7 @@ def outcome_of(draw: random.Random, texts: list[str], around: Surroundings) -> t
             given = mutated_text(draw, text)
             documents = [interpolate(read_document("a.yml", given), around.variables)]
         else:
-            given = mutated_value(draw, yaml.safe_load(text))
+            given = mutated_value(draw, yaml.load(text, Loader=LOADER))  # noqa: S506 - a safe one
             documents = [interpolate(Document("a.yml", given, {}), around.variables)]
         stack_of("shop", documents, around)
     except ConfigurationError as error:
@@ -260,7 +261,7 @@ def fuzz(count: int, seed: int) -> Counter[str]:
     """Read so many inputs, and say what became of them. Those that went wrong are written to stderr."""
     texts = [path.read_text() for path in sorted(SOURCES.glob("*.yml"))]
     found: Counter[str] = Counter()
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311 - not for secrets
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         for source in (SOURCES / "files").iterdir():
