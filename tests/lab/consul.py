@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,7 @@ def free_ports(number: int) -> list[int]:
 
 @define(eq=False)
 class ConsulAgent:
-    """A Consul server of its own on loopback.
+    """A Consul agent of its own on loopback: a server, alone or one of several, or a client.
 
     Attributes:
         program: The ``consul`` to run.
@@ -153,6 +154,8 @@ class ConsulAgent:
         settings: More of its configuration, merged over what is set here.
         token: Sent with `ask`.
         node: Its node's name.
+        servers: Of how many servers it is one; 0: it is a client.
+        join: Where other agents of its cluster are.
     """
 
     program: Path
@@ -160,6 +163,8 @@ class ConsulAgent:
     settings: Mapping[str, Any] = field(factory=dict)
     token: str = ""
     node: str = "lab"
+    servers: int = 1
+    join: tuple[str, ...] = ()
     _ports: list[int] = field(factory=lambda: free_ports(5))
     _process: subprocess.Popen[bytes] | None = None
 
@@ -182,12 +187,27 @@ class ConsulAgent:
         return self._ports[4]
 
     @property
+    def gossip_address(self) -> str:
+        """Where other agents join it."""
+        return f"127.0.0.1:{self._ports[2]}"
+
+    @property
+    def server_address(self) -> str:
+        """Where it is as one of the servers, as ``/v1/status/leader`` says it."""
+        return f"127.0.0.1:{self._ports[3]}"
+
+    @property
     def pid(self) -> int:
         assert self._process is not None, "the agent was not started"
         return self._process.pid
 
     def start(self) -> None:
-        """Start it and wait until it has elected itself and knows its own node."""
+        """Start it and wait until there is a leader who knows its node."""
+        self.launch()
+        self.await_ready()
+
+    def launch(self) -> None:
+        """Start it; the others of its cluster may not be there yet."""
         self.directory.mkdir(parents=True, exist_ok=True)
         ports = {"http": self._ports[0], "dns": self._ports[1], "serf_lan": self._ports[2], "server": self._ports[3]}
         own = {
@@ -197,8 +217,10 @@ class ConsulAgent:
                 "https": self.https_port if "cert_file" in self.settings else -1,
                 "serf_wan": -1,
             },
-            "server": True,
-            "bootstrap_expect": 1,
+            "server": self.servers > 0,
+            **({"bootstrap_expect": self.servers} if self.servers else {}),
+            "retry_join": list(self.join),
+            "retry_interval": "1s",
             "bind_addr": "127.0.0.1",
             "client_addr": "127.0.0.1",
             "node_name": self.node,
@@ -211,9 +233,9 @@ class ConsulAgent:
         with (self.directory / "log").open("ab") as log:
             command = [str(self.program), "agent", "-config-file", str(self.directory / "consul.json")]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self._await_ready()
 
-    def _await_ready(self) -> None:
+    def await_ready(self) -> None:
+        """Wait until there is a leader who knows its node."""
         assert self._process is not None
         deadline = time.monotonic() + READY_TIMEOUT_S
         while time.monotonic() < deadline:
@@ -309,3 +331,53 @@ class ConsulAgent:
             self._process.kill()
             self._process.wait(STOP_TIMEOUT_S)
         self._process = None
+
+
+@define(eq=False)
+class ConsulCluster:
+    """Three servers, and clients that look after one node each.
+
+    Attributes:
+        servers: The servers.
+        clients: The clients, which discovery registers with.
+    """
+
+    servers: list[ConsulAgent]
+    clients: list[ConsulAgent]
+
+    @classmethod
+    def start(cls, program: Path, directory: Path, clients: int = 2) -> ConsulCluster:
+        """Start all of it and wait until there is a leader who knows every node."""
+        servers: list[ConsulAgent] = []
+        for number in range(3):
+            join = tuple(server.gossip_address for server in servers)
+            servers.append(
+                ConsulAgent(program, directory / f"server-{number}", node=f"server-{number}", servers=3, join=join)
+            )
+        join = tuple(server.gossip_address for server in servers)
+        nodes = []
+        for number in range(clients):
+            node, own = f"node-{number}", {"node_id": str(uuid.uuid4())}  # one that has lost its data is known by it
+            nodes.append(ConsulAgent(program, directory / node, node=node, settings=own, servers=0, join=join))
+        cluster = cls(servers, nodes)
+        try:
+            for agent in (*servers, *nodes):
+                agent.launch()
+            for agent in (*servers, *nodes):
+                agent.await_ready()
+        except BaseException:
+            cluster.stop()
+            raise
+        return cluster
+
+    def leader(self) -> ConsulAgent:
+        """Return the server that leads."""
+        (found,) = [
+            one for one in self.servers if one.server_address == self.clients[0].ask("GET", "/v1/status/leader")
+        ]
+        return found
+
+    def stop(self) -> None:
+        """End all of it at once: nobody waits for them to take leave of each other."""
+        for agent in (*self.clients, *self.servers):
+            agent.kill()

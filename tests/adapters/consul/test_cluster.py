@@ -1,0 +1,180 @@
+"""Three servers and two nodes with an agent each: what becomes of a deployment when one of them fails in the middle."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+from zdd import Deployer, Process, Release, RollingUpdate, Service
+from zdd.adapters.consul.checks import tcp_check
+from zdd.adapters.consul.connection import ConsulConnection
+from zdd.adapters.consul.discovery import ConsulDiscovery
+from zdd.adapters.consul.intent import ConsulIntents
+from zdd.adapters.consul.journal import ConsulJournal
+from zdd.adapters.consul.lease import ConsulLease
+from zdd.adapters.haproxy.edge import HaproxyEdge
+from zdd.adapters.local.orchestrator import LocalOrchestrator
+from zdd.events import CommandAnswered, Event, Outcome
+from zdd.model.address import Address
+
+SERVICE = Service("app", replicas=2, drain_deadline_s=10.0, stop_grace_s=2.0, start_deadline_s=20.0)
+
+# It ends at once when it is told to: whatever is in flight then is lost.
+APPLICATION = """
+import http.server, os, signal, sys, time
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        if self.path == "/slow":
+            time.sleep(0.7)
+        body = sys.argv[1].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *arguments): pass
+
+signal.signal(signal.SIGTERM, lambda *arguments: os._exit(0))
+http.server.ThreadingHTTPServer.request_queue_size = 128
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+@define(eq=False)
+class Load:
+    """Strict clients: each keeps its connection and never retries."""
+
+    entrance: Address
+    answers: Counter[str] = field(factory=Counter)
+    lost: list[str] = field(factory=list)
+    _end: threading.Event = field(factory=threading.Event)
+
+    @contextmanager
+    def running(self) -> Iterator[Load]:
+        threads = [threading.Thread(target=self._run, args=(path,)) for path in ["/"] * 5 + ["/slow"] * 3]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._end.set()
+            for thread in threads:
+                thread.join()
+
+    def _run(self, path: str) -> None:
+        client = http.client.HTTPConnection(self.entrance.host, self.entrance.port, timeout=30.0)
+        while not self._end.wait(0.01):
+            try:
+                client.request("GET", path)
+                response = client.getresponse()
+                text = response.read().decode()
+                if response.status == 200:
+                    self.answers[text] += 1
+                else:
+                    self.lost.append(f"{time.time():.2f} {path}: {response.status} {text[:80]}")
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(f"{time.time():.2f} {path}: {error!r}")
+                client.close()
+        client.close()
+
+
+@define(eq=False)
+class Scene:
+    """A cluster, an HAProxy that follows one of its agents, and local processes registered with both."""
+
+    cluster: Any
+    haproxy: Any
+    state: Path
+    nodes: dict[Address, int] = field(factory=dict)
+
+    def node_of(self, address: Address) -> ConsulConnection:
+        """The user's rule: every second instance is on the other node."""
+        number = self.nodes.setdefault(address, len(self.nodes) % len(self.cluster.clients))
+        return self.connection(number)
+
+    def connection(self, number: int = 0) -> ConsulConnection:
+        return ConsulConnection(address=self.cluster.clients[number].address)
+
+    def deploy(self, version: str, fails: Mapping[int, Callable[[], None]]) -> None:
+        """Deploy, and let something fail when a command of that number has been answered."""
+        connection, left = self.connection(), dict(fails)
+
+        def listen(event: Event) -> None:
+            if isinstance(event, CommandAnswered) and event.number in left:
+                left.pop(event.number)()
+
+        deployer = Deployer(
+            LocalOrchestrator(self.state),
+            ConsulDiscovery(
+                connection,
+                agent_for=self.node_of,
+                checks_for=lambda _service, _exposure, address: [tcp_check(address, interval_s=0.5)],
+            ),
+            [HaproxyEdge(str(self.haproxy.socket), {"http": Address("127.0.0.1", self.haproxy.port)}, old_process_s=0)],
+            journal=ConsulJournal(connection),
+            lease=ConsulLease(connection),
+            intents=ConsulIntents(connection),
+            listeners=[listen],
+        )
+        command = [sys.executable, "-c", APPLICATION, version]
+        report = deployer.deploy(SERVICE, Release(version, Process(command)), RollingUpdate())
+        assert report.outcome is Outcome.SUCCEEDED, report
+        assert not left
+
+    def listed(self) -> Counter[tuple[str, str]]:
+        """Return (version, node) → how many instances are in traffic there."""
+        items = self.cluster.clients[0].listed("app").values()
+        passing = [item for item in items if all(check["Status"] == "passing" for check in item["Checks"])]
+        return Counter((item["Service"]["Meta"]["zdd-version"], item["Node"]["Node"]) for item in passing)
+
+
+@pytest.fixture
+def scene(lab: Any, consul_program: Path, tmp_path: Path, start_haproxy: Callable[..., Any]) -> Iterator[Scene]:
+    cluster = lab.ConsulCluster.start(consul_program, tmp_path / "cluster")
+    state = tmp_path / "state"
+    state.mkdir()
+    yield Scene(cluster, start_haproxy(cluster.clients[0], {"app": "/"}), state)
+    LocalOrchestrator(state).stop_everything()
+    cluster.stop()
+
+
+@pytest.mark.timeout(180)
+def test_nothing_is_lost_when_the_leader_or_an_agent_fails_in_the_middle(scene: Scene) -> None:
+    cluster = scene.cluster
+    timers: list[threading.Timer] = []
+
+    def later(action: Callable[[], None]) -> None:
+        timers.append(threading.Timer(1.0, action))
+        timers[-1].start()
+
+    def kill_the_leader() -> None:
+        leader = cluster.leader()
+        leader.kill()
+        later(leader.start)
+
+    def crash_an_agent_that_loses_its_data() -> None:
+        cluster.clients[1].kill()
+        cluster.clients[1].forget_everything()
+        later(cluster.clients[1].start)
+
+    scene.deploy("1", {})
+    assert scene.listed() == {("1", "node-0"): 1, ("1", "node-1"): 1}
+    with Load(Address("127.0.0.1", scene.haproxy.port)).running() as load:
+        scene.deploy("2", {3: kill_the_leader, 6: crash_an_agent_that_loses_its_data})
+    for timer in timers:
+        timer.join()
+    print(f"{load.answers.total()} answered, {len(load.lost)} lost: {load.lost[:3]}")
+    assert not load.lost
+    assert {name for name, _ in scene.listed()} == {"2"}
+    assert scene.listed().total() == 2
