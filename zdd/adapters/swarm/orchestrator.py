@@ -35,6 +35,7 @@ from zdd.adapters.swarm.fences import SwarmFences, check_token, token_of
 from zdd.adapters.swarm.in_place import check_in_place, handed_back, is_under_way, places, stepped
 from zdd.adapters.swarm.listing import Listing
 from zdd.adapters.swarm.observed import cell_of, is_retired, observed_cell, something_left
+from zdd.adapters.swarm.platforms import check_platforms
 from zdd.adapters.swarm.revisions import KEPT, Record, SwarmRevisions
 from zdd.adapters.swarm.specification import (
     check_spec,
@@ -120,15 +121,17 @@ class SwarmOrchestrator:
         try:
             found = self._found(service)
             base = self._base(service, found)
+            nodes = self._engine.nodes()
         except AdapterError as error:
             raise ConfigurationError(f"{service.name} can't be deployed here: {error}") from error
         check_spec(service, container, base, publish=self._publish)
         self._check_name(service, container, found)
         check_files(self._engine, service.name, container.files)
         try:
-            self._engine.distribution(container.image)
+            image = pinned(container.image, self._engine.distribution(container.image))
         except AdapterError as error:
             raise ConfigurationError(f"image {container.image} can't be had from its registry: {error}") from error
+        check_platforms(image, nodes)
 
     def observe(self, service: Service) -> tuple[Cell, ...]:
         """Return the cells that exist, sorted by name, whoever made them.
