@@ -14,7 +14,7 @@ LANGUAGES = {"python", "output", "sh", "text"}
 def test_the_blocks_of_a_page_run_print_what_it_shows_and_leave_nothing_running(
     program_page: Any, run: Any, settled: Any, printed_like: Any
 ) -> None:
-    program = run.directory / (program_page.path.stem.lower() + ".py")
+    program = run.directory / f"page_{program_page.path.stem.lower()}.py"  # no name that hides a package
     program.write_text(program_page.program().replace(PORT, str(run.port)), encoding="utf-8")
     done = run.program(program)
     assert done.returncode == 0, done.stderr
