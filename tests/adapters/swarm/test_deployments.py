@@ -22,7 +22,7 @@ from zdd.adapters.traefik.edge import TraefikEdge
 from zdd.adapters.traefik.proxy import TraefikProxy
 
 sys.path.append(str(Path(__file__).parents[2] / "lab"))
-from load import Load
+from strict_clients import Load
 
 CALLS_PER_INSTANCE = 20
 CALLS_PER_SECOND = 1

@@ -26,9 +26,9 @@ from zdd.events import CommandAnswered, Event, Outcome
 from zdd.model.action import ActionContext
 
 sys.path.append(str(Path(__file__).parents[2] / "lab"))
-from load import Load
 from nodes import Nodes, start_nodes
 from packages import NoLab
+from strict_clients import Load
 
 CONTEXT = ActionContext("web", "web-1", "", "1")
 HEALTH = {
