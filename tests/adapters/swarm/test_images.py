@@ -12,9 +12,11 @@ from typing import Any
 import docker
 import pytest
 
+from zdd import Perform
 from zdd.adapters.swarm.images import ImageProgress, Images
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 from zdd.adapters.swarm.pull_everywhere import PullEverywhere
+from zdd.codec import decode, encode
 from zdd.errors import AdapterError, ConfigurationError, PermanentError
 from zdd.interfaces import Fence
 from zdd.model.action import ActionContext
@@ -202,3 +204,8 @@ def test_the_newest_images_stay_and_those_that_somebody_needs(
     with pytest.raises(ConfigurationError, match="keep"):
         images.clean(repository, keep=0)
     forget(swarm, repository)
+
+
+def test_a_resumed_deployment_pulls_again() -> None:
+    strategy = Perform([PullEverywhere(f"shop/web@{ABSENT}", constraints=("node.role==worker",), deadline_s=30)])
+    assert decode(encode(strategy)) == strategy

@@ -73,7 +73,11 @@ class SshTunnel:
         for process in running:
             process.terminate()
         for process in running:
-            process.wait(_ENDS_WITHIN_S)
+            try:
+                process.wait(_ENDS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         if (self._directory / "login").exists():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 subprocess.run(
