@@ -260,8 +260,12 @@ class _Run:
 
     def _served(self, name: str) -> str:
         """Return the deployment after which the service serves what it serves; empty: nothing does."""
-        ended = [one for one in self.deployer.history(name) if one.outcome is Outcome.SUCCEEDED]
-        return ended[-1].id if ended and ended[-1].to_version else ""
+        served = [
+            one
+            for one in self.deployer.history(name)
+            if one.outcome is Outcome.SUCCEEDED or (one.passed and one.outcome is not Outcome.ROLLED_BACK)
+        ]
+        return served[-1].id if served and served[-1].to_version else ""
 
     def _error(self, outcome: Outcome, reason: str) -> StackFailed:
         report = self._end(outcome, reason)

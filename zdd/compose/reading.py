@@ -148,7 +148,11 @@ def _ignored(document: Document, services: Json) -> list[str]:
 
 def _zdd_name(document: Document, stack: str, key: str, merged: _Merged) -> str:
     stated = (merged.services[key].get(KEY) or {}) if isinstance(merged.services[key].get(KEY), dict) else {}
+    first = re.split(r"[-_]", stack)[0]
     if isinstance(stated.get("name"), str):
+        if re.split(r"[-_]", stated["name"])[0] != first:
+            why = f"{stated['name']!r}: begin it with {first}-, as the stack's name does, so that zdd finds it again"
+            raise document.refusal(("services", key, KEY, "name"), f"services.{key}.{KEY}.name: {why}")
         return str(stated["name"])
     name = re.sub(r"[^a-z0-9]+", "-", f"{stack}-{key}".lower()).strip("-")
     if len(name) > NAME_LENGTH_MAX:

@@ -26,6 +26,7 @@ _FORBIDDEN = {
 }
 # What the formats 3.9 to 3.13 have beyond 3.8: where in the schema, and what is there.
 _LATER: tuple[tuple[tuple[str, ...], Any], ...] = (
+    (("properties", "networks", "additionalProperties"), False),  # as in every other section
     (("definitions", "service", "properties", "cgroupns_mode"), {"type": "string"}),
     (("definitions", "service", "properties", "oom_score_adj"), {"type": "integer"}),
     (("definitions", "service", "properties", "build", "oneOf", "1", "additionalProperties"), True),

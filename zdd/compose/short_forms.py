@@ -117,7 +117,13 @@ def _host(entry: str) -> tuple[str, str]:
 
 
 def _ulimits(value: Json) -> Json:
-    return {name: {"soft": one, "hard": one} if isinstance(one, int) else dict(one) for name, one in value.items()}
+    made = {}
+    for name, one in value.items():
+        both = one if isinstance(one, dict) else {"soft": one, "hard": one}
+        if not re.fullmatch(r"[a-z]+", name) or not all(type(both.get(key)) is int for key in ("soft", "hard")):
+            raise ValueError(f"{name[:40]!r}: use a name such as nofile, with a whole number, or with soft and hard")
+        made[name] = dict(both)
+    return made
 
 
 def _logging(value: Json) -> Json:
@@ -139,6 +145,8 @@ def _port(value: int | str | Json) -> list[Json]:
     if protocol not in ("tcp", "udp", "sctp"):
         raise ValueError(f"protocol {protocol!r} is not known: use tcp, udp or sctp")
     targets, published = _range(match["target"]), _range(match["published"] or "0")
+    if not targets[0]:
+        raise ValueError(f"{value}: 0 is no port of a container: use one from 1 to 65535")
     if match["published"] and len(targets) != len(published):
         raise ValueError(f"{value}: {len(published)} published ports for {len(targets)} of the container")
     outside = published if match["published"] else [0] * len(targets)

@@ -1,0 +1,156 @@
+"""A stack ends as a whole: every service as wanted, or every one as it was, wherever its deployer was ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from zdd.adapters.memory import Behaviour
+from zdd.errors import ConfigurationError, DeploymentInProgress, StackFailed
+from zdd.events import Outcome
+from zdd.model.release import Release
+from zdd.model.service import Service
+from zdd.stack import Stack, StackObject, StackService
+from zdd.stack_deployer import StackDeployer
+from zdd.stack_record import record_name
+from zdd.strategies.blue_green import BlueGreen
+
+NAMES = ("shop-db", "shop-api", "shop-web")
+DEPENDS = {"shop-db": (), "shop-api": ("shop-db",), "shop-web": ("shop-api",)}
+
+
+def stack(versions, **behaviour):
+    """Return a stack whose services have these versions; the last one behaves as stated."""
+    services = []
+    for name, version in versions.items():
+        service = Service(name, replicas=2, cells=2, drain_deadline_s=5, start_deadline_s=10)
+        kept = behaviour if name == list(versions)[-1] else {}
+        services.append(StackService(service, Release(version, Behaviour(**kept)), depends_on=DEPENDS[name]))
+    return Stack("shop", reversed(services))
+
+
+def whole(version, **behaviour):
+    return stack(dict.fromkeys(NAMES, version), **behaviour)
+
+
+def serving(scene):
+    return {name: sorted({one.version for one in scene.world.instances(name)}) for name in NAMES}
+
+
+def deploy(scene, wanted, **options):
+    return StackDeployer(scene.deployer()).deploy(wanted, **options)
+
+
+def started(scene):
+    return [event.service for event in scene.events if type(event).__name__ == "DeploymentStarted"]
+
+
+def test_services_are_deployed_each_after_those_that_it_depends_on(scene):
+    report = deploy(scene, whole("1"))
+    assert report.outcome is Outcome.SUCCEEDED
+    assert started(scene) == list(NAMES)
+    assert report.changed == NAMES
+
+
+def test_what_did_not_change_is_not_touched(scene):
+    deploy(scene, whole("1"))
+    before = {one.id for one in scene.world.instances()}
+    report = deploy(scene, whole("1"))
+    assert report.outcome is Outcome.UNCHANGED
+    assert {one.id for one in scene.world.instances()} == before
+    report = deploy(scene, stack({**dict.fromkeys(NAMES, "1"), "shop-api": "2"}))
+    assert report.changed == ("shop-api",)
+    assert len({one.id for one in scene.world.instances()} & before) == 4
+
+
+def test_when_one_fails_those_before_it_are_taken_back_in_reverse_order(scene):
+    deploy(scene, whole("1"))
+    scene.events.clear()
+    with pytest.raises(StackFailed) as caught:
+        deploy(scene, whole("2", healthy=False))
+    report = caught.value.report
+    assert report.outcome is Outcome.ROLLED_BACK
+    assert serving(scene) == {name: ["1"] for name in NAMES}
+    back = started(scene)[-2:]
+    assert back == ["shop-api", "shop-db"]
+    assert [one.back is not None for one in report.services] == [True, True, False]
+    assert "taken back" in str(report)
+    assert report.to_data()["services"][2]["outcome"] == "rolled back"
+
+
+def test_what_is_new_is_removed_again_when_another_fails(scene):
+    with pytest.raises(StackFailed):
+        deploy(scene, whole("1", healthy=False))
+    assert scene.world.instances() == ()
+
+
+def test_a_service_that_left_the_stack_is_removed_only_when_asked(scene):
+    deploy(scene, whole("1"))
+    smaller = stack({"shop-db": "1", "shop-api": "1"})
+    report = deploy(scene, smaller)
+    assert (report.gone, report.removed) == (("shop-web",), ())
+    assert serving(scene)["shop-web"] == ["1"]
+    report = deploy(scene, smaller, prune=True)
+    assert (report.gone, report.removed) == ((), ("shop-web",))
+    assert serving(scene)["shop-web"] == []
+    assert deploy(scene, smaller, prune=True).outcome is Outcome.UNCHANGED
+
+
+def test_a_stack_is_removed_in_reverse_order(scene):
+    deploy(scene, whole("1"))
+    report = StackDeployer(scene.deployer()).remove("shop")
+    assert report.removed == ("shop-web", "shop-api", "shop-db")
+    assert scene.world.instances() == ()
+
+
+def test_nothing_is_touched_when_one_of_the_services_can_not_be_deployed(scene):
+    wanted = whole("1")
+    other = StackService(Service("shop-x", overlap="forbidden"), Release("1", Behaviour()), BlueGreen())
+    with pytest.raises(ConfigurationError, match="its overlap is forbidden"):
+        deploy(scene, Stack("shop", (*wanted.services, other)))
+    with pytest.raises(ConfigurationError, match="give StackDeployer a host"):
+        deploy(scene, Stack("shop", wanted.services, (StackObject("network", "shop_default"),)))
+    assert scene.events == []
+    assert scene.journal.services() == ()
+
+
+def test_two_deployers_of_one_stack_do_not_meet(scene):
+    around = scene.deployer()
+    scene.lease.acquire(record_name("shop"), "somebody", 60)
+    with pytest.raises(DeploymentInProgress):
+        StackDeployer(around).deploy(whole("1"))
+    assert scene.world.instances() == ()
+
+
+def calls_needed(scene, wanted):
+    deploy(scene, whole("1"))
+    with scene.ended_at_call(0, KeyboardInterrupt):
+        deploy(scene, wanted)
+        return scene.calls
+
+
+@pytest.mark.parametrize("end", ["ctrl-c", "kill -9"])
+def test_wherever_it_ends_running_it_again_finishes(make_scene, killed, end):
+    kind = killed if end == "kill -9" else KeyboardInterrupt
+    most = calls_needed(make_scene(), whole("2"))
+    assert most > 100
+    for number in range(7, most, 61):
+        scene = make_scene()
+        deploy(scene, whole("1"))
+        with scene.ended_at_call(number, kind), pytest.raises((kind, StackFailed)):
+            deploy(scene, whole("2"))
+        scene.pass_s(16)
+        assert deploy(scene, whole("2")).succeeded, number
+        assert serving(scene) == {name: ["2"] for name in NAMES}, number
+
+
+def test_what_an_ended_deployer_had_changed_is_taken_back_when_the_next_one_fails(make_scene, killed):
+    for number in (30, 160, 300, 455):
+        scene = make_scene()
+        deploy(scene, whole("1"))
+        with scene.ended_at_call(number, killed), pytest.raises(killed):
+            deploy(scene, whole("2"))
+        scene.pass_s(16)
+        with pytest.raises(StackFailed) as caught:
+            deploy(scene, whole("3", healthy=False))
+        assert caught.value.report.outcome is Outcome.ROLLED_BACK, number
+        assert serving(scene) == {name: ["1"] for name in NAMES}, number
