@@ -32,6 +32,7 @@ from zdd.model.intent import Intent
 from zdd.model.observation import Observation
 from zdd.model.order import Order
 from zdd.model.plan import OnFailure, Plan
+from zdd.model.release import Revision
 from zdd.model.service import Service
 from zdd.model.traffic import EdgeView
 from zdd.planner import make_retreat, undoing
@@ -324,6 +325,8 @@ class Driver:
         """
         as_of_s = self._now()
         cells = self._around.orchestrator.observe(service)
+        changed = [f"{cell.name} was changed outside zdd: {cell.changed}" for cell in cells if cell.changed]
+        self._recorder.unproven.extend(line for line in changed if line not in self._recorder.unproven)
         if not service.exposures:
             return Observation(as_of_s, cells)
         registrations, held = self._around.discovery.registrations(service)
@@ -373,7 +376,8 @@ class Driver:
                 orchestrator.change(service, plan.revisions[command.revision], command, fence)
             case Scale():
                 cell = observation.cell(command.cell)
-                revision = plan.revisions[cell.revision if cell else plan.target]
+                name = cell.revision if cell else plan.target
+                revision = plan.revisions.get(name) or Revision(name, "unknown", {})  # somebody changed the cell
                 orchestrator.scale(service, revision, command, fence)
             case Retire():
                 orchestrator.retire(service, command, fence)

@@ -67,6 +67,7 @@ class Cell:
         replicas: How many instances it is meant to have.
         instances: Those that exist, sorted by id, the stopping ones among them.
         note: The orchestrator's own words about the cell.
+        changed: What somebody else has changed since zdd wrote it, in words; empty: nothing that is known.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Cell:
     replicas: int
     instances: tuple[Instance, ...] = ()
     note: str = ""
+    changed: str = ""
 
     @property
     def size(self) -> int:

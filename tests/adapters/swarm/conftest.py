@@ -21,6 +21,7 @@ import pytest
 
 from zdd.adapters.swarm.container import Container
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
+from zdd.model.cell import Instance, InstanceState
 from zdd.model.service import Service
 
 LAB = Path(__file__).parents[2] / "lab"
@@ -95,9 +96,17 @@ class Swarm:
         self.client("service", "create", "--detach", *given, self.image, *words)
         _wait_until(lambda: len(self.tasks(name)) == replicas, f"{name} runs")
 
-    def stack(self, name: str, compose: dict[str, Any]) -> None:
-        """Deploy a stack and remove what is no longer in it."""
-        command = [self.facts.client, "--host", self.engine, "stack", "deploy", "--prune", "--compose-file", "-", name]
+    def ready(self, orchestrator: SwarmOrchestrator, service: Service, cell: str = "web") -> list[Instance]:
+        """Return the instances of a cell that has all that it should have, each ready; else none."""
+        cells = {one.name: one for one in orchestrator.observe(service)}
+        instances = cells[cell].instances if cell in cells else ()
+        complete = cell in cells and len(instances) == cells[cell].replicas
+        return list(instances) if complete and all(one.state is InstanceState.READY for one in instances) else []
+
+    def stack(self, name: str, compose: dict[str, Any], *options: str) -> None:
+        """Deploy a stack."""
+        words = ["stack", "deploy", *options, "--compose-file", "-", name]
+        command = [self.facts.client, "--host", self.engine, *words]
         done = subprocess.run(
             command, input=json.dumps(compose), capture_output=True, text=True, timeout=60, check=False
         )

@@ -11,8 +11,8 @@ from zdd.adapters.swarm.container import Container
 from zdd.adapters.swarm.specification import (
     PinnedImage,
     check_spec,
-    difference,
     for_cell,
+    is_empty,
     pinned,
     replicas_of,
     resolved,
@@ -84,8 +84,8 @@ def test_an_exposure_is_published_on_the_node_unless_it_is() -> None:
 
 
 def test_a_cell_beside_the_first_one_belongs_to_no_stack() -> None:
-    first = for_cell(FOUND, "web", "web", "web", 2, 7, original=True)
-    second = for_cell(FOUND, "web", "web-2", "web-2", 3, 7, original=False)
+    first = for_cell(FOUND, "web", "web", "web", "r-2", 2, 7, first="web")
+    second = for_cell(FOUND, "web", "web-2", "web-2", "r-2", 3, 7, first="web")
     assert first["Labels"].keys() - second["Labels"].keys() == {"com.docker.stack.namespace"}
     assert (second["Name"], replicas_of(second)) == ("web-2", 3)
     assert second["Labels"]["zdd.token"] == "7"
@@ -112,32 +112,51 @@ def test_an_image_that_has_a_digest_keeps_it() -> None:
     assert pinned("web:2", told).platforms == ({"Architecture": "arm64", "OS": "linux"},)
 
 
-@pytest.mark.parametrize(
-    ("spec", "words"),
-    [
-        ({"Mode": {"Global": {}}}, "mode Global"),
-        ({"Mode": {"ReplicatedJob": {}}}, "mode ReplicatedJob"),
-        ({"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 8080}]}}, "8080 through the ingress mesh"),
-        (
-            {"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 8080, "PublishMode": "host"}]}},
-            "fixed port 8080",
-        ),
-    ],
-)
-def test_what_can_not_have_two_cells_is_refused(spec: dict[str, Any], words: str) -> None:
+def test_a_job_is_refused() -> None:
     container = Container("web:2", ports={"http": 80})
-    with pytest.raises(ConfigurationError, match=words):
-        check_spec(WEB, container, spec, publish=True)
-    check_spec(WEB, container, None, publish=True)
+    with pytest.raises(ConfigurationError, match="mode ReplicatedJob"):
+        check_spec(WEB, container, {"Mode": {"ReplicatedJob": {}}})
+    check_spec(WEB, container, {"Mode": {"Global": {}}})
 
 
 def test_every_exposure_needs_a_port() -> None:
     service = Service("web", exposures=(Exposure("http"), Exposure("admin", path="/admin")))
     with pytest.raises(ConfigurationError, match="port 'admin' of web: say on which port"):
-        check_spec(service, Container("web:2", ports={"http": 80}), None, publish=True)
+        check_spec(service, Container("web:2", ports={"http": 80}), None)
 
 
-def test_a_difference_is_named() -> None:
-    other = copy.deepcopy(FOUND)
-    other["TaskTemplate"]["ForceUpdate"] = 4
-    assert difference(FOUND, other) == "TaskTemplate.ForceUpdate was 3 and is 4"
+def test_every_cell_has_the_first_one_s_name_in_swarm_s_own_dns() -> None:
+    spec = {**FOUND, "TaskTemplate": {**FOUND["TaskTemplate"], "Networks": [{"Target": "back", "Aliases": ["shop"]}]}}
+    first = for_cell(spec, "web", "shop_web", "shop_web", revision_of(spec["TaskTemplate"]), 2, 7, first="shop_web")
+    assert first["TaskTemplate"] == spec["TaskTemplate"]
+    second = for_cell(spec, "web", "web-2", "web-2", "r-2", 2, 7, first="shop_web")
+    assert second["TaskTemplate"]["Networks"] == [{"Target": "back", "Aliases": ["shop", "shop_web"]}]
+    again = for_cell(second, "web", "web-2", "web-2", "r-2", 2, 7, first="shop_web")
+    assert again["TaskTemplate"] == second["TaskTemplate"]
+
+
+def test_a_second_cell_of_what_was_found_is_of_the_same_revision() -> None:
+    revision = revision_of(FOUND["TaskTemplate"])
+    second = for_cell(FOUND, "web", "web-2", "web-2", revision, 2, 7, first="web")
+    assert second["TaskTemplate"] != FOUND["TaskTemplate"]
+    assert revision_of(second["TaskTemplate"]) == revision
+
+
+@pytest.mark.parametrize("name", ["Image", "Args", "Env"])
+def test_another_program_is_another_revision_although_the_label_stays(name: str) -> None:
+    template = made(Container("web:2"))["TaskTemplate"]
+    assert revision_of(template) == "r-2"
+    other = {**template, "ContainerSpec": {**template["ContainerSpec"], name: ["X=1"]}}
+    assert revision_of(other).startswith("found-")
+    assert revision_of({**template, "ForceUpdate": 9}) == "r-2"
+
+
+def test_a_global_service_stays_one_and_is_emptied_by_a_node_that_does_not_exist() -> None:
+    spec = for_cell({**FOUND, "Mode": {"Global": {}}}, "web", "web", "web", "r-2", 3, 7, first="web")
+    assert spec["Mode"] == {"Global": {}}
+    assert not is_empty(spec)
+    empty = with_replicas(spec, 0)
+    assert (empty["Mode"], is_empty(empty)) == ({"Global": {}}, True)
+    assert empty["TaskTemplate"]["Placement"]["Constraints"] == ["node.role==worker", "node.id==zdd-retired"]
+    assert with_replicas(empty, 3)["TaskTemplate"] == spec["TaskTemplate"]
+    assert with_replicas(spec, 5)["TaskTemplate"] == spec["TaskTemplate"]

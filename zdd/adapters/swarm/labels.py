@@ -18,6 +18,15 @@ FENCE = "zdd.fence"
 REVISION = "zdd.revision"
 """On a container, its Swarm service and a config that keeps a revision: the revision's id."""
 
+DIGEST = "zdd.digest"
+"""On a container: the digest of the program that it runs, which tells whether somebody put another one there."""
+
+CHANGED = "zdd.changed"
+"""On a Swarm service: what somebody else had changed before the last claim, until zdd writes the service anew."""
+
+REPLICAS = "zdd.replicas"
+"""On a Swarm service: how many tasks zdd asked for last."""
+
 PORT = "zdd.port."
 """On a container, with the port's name: the port on which it listens."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import evolve
 
 from zdd.adapters.swarm import labels
-from zdd.adapters.swarm.specification import replicas_of, revision_of
+from zdd.adapters.swarm.specification import is_empty, is_global, replicas_of, revision_of
 from zdd.model.address import Address
 from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.service import Service
@@ -34,21 +34,27 @@ def observed_cell(service: Service, swarm_service: Json, tasks: Sequence[Json], 
     """
     spec = swarm_service["Spec"]
     retired = is_retired(swarm_service)
+    replicas = _places(tasks) if is_global(spec) and not is_empty(spec) else 0 if is_empty(spec) else replicas_of(spec)
     found = [
         evolve(
             _instance(service, swarm_service, task, _earlier(task, tasks), addresses),
             replaced_by=_replacement(task, tasks, spec["TaskTemplate"]),
         )
         for task in tasks
-        if _exists(task) or (not retired and _lies_there(task, tasks, replicas_of(spec)))
+        if _exists(task) or (not retired and _lies_there(task, tasks, replicas))
     ]
     return Cell(
         name=cell_of(swarm_service),
         revision=revision_of(spec["TaskTemplate"]),
-        replicas=replicas_of(spec),
+        replicas=replicas,
         instances=tuple(sorted(found, key=lambda one: one.id)),
         note=_update_note(swarm_service),
     )
+
+
+def _places(tasks: Sequence[Json]) -> int:
+    """Return on how many nodes a global service has a task, or is to have one."""
+    return len({task.get("NodeID") for task in tasks if task["DesiredState"] not in TOLD_TO_STOP})
 
 
 def cell_of(swarm_service: Json) -> str:

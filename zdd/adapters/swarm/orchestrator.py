@@ -25,22 +25,29 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
+
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses, TaskAddresses
+from zdd.adapters.swarm.archive import Archive
 from zdd.adapters.swarm.container import Container, read_container
-from zdd.adapters.swarm.content_store import check_files, clean_contents, mount
+from zdd.adapters.swarm.content_store import check_files
+from zdd.adapters.swarm.drift import difference
 from zdd.adapters.swarm.endpoint import Endpoint
 from zdd.adapters.swarm.engine import TIMEOUT_S, Engine, NameTaken, NotThere, OutOfSequence
 from zdd.adapters.swarm.fences import SwarmFences, check_token, token_of
 from zdd.adapters.swarm.in_place import check_in_place, handed_back, is_under_way, places, stepped
+from zdd.adapters.swarm.inspection import Inspection, findings
 from zdd.adapters.swarm.listing import Listing
 from zdd.adapters.swarm.observed import cell_of, is_retired, observed_cell, something_left
 from zdd.adapters.swarm.platforms import check_platforms
-from zdd.adapters.swarm.revisions import KEPT, Record, SwarmRevisions
+from zdd.adapters.swarm.revisions import KEPT, SwarmRevisions
 from zdd.adapters.swarm.specification import (
+    PinnedImage,
     check_spec,
-    difference,
     for_cell,
+    is_empty,
+    is_global,
     pinned,
     replicas_of,
     resolved,
@@ -53,6 +60,7 @@ from zdd.errors import AdapterError, ConfigurationError, PermanentError, Tempora
 from zdd.interfaces import Fence, OrchestratorAbilities
 from zdd.model.cell import Cell
 from zdd.model.command import Change, Launch, Retire, Scale
+from zdd.model.finding import Demand, Finding
 from zdd.model.names import check_number
 from zdd.model.release import Revision, Specification
 from zdd.model.service import Service
@@ -95,7 +103,7 @@ class SwarmOrchestrator:
         self._names = dict(names or {})
         self._poll_s = poll_s
         self._fences = SwarmFences(self._engine)
-        self._revisions = SwarmRevisions(self._engine, kept_revisions)
+        self._archive = Archive(self._engine, SwarmRevisions(self._engine, kept_revisions), publish=self._publish)
         self._listing = Listing(self._engine)
         self._forgetting = threading.Lock()
 
@@ -120,11 +128,11 @@ class SwarmOrchestrator:
         container = read_container(workload)
         try:
             found = self._found(service)
-            base = self._base(service, found)
+            base = self._archive.base(service, found, self._first_name(service))
             nodes = self._engine.nodes()
         except AdapterError as error:
             raise ConfigurationError(f"{service.name} can't be deployed here: {error}") from error
-        check_spec(service, container, base, publish=self._publish)
+        check_spec(service, container, base)
         self._check_name(service, container, found)
         check_files(self._engine, service.name, container.files)
         try:
@@ -132,6 +140,21 @@ class SwarmOrchestrator:
         except AdapterError as error:
             raise ConfigurationError(f"image {container.image} can't be had from its registry: {error}") from error
         check_platforms(image, nodes)
+
+    def inspect(self, service: Service, workload: Specification, demand: Demand) -> tuple[Finding, ...]:
+        """Look for what could go wrong with this workload, on these nodes. Change nothing.
+
+        Raises:
+            AdapterError: The swarm can't be asked.
+        """
+        container = read_container(workload)
+        found = self._found(service)
+        base = self._archive.base(service, found, self._first_name(service))
+        planned = Revision("planned", "planned", workload)
+        spec = resolved(base, container, PinnedImage(container.image), service, planned, publish=self._publish)
+        alone = len(found) == 1
+        changed = {name: self._archive.changed(service, one, alone=alone) for name, one in found.items()}
+        return findings(Inspection(service, container, spec, demand, self._engine.nodes(), changed))
 
     def observe(self, service: Service) -> tuple[Cell, ...]:
         """Return the cells that exist, sorted by name, whoever made them.
@@ -146,7 +169,9 @@ class SwarmOrchestrator:
                 self._forget(service, swarm_service, last=len(found) == 1)
             else:
                 self._hand_back(swarm_service, own)
-                cells.append(observed_cell(service, swarm_service, own, self._addresses.of))
+                cell = observed_cell(service, swarm_service, own, self._addresses.of)
+                changed = self._archive.changed(service, swarm_service, alone=len(found) == 1)
+                cells.append(evolve(cell, changed=changed))
         return tuple(cells)
 
     def watch(self, service: Service, wake: Callable[[], None]) -> Callable[[], None]:
@@ -162,12 +187,14 @@ class SwarmOrchestrator:
         """Refuse smaller tokens from now on: also those of writes that were decided, but not sent, before this."""
         self._fences.accept(service.name, fence)
         found = self._found(service)
-        self._keep_what_was_found(service, found)
+        self._archive.keep_found(service, found)
         for cell, swarm_service in found.items():
             if is_under_way(swarm_service["Spec"]):  # the same again: Swarm goes on with its batch, and no further
                 self._update(service, swarm_service, swarm_service["Spec"], fence)
             elif token_of(swarm_service["Spec"]) < fence.token:
                 own = {labels.SERVICE: service.name, labels.CELL: cell, labels.TOKEN: str(fence.token)}
+                changed = self._archive.changed(service, swarm_service, alone=len(found) == 1)
+                own |= {labels.CHANGED: changed} if changed else {}
                 self._update(service, swarm_service, with_labels(swarm_service["Spec"], own), fence)
 
     def launch(self, service: Service, revision: Revision, command: Launch, fence: Fence) -> None:
@@ -189,15 +216,12 @@ class SwarmOrchestrator:
             _check_revision(service, command.cell, current, revision)
             self._scale(service, current, command.replicas, fence)
             return
-        record = self._record(service, revision, found)
-        name = self._swarm_name(service, command.cell)
-        stated = read_container(revision.workload).service_name if revision.workload else None
-        if stated is not None and command.cell == service.name:
-            name = stated
+        first = self._original(service, found, revision)
+        record = self._archive.record(service, revision, found, first)
+        name = self._swarm_name(service, command.cell, first)
         spec = for_cell(
-            record.spec, service.name, command.cell, name, command.replicas, fence.token,
-            original=name in (stated, self._first_name(service)),
-        )  # fmt: skip
+            record.spec, service.name, command.cell, name, revision.id, command.replicas, fence.token, first=first
+        )
         try:
             self._engine.create_service(spec)
         except NameTaken as error:
@@ -216,10 +240,11 @@ class SwarmOrchestrator:
         elif same and not is_under_way(current["Spec"]):
             self._scale(service, current, command.replicas, fence)
             return
-        record = self._record(service, revision, found)
+        first = self._original(service, found, revision)
+        record = self._archive.record(service, revision, found, first)
         spec = for_cell(
-            record.spec, service.name, command.cell, current["Spec"]["Name"], command.replicas, fence.token,
-            original=service.name == command.cell or current["Spec"]["Name"] == self._first_name(service),
+            record.spec, service.name, command.cell, current["Spec"]["Name"], revision.id, command.replicas,
+            fence.token, first=first,
         )  # fmt: skip
         if command.in_place is not None:
             check_in_place(service, spec, command.in_place)
@@ -228,7 +253,7 @@ class SwarmOrchestrator:
             return
         if is_under_way(current["Spec"]):
             spec["UpdateConfig"] = handed_back(current["Spec"]).get("UpdateConfig")
-        if replicas_of(current["Spec"]):
+        if not is_empty(current["Spec"]):
             empty = with_labels(with_replicas(current["Spec"], 0), {labels.TOKEN: str(fence.token)})
             self._update(service, current, empty, fence)
             current = self._existing(service, self._found(service), command.cell)
@@ -245,7 +270,7 @@ class SwarmOrchestrator:
         """Tell every task to stop, and mark the Swarm service: who observes it when all have gone removes it."""
         self._fences.accept(service.name, fence)
         found = self._found(service)
-        self._keep_what_was_found(service, found)
+        self._archive.keep_found(service, found)
         current = found.get(command.cell)
         if current is not None and not is_retired(current):
             added = {labels.SERVICE: service.name, labels.CELL: command.cell, labels.TOKEN: str(fence.token)}
@@ -268,8 +293,8 @@ class SwarmOrchestrator:
         raise TemporaryError(f"services of {service.name} are removed all the time: {ATTEMPTS} looks were in vain")
 
     def _scale(self, service: Service, current: Json, replicas: int, fence: Fence) -> None:
-        if replicas_of(current["Spec"]) != replicas or token_of(current["Spec"]) < fence.token:
-            spec = with_labels(with_replicas(current["Spec"], replicas), {labels.TOKEN: str(fence.token)})
+        spec = with_labels(with_replicas(current["Spec"], replicas), {labels.TOKEN: str(fence.token)})
+        if spec != current["Spec"]:
             self._update(service, current, spec, fence)
 
     def _update(self, service: Service, current: Json, spec: Json, fence: Fence) -> None:
@@ -311,7 +336,10 @@ class SwarmOrchestrator:
         Anybody may who sees it: what is written is what was read, without what zdd had put in.
         """
         spec = swarm_service["Spec"]
-        if not is_under_way(spec) or places(tasks, _revision(swarm_service)).running < replicas_of(spec):
+        if not is_under_way(spec):
+            return
+        so_far = places(tasks, _revision(swarm_service))
+        if so_far.running < (so_far.changed + so_far.old if is_global(spec) else replicas_of(spec)):
             return
         version = swarm_service["Version"]["Index"]
         for _ in range(ATTEMPTS):
@@ -333,53 +361,9 @@ class SwarmOrchestrator:
             try:
                 self._engine.remove_service(swarm_service["ID"])
                 if last:
-                    self._revisions.forget(service.name)
+                    self._archive.forget(service)
             except AdapterError:
                 return  # looking must work for somebody who may not write, too; there is another time
-
-    def _record(self, service: Service, revision: Revision, found: dict[str, Json]) -> Record:
-        """Return the revision whole: as it was kept when it was first launched, or made and kept now."""
-        records = self._revisions.all(service.name)
-        if revision.id in records:
-            return records[revision.id]
-        if not revision.workload:
-            raise PermanentError(f"what revision {revision.id} of {service.name} ran is not known any more")
-        container = read_container(revision.workload)
-        base = self._base(service, found, records)
-        image = pinned(container.image, self._engine.distribution(container.image))
-        spec = resolved(base, container, image, service, revision, publish=self._publish)
-        mount(self._engine, service.name, spec, container.files)
-        self._keep_what_was_found(service, found, records)
-        self._revisions.keep(service.name, Record(revision.id, spec, base))
-        dropped = self._revisions.prune(service.name, {revision.id, *(_revision(one) for one in found.values())})
-        kept = self._revisions.all(service.name)
-        needed = [one["Spec"] for one in found.values()]
-        needed += [each for one in kept.values() for each in (one.spec, one.base) if each]
-        clean_contents(self._engine, service.name, needed, [one.spec for one in dropped])
-        return kept.get(revision.id) or Record(revision.id, spec, base)
-
-    def _base(self, service: Service, found: dict[str, Json], records: dict[str, Record] | None = None) -> Json | None:
-        """Return what the service was found with, before zdd changed anything."""
-        records = self._revisions.all(service.name) if records is None and found else records or {}
-        for _, swarm_service in sorted(found.items()):
-            record = records.get(_revision(swarm_service))
-            if record is None:
-                return dict(swarm_service["Spec"])
-            if record.base is not None:
-                return record.base
-        return None
-
-    def _keep_what_was_found(
-        self, service: Service, found: dict[str, Json], records: dict[str, Record] | None = None
-    ) -> None:
-        """Keep the specification of a service that zdd did not make, so that going back to it is possible."""
-        strange = [one for one in found.values() if _revision(one).startswith("found-")]
-        if not strange:
-            return
-        records = self._revisions.all(service.name) if records is None else records
-        for one in strange:
-            if _revision(one) not in records:
-                self._revisions.keep(service.name, Record(_revision(one), one["Spec"], one["Spec"]))
 
     def _found(self, service: Service) -> dict[str, Json]:
         """Return cell name → Swarm service, for those that are this service's or that it is to adopt."""
@@ -406,10 +390,20 @@ class SwarmOrchestrator:
     def _first_name(self, service: Service) -> str:
         return self._names.get(service.name, service.name)
 
-    def _swarm_name(self, service: Service, cell: str) -> str:
-        if cell in (service.name, self._first_name(service)) or cell.startswith(f"{service.name}-"):
-            return cell
-        return f"{service.name}-{cell}"
+    def _original(self, service: Service, found: dict[str, Json], revision: Revision) -> str:
+        """Return the name of the Swarm service that is, or was, the first cell."""
+        if service.name in self._names:
+            return self._names[service.name]
+        stated = read_container(revision.workload).service_name if revision.workload else None
+        there = found.get(service.name)
+        return stated or (str(there["Spec"]["Name"]) if there is not None else service.name)
+
+    def _swarm_name(self, service: Service, cell: str, first: str) -> str:
+        if cell == service.name:  # what has the name of a stack's service is a cell of that name
+            return f"{first}-1" if service.name in self._names and first != service.name else first
+        if cell == first or service.name not in self._names:
+            return cell if cell == first or cell.startswith(f"{service.name}-") else f"{service.name}-{cell}"
+        return first + cell.removeprefix(service.name) if cell.startswith(f"{service.name}-") else f"{first}-{cell}"
 
     def _check_name(self, service: Service, container: Container, found: dict[str, Json]) -> None:
         stated = container.service_name

@@ -50,12 +50,12 @@ class SwarmRevisions:
         self._kept = kept
 
     def all(self, service: str) -> dict[str, Record]:
-        """Return every record of a service by revision.
+        """Return every record of a service by revision, oldest first.
 
         Raises:
             PermanentError: One is damaged, or was written by a newer zdd.
         """
-        found = (_read(config) for config in self._configs(service))
+        found = (_read(config) for config in sorted(self._configs(service), key=lambda one: str(one["CreatedAt"])))
         return {record.revision: record for record in found}
 
     def keep(self, service: str, record: Record) -> None:

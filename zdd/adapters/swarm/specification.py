@@ -20,7 +20,14 @@ from zdd.model.service import Service
 Json = dict[str, Any]
 
 STACK = "com.docker.stack."
+FOUND = "found-"
+"""How the id of a revision begins that zdd did not make."""
+
+NOWHERE = "node.id==zdd-retired"
+"""A constraint that no node meets: what a global service has in place of 0 replicas."""
+
 _SECOND_NS = 1_000_000_000
+_PROGRAM = ("Image", "Command", "Args", "Env", "Dir", "User")
 
 
 @frozen
@@ -68,9 +75,9 @@ def resolved(
     if container.entrypoint is not None:
         inside["Command"] = list(container.entrypoint)
     inside["Env"] = _environment(inside.get("Env") or [], container, service, revision)
-    if not (stated and inside.get("StopGracePeriod") is not None):
+    if inside.get("StopGracePeriod") is None:
         inside["StopGracePeriod"] = math.ceil(service.stop_grace_s) * _SECOND_NS  # the Engine drops parts of seconds
-    inside["Labels"] = _container_labels(inside.get("Labels") or {}, container, revision)
+    inside["Labels"] = _container_labels(inside.get("Labels") or {}, container, revision, _program(inside))
     if publish:
         _publish(spec, container, service)
     return spec
@@ -89,10 +96,10 @@ def _environment(found: list[str], container: Container, service: Service, revis
     return kept + [f"{name}={text}" for name, text in added.items()]
 
 
-def _container_labels(found: Mapping[str, str], container: Container, revision: Revision) -> Json:
+def _container_labels(found: Mapping[str, str], container: Container, revision: Revision, program: str) -> Json:
     kept = {name: text for name, text in found.items() if not name.startswith("zdd.")}
     ports = {labels.PORT + name: str(number) for name, number in container.ports.items()}
-    return {**kept, **ports, labels.REVISION: revision.id}
+    return {**kept, **ports, labels.REVISION: revision.id, labels.DIGEST: program}
 
 
 def _publish(spec: Json, container: Container, service: Service) -> None:
@@ -106,11 +113,11 @@ def _publish(spec: Json, container: Container, service: Service) -> None:
     endpoint["Ports"] = ports
 
 
-def check_spec(service: Service, container: Container, base: Json | None, *, publish: bool) -> None:
-    """Look for what could not work.
+def check_spec(service: Service, container: Container, base: Json | None) -> None:
+    """Look for what could not work, however it is deployed.
 
     Raises:
-        ConfigurationError: A port has no number, is published through the ingress mesh, or the mode isn't replicated.
+        ConfigurationError: A port has no number, or the service is a job.
     """
     for exposure in service.exposures:
         if exposure.port not in container.ports:
@@ -120,53 +127,79 @@ def check_spec(service: Service, container: Container, base: Json | None, *, pub
             )
     spec: Mapping[str, Any] = container.service_spec if container.service_spec is not None else base or {}
     mode = spec.get("Mode") or {"Replicated": {}}
-    if "Replicated" not in mode:
+    if not mode.keys() & {"Replicated", "Global"}:
         raise ConfigurationError(
-            f"{service.name} runs in Swarm's mode {', '.join(mode)}, in which nobody says how many tasks there are: "
-            "use a replicated service"
+            f"{service.name} runs in Swarm's mode {', '.join(mode)}, whose tasks end by themselves: "
+            "use a replicated or a global service"
         )
-    for port in (spec.get("EndpointSpec") or {}).get("Ports") or []:
-        if port.get("PublishMode", "ingress") != "host":
-            raise ConfigurationError(
-                f"{service.name} publishes port {port.get('PublishedPort', port.get('TargetPort'))} through the "
-                "ingress mesh, on which two cells can't be: put an edge in front and publish in host mode "
-                f"(--publish-add mode=host,target={port.get('TargetPort')}), or leave the updating to Swarm"
-            )
-        if publish and port.get("PublishedPort") and service.replicas > 1:
-            raise ConfigurationError(
-                f"{service.name} publishes the fixed port {port['PublishedPort']} on its nodes, where only one task "
-                "a node can have it: publish it without a number, and Swarm chooses a free one"
-            )
 
 
-def for_cell(spec: Json, service: str, cell: str, name: str, replicas: int, token: int, *, original: bool) -> Json:
+def for_cell(
+    spec: Json, service: str, cell: str, name: str, revision: str, replicas: int, token: int, *, first: str
+) -> Json:
     """Return the specification of one cell of a revision.
 
     Args:
-        spec: What `resolved` returned.
+        spec: What `resolved` returned, or what a service was found with.
         service: The zdd service's name.
         cell: The cell's name.
         name: The Swarm service's name.
+        revision: The revision's id.
         replicas: How many tasks.
         token: Of the fence with which it is written.
-        original: This is the Swarm service that was found. Any other one belongs to no stack, so that
-            ``docker stack deploy --prune`` does not remove it.
+        first: The name of the Swarm service that was found, or that is the service's first cell. Any other one belongs
+            to no stack, so that ``docker stack deploy --prune`` does not remove it, and has the first one's name as an
+            alias on its networks, so that Swarm's own DNS leads to all of them.
     """
     made = copy.deepcopy(spec)
     found = {k: v for k, v in (spec.get("Labels") or {}).items() if not k.startswith("zdd.")}
-    if not original:
+    if name != first:
         found = {key: value for key, value in found.items() if not key.startswith(STACK)}
+        _add_alias(made, first)
     own = {labels.SERVICE: service, labels.CELL: cell, labels.TOKEN: str(token)}
     made["Labels"] = {**found, **own}
     made["Name"] = name
-    made["Mode"] = {"Replicated": {"Replicas": replicas}}
-    return made
+    if not is_global(spec):
+        made["Mode"] = {"Replicated": {}}
+    _sign(made["TaskTemplate"], revision)
+    return with_replicas(made, replicas)
+
+
+def _add_alias(spec: Json, alias: str) -> None:
+    for networks in (spec["TaskTemplate"].get("Networks"), spec.get("Networks")):
+        for network in networks or []:
+            network["Aliases"] = list(dict.fromkeys([*(network.get("Aliases") or []), alias]))
+
+
+def _sign(template: Json, revision: str) -> None:
+    """Write into a task template of which revision it is, unless that can be seen."""
+    if revision_of(template) == revision:
+        return
+    inside = template.setdefault("ContainerSpec", {})
+    inside["Labels"] = {**(inside.get("Labels") or {}), labels.REVISION: revision, labels.DIGEST: _program(inside)}
+
+
+def is_global(spec: Json) -> bool:
+    """Say whether Swarm runs one task on each node that fits."""
+    return "Global" in (spec.get("Mode") or {})
 
 
 def with_replicas(spec: Json, replicas: int) -> Json:
-    """Return the same specification with another number of tasks, which restarts none."""
+    """Return the same specification with another number of tasks, which restarts none.
+
+    A global service has as many as nodes that fit. To have none, it is bound to a node that does not exist.
+    """
     made = copy.deepcopy(spec)
-    made["Mode"] = {"Replicated": {"Replicas": replicas}}
+    made["Labels"] = {**(made.get("Labels") or {}), labels.REPLICAS: str(replicas)}
+    if not is_global(spec):
+        made["Mode"] = {"Replicated": {"Replicas": replicas}}
+        return made
+    template = made["TaskTemplate"]
+    placement = dict(template.get("Placement") or {})
+    kept = [one for one in placement.get("Constraints") or [] if one != NOWHERE]
+    if replicas and kept == (placement.get("Constraints") or []):
+        return made
+    template["Placement"] = {**placement, "Constraints": kept if replicas else [*kept, NOWHERE]}
     return made
 
 
@@ -177,30 +210,37 @@ def with_labels(spec: Json, added: Mapping[str, str]) -> Json:
     return made
 
 
+def is_empty(spec: Json) -> bool:
+    """Say whether no task at all is wanted."""
+    if is_global(spec):
+        return NOWHERE in ((spec["TaskTemplate"].get("Placement") or {}).get("Constraints") or [])
+    return not replicas_of(spec)
+
+
 def replicas_of(spec: Json) -> int:
-    """Return how many tasks are wanted."""
+    """Return how many tasks are wanted of a replicated service."""
     return int((spec.get("Mode", {}).get("Replicated") or {}).get("Replicas", 1))
 
 
 def revision_of(template: Json) -> str:
     """Return the revision that a task template, or a task, is of.
 
-    One that zdd did not make is named after its content, so that it is another one as soon as anything changes.
+    One that zdd did not make, or whose program somebody has changed since, is named after its content, so that it is
+    another one as soon as anything changes.
     """
     described = (template.get("ContainerSpec") or {}).get("Labels") or {}
-    return described.get(labels.REVISION) or f"found-{digest(template)}"
+    revision = described.get(labels.REVISION)
+    if revision and described.get(labels.DIGEST) in (None, _program(template["ContainerSpec"])):
+        return str(revision)
+    return f"{FOUND}{digest(template)}"
+
+
+def _program(inside: Json) -> str:
+    """Return the digest of what runs: of those parts of a container's specification that Swarm keeps word for word."""
+    return digest({name: inside.get(name) or None for name in _PROGRAM})
 
 
 def digest(template: Json) -> str:
     """Return a short text that differs for two templates between which Swarm would restart tasks."""
     told = {name: value for name, value in template.items() if name != "Runtime"}  # tasks don't have that one
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def difference(before: Any, after: Any, path: str = "") -> str:
-    """Name the first place at which two specifications differ, and what is there."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted({*before, *after}):
-            if before.get(key) != after.get(key):
-                return difference(before.get(key), after.get(key), f"{path}.{key}" if path else key)
-    return f"{path} was {json.dumps(before)} and is {json.dumps(after)}"
