@@ -17,6 +17,7 @@ How the package is laid out, from the inside out; each layer knows only those be
 """
 
 from importlib import metadata as _metadata
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from zdd.actions import CommandAction, FunctionAction
 from zdd.backup import Backup
@@ -64,6 +65,9 @@ from zdd.strategies.recreate import Recreate
 from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Situation, Strategy
 from zdd.strategies.soak import Soak
+
+if _TYPE_CHECKING:
+    from zdd.adapters.swarm.orchestrator import SwarmOrchestrator as Swarm
 
 __all__ = [
     "ActionContext",
@@ -128,6 +132,7 @@ __all__ = [
     "Stage",
     "Status",
     "Strategy",
+    "Swarm",
     "Target",
     "TcpGate",
     "TemporaryError",
@@ -136,5 +141,15 @@ __all__ = [
     "ZddError",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load what needs a third party when it is first used."""
+    if name == "Swarm":
+        from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
+
+        return SwarmOrchestrator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __version__ = _metadata.version("zdd-deploy")

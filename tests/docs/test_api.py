@@ -9,7 +9,7 @@ from pathlib import Path
 import zdd
 
 GROUPS = {
-    "Deploying": ("Deployer", "Service", "Exposure", "Overlap", "Release", "Process"),
+    "Deploying": ("Deployer", "Service", "Exposure", "Overlap", "Release", "Process", "Swarm"),
     "Stacks": ("Stack", "StackService", "StackObject", "StackDeployer", "StackReport", "ServiceResult"),
     "Strategies": (
         *("RollingUpdate", "BlueGreen", "Canary", "Recreate", "InPlaceUpdate", "UpdateOrder"),

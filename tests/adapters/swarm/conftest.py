@@ -19,8 +19,12 @@ from typing import Any
 import docker
 import pytest
 
+from zdd.adapters.memory import MemoryDiscovery, MemoryWorld
+from zdd.adapters.sqlite import SqliteJournal, SqliteLease
 from zdd.adapters.swarm.container import Container
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
+from zdd.deployer import Deployer
+from zdd.events import Event
 from zdd.model.cell import Instance, InstanceState
 from zdd.model.service import Service
 
@@ -189,6 +193,31 @@ def swarm(lab: Swarm) -> Iterator[Swarm]:
 def orchestrator(swarm: Swarm) -> Iterator[SwarmOrchestrator]:
     with contextlib.closing(swarm.orchestrator()) as made:
         yield made
+
+
+@pytest.fixture
+def heard() -> list[Callable[[Event], None]]:
+    """What is called with every event; a test may add to it."""
+    return []
+
+
+@pytest.fixture
+def make_deployer(
+    swarm: Any, tmp_path: Path, heard: list[Callable[[Event], None]]
+) -> Iterator[Callable[..., Deployer]]:
+    with contextlib.ExitStack() as ending:
+
+        def make(**options: Any) -> Deployer:
+            orchestrator = ending.enter_context(contextlib.closing(swarm.orchestrator(poll_s=0.2, **options)))
+            return Deployer(
+                orchestrator,
+                MemoryDiscovery(MemoryWorld()),
+                journal=SqliteJournal(tmp_path / "journal"),
+                lease=SqliteLease(tmp_path / "journal"),
+                listeners=[lambda event: [call(event) for call in heard] and None],
+            )
+
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from attrs import evolve
 
 from zdd import BlueGreen, CommandGate, Deployer, DeploymentFailed, Outcome, Release, RollingUpdate, Service
-from zdd.adapters.memory import MemoryDiscovery, MemoryWorld
-from zdd.adapters.sqlite import SqliteJournal, SqliteLease
 from zdd.events import CommandAnswered, CommandIntended, Event
 from zdd.model.command import Launch
 
 WORKER = Service("web", replicas=2, exposures=(), stop_grace_s=3.0, start_deadline_s=40.0)
 FAST = {"RestartPolicy": {"Delay": 100_000_000}}
-
-
-@pytest.fixture
-def heard() -> list[Callable[[Event], None]]:
-    """What is called with every event; a test may add to it."""
-    return []
-
-
-@pytest.fixture
-def make_deployer(
-    swarm: Any, tmp_path: Path, heard: list[Callable[[Event], None]]
-) -> Iterator[Callable[..., Deployer]]:
-    with contextlib.ExitStack() as ending:
-
-        def make(**options: Any) -> Deployer:
-            orchestrator = ending.enter_context(contextlib.closing(swarm.orchestrator(poll_s=0.2, **options)))
-            return Deployer(
-                orchestrator,
-                MemoryDiscovery(MemoryWorld()),
-                journal=SqliteJournal(tmp_path / "journal"),
-                lease=SqliteLease(tmp_path / "journal"),
-                listeners=[lambda event: [call(event) for call in heard] and None],
-            )
-
-        yield make
 
 
 def release(swarm: Any, version: str, template: Any = FAST, **environment: str) -> Release:
