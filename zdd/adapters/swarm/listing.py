@@ -12,7 +12,7 @@ from zdd.adapters.swarm.watch import Watch
 
 Json = dict[str, Any]
 
-VALID_S = 2.0
+VALID_S = 5.0
 """How long a list is good although nothing was heard: the first events of a new connection can be missed."""
 
 

@@ -67,7 +67,7 @@ from zdd.model.service import Service
 
 Json = dict[str, Any]
 
-POLL_S = 0.5
+POLL_S = 1.0
 ATTEMPTS = 10
 
 
