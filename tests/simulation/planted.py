@@ -7,9 +7,10 @@ expected to break, and the same life breaks none without it.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -27,7 +28,8 @@ from zdd.planner import make_retreat
 from zdd.reconciler.guards import GUARDS, Shift
 from zdd.reconciler.picture import Picture
 from zdd.reconciler.progress import Sent
-from zdd.simulation import Invariant, StrategyKind, draw, simulate
+from zdd.simulation import FaultClass, Invariant, Scenario, StrategyKind, Trouble, draw, simulate
+from zdd.simulation.small import moments, pauses, world
 
 RECONCILE: Any = importlib.import_module("zdd.reconciler.reconcile")
 LEARN: Any = importlib.import_module("zdd.reconciler.learn")
@@ -47,6 +49,8 @@ class Planted:
         substitutions: What is replaced by what.
         within: In how many seeds it must be found.
         kinds: The strategies in which it can show; empty: all.
+        lives: Small worlds in which it is looked for before the seeds.
+        redundant: Why it can't show in any life: other rules of zdd see to the same. Empty: it can.
     """
 
     name: str
@@ -54,6 +58,8 @@ class Planted:
     substitutions: tuple[Substitution, ...] = field(repr=False)
     within: int = 1000
     kinds: tuple[StrategyKind, ...] = ()
+    lives: Callable[[], Iterable[Scenario]] = tuple
+    redundant: str = ""
 
 
 @contextmanager
@@ -68,9 +74,8 @@ def planted(bug: Planted) -> Iterator[None]:
             setattr(holder, name, value)
 
 
-def found_at(bug: Planted, seed: int) -> Invariant | None:
-    """Return the rule that the bug breaks in the life of this seed, if that life breaks none without it."""
-    scenario = draw(seed)
+def found_in(bug: Planted, scenario: Scenario) -> Invariant | None:
+    """Return the rule that the bug breaks in a life, if that life breaks none without it."""
     if bug.kinds and scenario.kind not in bug.kinds:
         return None
     with planted(bug):
@@ -83,11 +88,11 @@ def found_at(bug: Planted, seed: int) -> Invariant | None:
 
 
 def search(bug: Planted, seeds: Sequence[int]) -> tuple[int, int, str] | None:
-    """Return after how many seeds a bug was found, at which seed, and the rule that it broke; None: it was not."""
-    for number, seed in enumerate(seeds):
-        invariant = found_at(bug, seed)
+    """Return after how many lives a bug was found, at which seed, and the rule that it broke; None: it was not."""
+    for number, scenario in enumerate(chain(bug.lives(), map(draw, seeds))):
+        invariant = found_in(bug, scenario)
         if invariant is not None:
-            return number + 1, seed, invariant.value
+            return number + 1, scenario.seed, invariant.value
     return None
 
 
@@ -115,10 +120,44 @@ EXPECTED_OF_GUARDS = {
 }
 
 
+def _scaled_by_hand_in_a_canary() -> Iterable[Scenario]:
+    return moments(world(StrategyKind.CANARY), Trouble(FaultClass.SCALED_BY_HAND, 0, pick=2))
+
+
+def _deaf_edge_when_it_fails() -> Iterable[Scenario]:
+    failing = world(StrategyKind.BLUE_GREEN, gate=Result.FAILED)
+    return moments(failing, Trouble(FaultClass.EDGE_CUT_OFF, 0, for_s=4.0))
+
+
+def _sick_for_long_while_slow_ones_start() -> Iterable[Scenario]:
+    slow = world(StrategyKind.ROLLING, replicas=5, startup_s=8.0)
+    return moments(slow, Trouble(FaultClass.FLAPPING, 0, for_s=60.0, pick=4))
+
+
+def _paused_until_another_one_has_just_begun() -> Iterable[Scenario]:
+    return pauses(world(StrategyKind.CANARY, replicas=2), 60, for_s=15.5)
+
+
+LIVES_OF_GUARDS: dict[str, Callable[[], Iterable[Scenario]]] = {
+    "ceiling": _scaled_by_hand_in_a_canary,
+    "edges-followed": _deaf_edge_when_it_fails,
+}
+
+REDUNDANT_GUARDS = {
+    "complete-before-release": "no strategy gives up holding requests back before what is to serve them is proven",
+}
+
+
 def without_guard(name: str) -> Planted:
     fewer = tuple(guard for guard in GUARDS if guard.name != name)
     reconcile = partial(RECONCILE.reconcile, guards=fewer)
-    return Planted(f"no guard {name}", EXPECTED_OF_GUARDS[name], ((zdd.driver, "reconcile", reconcile),))
+    return Planted(
+        f"no guard {name}",
+        EXPECTED_OF_GUARDS[name],
+        ((zdd.driver, "reconcile", reconcile),),
+        lives=LIVES_OF_GUARDS.get(name, tuple),
+        redundant=REDUNDANT_GUARDS.get(name, ""),
+    )
 
 
 # -- bugs -------------------------------------------------------------------------------------------------------------
@@ -244,8 +283,14 @@ BUGS = (
         "a proof never expires",
         (Invariant.COMMAND_KEEPS_FLOOR, Invariant.CAPACITY),
         ((PICTURE, "PROOF_VALID_S", 1e9), (RECONCILE, "REPROVE_S", 1e9)),
+        lives=_sick_for_long_while_slow_ones_start,
     ),
-    Planted("a new deployer does not claim its place", (Invariant.FENCED,), ((MemoryOrchestrator, "claim", _nothing),)),
+    Planted(
+        "a new deployer does not claim its place",
+        (Invariant.FENCED,),
+        ((MemoryOrchestrator, "claim", _nothing),),
+        lives=_paused_until_another_one_has_just_begun,
+    ),
 )
 
 ALL = (*(without_guard(guard.name) for guard in GUARDS), *BUGS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from attrs import evolve
+
 from zdd.model.cell import InstanceState
 from zdd.model.command import Change, Launch, Retire, Route, Scale
 from zdd.model.plan import Goal
@@ -30,6 +32,7 @@ def _cell(watch: Watch, process: Process, look: Look, command: Launch | Change |
     _repeated(watch, process, command.cell, command)
     if isinstance(command, Retire):
         _judged(watch, process, command)
+    _keeps_ceiling(watch, process, look, command)
     cell = watch.world.cells.get(watch.service.name, command.cell)
     if cell is None or isinstance(command, Launch):
         return
@@ -49,6 +52,18 @@ def _keeps_floor(watch: Watch, process: Process, look: Look, lost: set[str], com
     if left < least:
         what = f"{type(command).__name__} takes {', '.join(sorted(lost & look.surely))}"
         watch.say(Invariant.COMMAND_KEEPS_FLOOR, f"{what} and leaves {left} of {len(look.surely)}, {least} must serve")
+
+
+def _keeps_ceiling(watch: Watch, process: Process, look: Look, command: Launch | Change | Scale | Retire) -> None:
+    """Check that nothing is started for which there is no room, by what the deployer could last see."""
+    plan, before = process.plan, look.sizes.get(command.cell, 0)
+    if plan is None or look.stale or isinstance(command, Retire) or command.replicas <= before:
+        return
+    process.look = evolve(look, sizes={**look.sizes, command.cell: command.replicas})
+    total = sum(process.look.sizes.values())
+    if total > plan.ceiling:
+        name = type(command).__name__
+        watch.say(Invariant.CEILING, f"{name} of {command.cell} makes {total} instances, the ceiling is {plan.ceiling}")
 
 
 def _repeated(watch: Watch, process: Process, key: str, command: object) -> None:

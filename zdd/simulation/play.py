@@ -36,7 +36,7 @@ from zdd.simulation.surroundings import (
     SlowSampler,
     WatchedGate,
 )
-from zdd.simulation.trouble import BEHAVIOURS, THREADED, FaultClass, Trouble, call_fault
+from zdd.simulation.trouble import BEHAVIOURS, THREADED, WRITES, FaultClass, Trouble, call_fault
 from zdd.simulation.watch import Process, Watch
 
 LEASE_S = 15.0
@@ -153,8 +153,10 @@ class Play:
             if left <= 0:
                 self._ends.remove(armed)
                 self._ends_here(trouble, process, actor, method)
+        self.watch.caller = (process, self.world.clock.now()) if method in WRITES else None
         if method == "observe":
-            self.watch.looked(process)
+            process.looked = process.claimed
+            self.watch.looked(process, wrong_list=bool(self.lists.next))
         elif method in ("registrations", "view"):
             self.watch.looked_at_traffic(process)
         if method == "renew" and self._take("renew") is not None:

@@ -41,7 +41,8 @@ class Look:
         weights: Instance → weight, as discovery knew it.
         deaf: Edge → since when it could not be asked.
         held: Whether discovery held requests back.
-        stale: The orchestrator showed an old list.
+        stale: The orchestrator showed an old list, or one that lacked an instance.
+        sizes: Cell → how many instances it may come to have, with what was told to start since.
     """
 
     at_s: float
@@ -51,6 +52,7 @@ class Look:
     deaf: Mapping[str, float]
     held: bool
     stale: bool
+    sizes: Mapping[str, int]
 
 
 @define(eq=False)
@@ -69,6 +71,7 @@ class Process:
         events: Everything it said.
         stale: For its next looks, what the orchestrator shows instead.
         interfered: A person changed something since its plan began.
+        looked: It has claimed its place, and looked.
     """
 
     number: int
@@ -85,6 +88,7 @@ class Process:
     interfered: bool = False
     old_died: bool = False
     claimed: bool = False
+    looked: bool = False
     killed: bool = False
     ended: bool = False
     paused_s: float = 0.0
@@ -100,6 +104,7 @@ class Watch:
     """Looks at every entry of the world's log, and at every event of every deployer.
 
     Attributes:
+        caller: Whose call changes something now, and when it was made.
         passed: The instances of which their gate ever said yes.
         stage_says: What the gates of the stages said last, by gate.
         cut: The instances that are on record as cut.
@@ -115,6 +120,7 @@ class Watch:
     began_s: float
     check_command: Callable[[Watch, Process, object], None]
     process: Process | None = None
+    caller: tuple[Process, float] | None = None
     passed: set[str] = field(factory=set)
     cut: set[str] = field(factory=set)
     by_hand: set[str] = field(factory=set)
@@ -141,6 +147,8 @@ class Watch:
     def happened(self, entry: Entry) -> None:
         """Look at an entry of the world's log."""
         what = entry.what
+        if what is What.CELL or what is What.STOPPING:
+            self._fenced(entry)
         if what is What.COMMAND or what is What.CELL or what is What.IDLE:
             return
         if what in (What.CRASHED, What.HEALTH, What.FAILED, What.EDGE):
@@ -154,6 +162,16 @@ class Watch:
         elif what is What.REGISTERED:
             self._share()
         self._measure(entry)
+
+    def _fenced(self, entry: Entry) -> None:
+        """Check that no cell changes by a call of a deployer after a later one has claimed its place and looked."""
+        now_s, latest = self.world.clock.now(), self.process
+        if self.caller is None or latest is None or not latest.looked or self.by_hand_s == now_s:
+            return
+        process, called_s = self.caller
+        by_command = entry.what is What.CELL or self._by_command(entry.instance)
+        if called_s == now_s and process.number < latest.number and by_command:
+            self.say(Invariant.FENCED, f"{entry.cell} is changed by a deployer after a later one took over")
 
     def _disturbed(self, entry: Entry) -> None:
         now_s = self.world.clock.now()
@@ -304,7 +322,7 @@ class Watch:
 
     # -- the deployers ------------------------------------------------------------------------------------------------
 
-    def looked(self, process: Process) -> None:
+    def looked(self, process: Process, *, wrong_list: bool = False) -> None:
         """A deployer is about to ask what runs: note what it can see."""
         now_s = self.world.clock.now()
         maybe = frozenset(self.serves(now_s))
@@ -313,7 +331,8 @@ class Watch:
         weights = {one.instance: one.weight for one in registrations}
         if self.stale:
             maybe |= self.frozen
-        process.look = Look(now_s, surely, maybe, weights, dict(self.deaf), held, self.stale)
+        sizes = {cell.name: cell.size for cell in self.world.cells.observe(self.service.name)}
+        process.look = Look(now_s, surely, maybe, weights, dict(self.deaf), held, self.stale or wrong_list, sizes)
         plan = process.plan
         if plan is not None and process is self.process and not process.interfered:
             staying = sum(1 for one in self.world.cells.existing.values() if one.state is not InstanceState.STOPPING)
