@@ -312,3 +312,22 @@ def test_a_forked_process_gets_a_connection_of_its_own(path: Path, passed: Any) 
         journal.append("web", passed(number), Fence(1, "test"))
     assert os.waitpid(child, 0)[1] == 0
     assert len(journal.read("web")) == 40
+
+
+def test_one_process_opening_it_twice_keeps_its_locks(path: Path, spawn: Any, passed: Any) -> None:
+    """A plain look at a file takes away all locks that the process has on it (POSIX).
+
+    Another process that closes it then believes to be the last, and deletes the write-ahead log under this one's feet:
+    what is written afterwards is lost, or damages the file.
+    """
+    journal, lease = SqliteJournal(path), SqliteLease(path)
+    fence = lease.acquire("web", "ana@host:1", 60.0)
+    journal.append("web", passed(0), fence)
+    reader = (
+        "import sys; from zdd.adapters.sqlite import SqliteJournal; print(len(SqliteJournal(sys.argv[1]).read('web')))"
+    )
+    for number in range(1, 4):
+        done = spawn(reader, str(path))
+        assert done.communicate()[0].strip() == str(number)
+        journal.append("web", passed(number), fence)
+    assert len(SqliteJournal(path).read("web")) == 4

@@ -48,8 +48,11 @@ class Database:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(os.path.abspath(path))  # noqa: PTH100 - a later chdir must not change it, a link may stay one
         self._lock = threading.Lock()
-        _check_place(self.path)
-        self._open()
+        with _OPENING:
+            if not _is_open_here(self.path):
+                _check_place(self.path)
+            self._open()
+            _OPEN.add(self)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -120,6 +123,21 @@ class Database:
 
 
 _INHERITED: list[sqlite3.Connection] = []
+
+_OPEN: weakref.WeakSet[Database] = weakref.WeakSet()
+"""The files that this process has open. When a process closes a file that it has opened another time, it loses every
+lock that it has on it: so POSIX wants it. Another process that closes the database then believes to be the last, and
+deletes the write-ahead log that is still written to here. So SQLite alone opens a file that is in here."""
+
+_OPENING = threading.Lock()
+
+
+def _is_open_here(path: Path) -> bool:
+    try:
+        file = path.stat()
+    except OSError:
+        return False
+    return any((file.st_dev, file.st_ino) == one._file for one in _OPEN)
 
 
 def explain(error: sqlite3.Error | UnicodeError, path: Path, *, opening: bool = False) -> Exception:
