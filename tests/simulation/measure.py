@@ -1,0 +1,68 @@
+"""How fast deployments are simulated, and how that grows: ``python tests/simulation/measure.py --most 10000``.
+
+Figures are processor seconds of one core, so that other work on the machine changes them less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from zdd import BlueGreen, Canary, Deployer, Recreate, Release, RollingUpdate, Service, Strategy
+from zdd.adapters.memory import Behaviour, MemoryWorld
+
+STRATEGIES: tuple[Strategy, ...] = (RollingUpdate(), BlueGreen(), Canary(hold_s=0), Recreate())
+REPLICAS = 8
+TIMES = 5
+FIXED = 5
+"""How many are changed at once where that does not grow with the service."""
+
+FIXED_MOST = 1000
+"""With a fixed batch the number of stages grows too, so that is measured for fewer instances."""
+
+
+def seconds(service: Service, strategy: Strategy, times: int = 1) -> float:
+    """Return the processor seconds of a deployment over one that runs."""
+    deployer = Deployer.in_memory(MemoryWorld())
+    deployer.deploy(service, Release("1", Behaviour()))
+    began_s = time.process_time()
+    for number in range(times):
+        deployer.deploy(service, Release(f"{number + 2}", Behaviour()), strategy)
+    return (time.process_time() - began_s) / times
+
+
+def rates() -> None:
+    print(f"deployments of {REPLICAS} instances in 4 cells, without faults")
+    found = []
+    for strategy in STRATEGIES:
+        overlap = "forbidden" if isinstance(strategy, Recreate) else "allowed"
+        found.append(1 / seconds(Service("web", replicas=REPLICAS, cells=4, overlap=overlap), strategy, TIMES))
+        print(f"  {strategy!s:<48} {found[-1]:>7.1f} a second")
+    print(f"  {'mean':<48} {sum(found) / len(found):>7.1f} a second")
+
+
+def growth(title: str, most: int, cells_of: int | None) -> None:
+    print(f"a rolling update, {title}")
+    replicas, before = 10, 0.0
+    while replicas <= most:
+        batch = FIXED if cells_of is None else max(1, replicas // cells_of)
+        service = Service("web", replicas=replicas, cells=replicas // batch, floor=replicas - batch)
+        spent = seconds(service, RollingUpdate(batch))
+        print(
+            f"  {replicas:>6} instances {spent:>9.3f} s" + (f"  {spent / before:.1f} times as long" if before else ""),
+            flush=True,
+        )
+        replicas, before = 10 * replicas, spent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--most", type=int, default=10_000, help="up to how many instances")
+    most = parser.parse_args().most
+    rates()
+    growth("batches of a tenth", most, 10)
+    growth(f"batches of {FIXED}", min(most, FIXED_MOST), None)
+
+
+if __name__ == "__main__":
+    main()
