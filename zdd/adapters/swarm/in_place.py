@@ -1,7 +1,7 @@
 """Swarm's own updater, let go batch by batch: what zdd writes into a specification for it, and takes out. Pure.
 
 Swarm's updater replaces as many places at once as its parallelism says, chosen by chance, and waits for its delay
-before it goes on. With a delay of weeks it does one batch. The next write that differs in anything, a label of the
+before it goes on. With a delay of years it does one batch. The next write that differs in anything, a label of the
 service among them, starts another updater, which does the next batch; one that differs in nothing leaves the updater at
 what it is doing, and only gives the service a new version.
 
@@ -27,8 +27,8 @@ from zdd.model.service import Service
 
 Json = dict[str, Any]
 
-ONE_BATCH_NS = 30 * 24 * 3600 * 1_000_000_000
-"""The delay after which Swarm would go on by itself with the next batch: thirty days, longer than any stage lasts."""
+ONE_BATCH_NS = 10 * 365 * 24 * 3600 * 1_000_000_000
+"""The delay after which Swarm would go on by itself with the next batch: ten years."""
 
 _LEAVING = ("shutdown", "remove")
 
