@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -57,7 +57,7 @@ class LabTraefik:
     process: subprocess.Popen[bytes] | None = field(default=None)
 
     def start(self) -> None:
-        """Start it and wait until it accepts connections."""
+        """Start it and wait until it has read its own configuration."""
         self.directory.mkdir(parents=True, exist_ok=True)
         ports = {"127.0.0.1:8500": self.consul_port, "127.0.0.1:8000": self.port, "127.0.0.1:8080": self.api_port}
         values = {value: f"127.0.0.1:{port}" for value, port in ports.items()}
@@ -66,7 +66,7 @@ class LabTraefik:
         with log_path.open("ab") as log:
             self.process = subprocess.Popen([self.program, f"--configFile={path}"], stdout=log, stderr=log)
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not all(_accepts(port) for port in (self.port, self.api_port)):
+        while not _answers(self.api_port):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise RuntimeError(f"traefik did not get ready: {log_path.read_text()[-2000:]}")
@@ -86,9 +86,13 @@ class LabTraefik:
         self.process = None
 
 
-def _accepts(port: int) -> bool:
+def _answers(api_port: int) -> bool:
+    """Tell whether it knows itself: its ports are open before it knows its API."""
+    client = http.client.HTTPConnection("127.0.0.1", api_port, timeout=1.0)
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
-    except OSError:
+        client.request("GET", "/api/version")
+        return client.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
         return False
-    return True
+    finally:
+        client.close()

@@ -1,12 +1,12 @@
 """Count what strict clients lose while instances are replaced on a real swarm: ``make loss``.
 
 Every case is an edge, a strategy, and what the application does on SIGTERM. The last line of standard output is the
-verdict as JSON; the exit code is 1 if anything was lost.
+verdict as JSON; the exit code is 1 if anything was lost outside in place.
 
-    python tests/loss [--requests N] [--removals N] [--longest-s N] [--without WAIT] [EDGE/STRATEGY/APPLICATION …]
+    python tests/loss [OPTION …] [EDGE/STRATEGY/APPLICATION …]
 
-A case may be given in part: ``haproxy`` or ``traefik/rolling``. `--without idle` takes
-the wait for what is in flight away, to show that then something is lost.
+A case may be given in part: ``haproxy`` or ``traefik/rolling``. `--without idle` takes the wait for what is in
+flight away, to show that then something is lost. Ctrl-C ends it after the cases that were played.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from parts import running_consul, running_lab
 from table import print_table
 from without import WAITS, without
 
+from zdd import DeploymentInterrupted
+
 SHOWN_LOSSES = 5
 
 
@@ -35,7 +37,12 @@ def main() -> int:
     if not cases:
         print(f"no case is called {' or '.join(arguments.cases)}", file=sys.stderr)
         return 2
-    wanted = Wanted(-(-arguments.requests // len(cases)), -(-arguments.removals // len(cases)), arguments.longest_s)
+    wanted = Wanted(
+        -(-arguments.requests // len(cases)),
+        -(-arguments.removals // len(cases)),
+        arguments.longest_s,
+        arguments.replicas,
+    )
     results = []
     with ExitStack() as last:
         lab = last.enter_context(running_lab())
@@ -44,12 +51,15 @@ def main() -> int:
         if arguments.without:
             last.enter_context(without(arguments.without))
         stand = Stand(lab, agent, wanted, _say)
-        for case in cases:
-            results.append(stand.play(case))
-            _tell(results[-1])
+        try:
+            for case in cases:
+                results.append(stand.play(case))
+                _tell(results[-1])
+        except (KeyboardInterrupt, DeploymentInterrupted):
+            _say(f"interrupted after {len(results)} of {len(cases)} cases")
     print_table(results)
     print(json.dumps(_verdict(results)), flush=True)
-    return 1 if any(result.losses for result in results) else 0
+    return 1 if any(result.broken for result in results) else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -57,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=100_000, help="how many there are to be at least, in all")
     parser.add_argument("--removals", type=int, default=300, help="how many instances are to be removed at least")
     parser.add_argument("--longest-s", type=float, default=10.0, help="how long the longest requests take, in seconds")
+    parser.add_argument("--replicas", type=int, default=10, help="how many instances serve in each case")
     parser.add_argument("--without", choices=sorted(WAITS), help="take a wait of the drain away")
     parser.add_argument("cases", nargs="*", metavar="EDGE/STRATEGY/APPLICATION")
     return parser.parse_args()

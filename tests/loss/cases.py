@@ -11,24 +11,25 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import docker
 from attrs import define, field, frozen
 from evidence import Removal, lost_posts, read_logs, removals, split_websockets
 from parts import HERE, Load, RunningEdge, running_edge, running_load
 
-from zdd import BlueGreen, Canary, Deployer, HttpGate, Release, Report, RollingUpdate, Service
+from zdd import BlueGreen, Canary, Deployer, HttpGate, InPlaceUpdate, Release, Report, RollingUpdate, Service
 from zdd.adapters.consul.connection import ConsulConnection
 from zdd.adapters.consul.discovery import ConsulDiscovery
+from zdd.adapters.consul.traefik_edge import weight_tags
 from zdd.adapters.sqlite import SqliteJournal, SqliteLease
 from zdd.adapters.swarm.container import Container
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 
+IN_PLACE = "in-place"
 EDGES = ("haproxy", "traefik")
-STRATEGIES = ("rolling", "blue-green", "canary", "rollback")
+STRATEGIES = ("rolling", "blue-green", "canary", "rollback", IN_PLACE)
 APPLICATIONS = ("finish", "exit", "ignore")
-REPLICAS = 6
-BATCH = 3
 MARGIN_S = 2.0
-DEPLOYMENTS_MAX = 20
+GONE_WITHIN_S = 20.0
 WARM_REQUESTS = 100
 ROUTE = ("traefik.http.routers.app.rule=PathPrefix(`/`)",)
 
@@ -56,14 +57,16 @@ class Wanted:
     """How much a case is to have.
 
     Attributes:
-        requests: How many at least.
+        requests: How many are to be answered at least.
         removals: How many instances are to be removed at least.
         longest_s: How long the longest requests take, in seconds.
+        replicas: How many instances serve; half of them are a batch.
     """
 
     requests: int
     removals: int
     longest_s: float
+    replicas: int
 
 
 @frozen
@@ -88,6 +91,11 @@ class Result:
     removed: Sequence[Removal]
     seconds: float
     versions: Mapping[str, int]
+
+    @property
+    def broken(self) -> bool:
+        """Whether something was lost that must not be. In place, Swarm stops what it has replaced, drained or not."""
+        return bool(self.losses) and self.case.strategy != IN_PLACE
 
     @property
     def busy_removals(self) -> int:
@@ -121,7 +129,7 @@ class Stand:
         logs = directory / "logs"
         logs.mkdir()
         with self._deployer(edge, directory) as deployer:
-            operator = Operator(self.lab, case, service, logs, deployer, self.wanted.longest_s)
+            operator = Operator(self.lab, self.agent, case, service, logs, deployer, self.wanted)
             try:
                 operator.begin()
                 with running_load(edge.entrance, self.wanted.longest_s) as load:
@@ -136,22 +144,25 @@ class Stand:
     def _deploy(self, operator: Operator, load: Load) -> list[Report]:
         """Deploy until enough instances were removed and enough requests sent."""
         reports: list[Report] = []
-        removed = requests = 0
-        while removed < self.wanted.removals or requests < self.wanted.requests:
-            if len(reports) == DEPLOYMENTS_MAX:
-                raise RuntimeError(f"{DEPLOYMENTS_MAX} deployments, {removed} removals and {requests} requests")
+        removed = 0
+        while removed < self.wanted.removals:
             reports.append(operator.step())
-            facts = load.ask()
             removed += len(removals(reports[-1], {}))
-            requests = facts["answered"] + facts["lost"]
-            self.tell(f"{operator.case}: {removed} removed, {requests} requests, {facts['lost']} lost")
+        facts = load.ask()
+        while facts["answered"] < self.wanted.requests:
+            time.sleep(0.5)
+            facts = load.ask()
+        self.tell(f"{operator.case}: {removed} removed, {facts['answered']} answered, {facts['lost']} lost")
         return reports
 
     @contextmanager
     def _deployer(self, edge: RunningEdge, directory: Path) -> Iterator[Deployer]:
         connection = ConsulConnection(address=self.agent.address)
         discovery = ConsulDiscovery(
-            connection, prefix=f"loss-{self._numbers}", tags_for=lambda _service, _exposure: ROUTE
+            connection,
+            prefix=f"loss-{self._numbers}",
+            tags_for=lambda _service, _exposure: ROUTE,
+            weight_tags_for=weight_tags,
         )
         with closing(SwarmOrchestrator(self.lab["engine"])) as orchestrator:
             yield Deployer(
@@ -168,21 +179,22 @@ class Operator:
     """Deploys one version after the other, as the case has it."""
 
     lab: Mapping[str, Any]
+    agent: Any
     case: Case
     name: str
     logs: Path
     deployer: Deployer
-    longest_s: float
+    wanted: Wanted
     _version: int = 0
 
     @property
     def service(self) -> Service:
         return Service(
             self.name,
-            replicas=REPLICAS,
-            cells=REPLICAS,
+            replicas=self.wanted.replicas,
+            cells=1 if self.case.strategy == IN_PLACE else self.wanted.replicas,
             gates=(HttpGate("/health"),),
-            drain_deadline_s=self.longest_s + MARGIN_S,
+            drain_deadline_s=self.wanted.longest_s + MARGIN_S,
             stop_grace_s=2.0,
             start_deadline_s=60.0,
         )
@@ -195,7 +207,8 @@ class Operator:
 
     def step(self) -> Report:
         """Replace all instances once."""
-        rolling = RollingUpdate(batch=BATCH)
+        batch = self.wanted.replicas // 2
+        rolling = RollingUpdate(batch=batch)
         match self.case.strategy:
             case "rolling":
                 return self._deploy(rolling)
@@ -203,14 +216,22 @@ class Operator:
                 return self._deploy(BlueGreen())
             case "canary":
                 return self._deploy(Canary(hold_s=0.5))
+            case "in-place":
+                return self._deploy(InPlaceUpdate(batch))
             case "rollback":
                 return self.deployer.rollback(self.name, strategy=rolling)
         raise ValueError(self.case.strategy)
 
     def end(self) -> None:
-        """Take the service out, whatever has happened, so that the next case finds the swarm empty."""
-        if self.deployer.history(self.name):
-            self.deployer.remove(self.name)
+        """Take the service out, whatever has happened and however, so that the next case finds the swarm empty."""
+        for item in self.agent.ask("GET", f"/v1/health/service/{self.name}?consistent"):
+            self.agent.ask("PUT", f"/v1/agent/service/deregister/{item['Service']['ID']}")
+        with closing(docker.APIClient(base_url=self.lab["engine"], version="auto")) as api:
+            for one in api.services(filters={"name": self.name}):
+                api.remove_service(one["ID"])
+            deadline = time.monotonic() + GONE_WITHIN_S
+            while api.containers(filters={"label": "com.docker.swarm.service.name"}) and time.monotonic() < deadline:
+                time.sleep(0.1)
 
     def _deploy(self, strategy: Any) -> Report:
         self._version += 1

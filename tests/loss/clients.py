@@ -21,7 +21,7 @@ LAST_ANSWERS_S = 3.0
 MESSAGE_INTERVAL_S = 0.2
 
 # Kind, how many of them, how long the request takes, the pause after it; the longest ones as long as is asked for.
-CLIENTS = (("GET", 14, 0.005, 0.1), ("POST", 4, 0.005, 0.1), ("GET", 24, 1.0, 0.02), ("POST", 6, 1.0, 0.02))
+CLIENTS = (("GET", 14, 0.005, 0.1), ("POST", 4, 0.005, 0.1), ("GET", 45, 1.0, 0.02), ("POST", 10, 1.0, 0.02))
 LONGEST = 3
 WEBSOCKETS = 2
 

@@ -59,9 +59,9 @@ def removals(report: Report, logs: Mapping[str, Sequence[Request]]) -> list[Remo
     found = []
     for instance in report.instances:
         times = instance.times
-        if Moment.OUT not in times or Moment.STOPPED not in times:
+        if Moment.STOPPED not in times or (Moment.ADMITTED not in times and not instance.found):
             continue
-        out_s, cut_s = times[Moment.OUT], times.get(Moment.CUT)
+        out_s, cut_s = times.get(Moment.OUT, times[Moment.STOPPED]), times.get(Moment.CUT)
         end_s = times.get(Moment.IDLE, cut_s) or out_s
         in_flight = sum(one.began_s <= out_s < one.ended_s for one in logs.get(instance.id, ()))
         found.append(Removal(instance.id, out_s, in_flight, cut_s, end_s - out_s))

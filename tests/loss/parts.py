@@ -99,7 +99,7 @@ def running_edge(kind: str, agent: Any, service: str, directory: Path) -> Iterat
         if program is None:
             raise SystemExit("there is no traefik: install the extra `edge`")
         part = traefik_lab.LabTraefik(program, directory, agent.http_port, port, api_port)
-        edge = CatalogTraefikEdge(Address("127.0.0.1", api_port), {"http": entrance})
+        edge = CatalogTraefikEdge(Address("127.0.0.1", api_port), {"http": entrance}, weighs=True)
     part.start()
     try:
         yield RunningEdge(part, edge, entrance)

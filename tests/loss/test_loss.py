@@ -14,7 +14,8 @@ NO_LAB = 3
 
 
 def count_losses(*arguments: str) -> tuple[int, dict[str, Any], str]:
-    command = [sys.executable, str(Path(__file__).parent), "--requests", "500", "--removals", "6", "--longest-s", "4"]
+    small = ("--requests", "500", "--removals", "6", "--replicas", "6", "--longest-s", "4")
+    command = [sys.executable, str(Path(__file__).parent), *small]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=110, check=False)
     if done.returncode == NO_LAB:
         pytest.skip(done.stderr.strip())

@@ -35,6 +35,7 @@ _POLL_S = 0.02
 
 Checks = Callable[[Service, Exposure, Address], Iterable[Mapping[str, Any]]]
 Tags = Callable[[Service, Exposure], Iterable[str]]
+WeightTags = Callable[[Service, Exposure, int], Iterable[str]]
 Names = Callable[[Service, Exposure], str]
 Agents = Callable[[Address], ConsulConnection]
 
@@ -52,6 +53,8 @@ class ConsulDiscovery:
         agent_for: The agent with which an instance at this address is registered; None: that of the connection.
         name_for: The name under which Consul lists an exposure. Edges look for it.
         tags_for: Tags besides ``version=…``, for edges that read them.
+        weight_tags_for: Tags that tell the weight, for edges that read it nowhere else; Traefik's are
+            `zdd.adapters.consul.traefik_edge.weight_tags`. It gets the weight as Consul has it, a multiple of 256.
         checks_for: Checks that the agent makes besides zdd's own; see `checks`. While one of them is not passing, the
             edges send nothing there, whatever the weight.
         prefix: What zdd's keys begin with.
@@ -67,6 +70,7 @@ class ConsulDiscovery:
         agent_for: Agents | None = None,
         name_for: Names = default_name,
         tags_for: Tags = lambda _service, _exposure: (),
+        weight_tags_for: WeightTags = lambda _service, _exposure, _weight: (),
         checks_for: Checks = lambda _service, _exposure, _address: (),
         prefix: str = DEFAULT_PREFIX,
     ) -> None:
@@ -74,6 +78,7 @@ class ConsulDiscovery:
         self._agent_for = agent_for
         self._name_for = name_for
         self._tags_for = tags_for
+        self._weight_tags_for = weight_tags_for
         self._checks_for = checks_for
         self._store = Store(connection, prefix)
 
@@ -162,13 +167,18 @@ class ConsulDiscovery:
             for exposure in service.exposures:
                 address = registration.addresses.get(exposure.port)
                 if address is not None:
+                    weight = consul_weight(registration.weight, weights)
                     one = Wanted(
                         service.name,
                         self._name_for(service, exposure),
                         exposure.port,
                         registration,
-                        consul_weight(registration.weight, weights),
-                        (f"version={registration.version}", *self._tags_for(service, exposure)),
+                        weight,
+                        (
+                            f"version={registration.version}",
+                            *self._tags_for(service, exposure),
+                            *self._weight_tags_for(service, exposure, weight),
+                        ),
                         tuple(self._checks_for(service, exposure, address)),
                     )
                     _check_meta(one)

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from zdd.adapters.traefik.api import ask, open_client, routed_servers
-from zdd.adapters.traefik.connections import can_count, established
+from zdd.adapters.traefik.connections import called, can_count, established
 from zdd.adapters.traefik.proxy import TraefikProxy
 from zdd.adapters.traefik.rendering import room_transport, traefik_name
 from zdd.errors import TemporaryError
@@ -51,7 +51,8 @@ class TraefikEdge:
     def view(self, service: Service, addresses: Sequence[Address]) -> EdgeView:
         """Ask Traefik where new requests of this service go, then the kernel what is in flight at the addresses.
 
-        A connection counts while the application's side of it is established, whoever opened it.
+        A connection counts while either side of it is established: the application's, where it runs here, whoever
+        called it; and Traefik's, which is all there is to see of one in a container.
         """
         as_of_s = time.time()
         connection = self._connect()
@@ -74,7 +75,7 @@ class TraefikEdge:
             as_of_s=as_of_s,
             held=bool(held) and all(held),
             weights=weights,
-            in_flight=established(addresses),
+            in_flight=_in_flight(addresses),
             process=connection.process,
             note="; ".join(notes),
         )
@@ -91,3 +92,8 @@ class TraefikEdge:
             client.close()
             raise TemporaryError(f"{self.name} was restarted a moment ago")
         return _Connection(client, before)
+
+
+def _in_flight(addresses: Sequence[Address]) -> dict[Address, int]:
+    here = established(addresses)
+    return {address: max(count, here.get(address, 0)) for address, count in called(addresses).items()}
