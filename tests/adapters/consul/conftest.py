@@ -87,13 +87,14 @@ def start_haproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
     """Starts an HAProxy that follows an agent, with the given paths for Consul's names."""
     started: list[Any] = []
 
-    def start(agent: Any, paths: Mapping[str, str]) -> Any:
+    def start(agent: Any, paths: Mapping[str, str], settings: Mapping[str, str] = {}) -> Any:
         try:
             program = _haproxy.find_haproxy(_lab.cache_directory(), _lab.fetch_own_release)
         except _lab.NoConsul as reason:
             pytest.skip(str(reason))
         (port,) = _lab.free_ports(1)
-        started.append(_haproxy.LabHaproxy(program, tmp_path_factory.mktemp("haproxy"), agent.dns_port, paths, port))
+        directory = tmp_path_factory.mktemp("haproxy")
+        started.append(_haproxy.LabHaproxy(program, directory, agent.dns_port, paths, port, settings))
         started[-1].start()
         return started[-1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import http.server
+import json
 import os
 import signal
 import socket
@@ -15,13 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from zdd.adapters.consul.connection import ConsulConnection
 from zdd.adapters.consul.discovery import ConsulDiscovery, default_name
-from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge
+from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge, weight_tags
 from zdd.adapters.haproxy.edge import HaproxyEdge
 from zdd.errors import ConfigurationError, TemporaryError
+from zdd.interfaces import Fence
 from zdd.model.address import Address
+from zdd.model.command import Route
+from zdd.model.finding import Severity
 from zdd.model.service import Exposure, Service
 from zdd.model.traffic import Registration
 from zdd.testing import EDGE_RULES, Conditions, EdgeBench, Rule, check_edge
@@ -36,12 +41,14 @@ class Backend:
 
     def __init__(self, name: str) -> None:
         self.may_answer = threading.Event()
+        self.served = 0
         backend = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                backend.served += 1  # of one client, which has one request in flight at a time
                 if self.path == "/held":
                     backend.may_answer.wait(30.0)
                 self.send_response(204)
@@ -118,7 +125,9 @@ def make_bench(
             time.sleep(0.02)
         return EdgeBench(
             edge=edge,
-            discovery=ConsulDiscovery(connection, prefix=prefixes(), tags_for=traefik_rule),
+            discovery=ConsulDiscovery(
+                connection, prefix=prefixes(), tags_for=traefik_rule, weight_tags_for=weight_tags
+            ),
             registrations=[backend.registration for backend in backends],
             open_request=lambda: held_request(entrance, backends),
             cut_off=lambda: stopped(pid),
@@ -150,11 +159,11 @@ def test_the_traefik_edge_keeps_every_rule(
     agent: Any, start_traefik: Callable[..., Any], make_bench: Callable[..., EdgeBench]
 ) -> None:
     api, entrance, process = start_traefik(agent)
-    edge = CatalogTraefikEdge(api, {"http": entrance, "admin": entrance})
+    edge = CatalogTraefikEdge(api, {"http": entrance, "admin": entrance}, weighs=True)
     checked = check_edge(lambda: make_bench(edge, entrance, process.pid), Conditions(service=SERVICE, steady_s=0.3))
     left_out = {
         "it holds requests back and lets them go",
-        "it divides traffic by weight",
+        "an edge that can't weigh says 1",
         "an edge that can't count tells no counts",
     }
     assert set(checked) == names(EDGE_RULES) - left_out
@@ -198,3 +207,160 @@ def test_what_is_no_haproxy_is_told(tmp_path: Path, reply: bytes) -> None:
         HaproxyEdge(path, {}).view(SERVICE, [])
     with pytest.raises(ConfigurationError, match="use a path that begins with /"):
         HaproxyEdge("admin.sock", {})
+
+
+def shares_of(entrance: Address, backends: list[Backend], requests: int) -> list[float]:
+    """Send requests, and return the part that each backend has served."""
+    before = [backend.served for backend in backends]
+    client = http.client.HTTPConnection(entrance.host, entrance.port, timeout=10.0)
+    for _ in range(requests):
+        client.request("GET", "/")
+        response = client.getresponse()
+        assert (response.status, response.read()) == (204, b"")
+    client.close()
+    return [(backend.served - was) / requests for backend, was in zip(backends, before, strict=True)]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", ["haproxy", "traefik"])
+def test_each_step_of_a_canary_gets_its_share_of_real_requests(
+    kind: str,
+    agent: Any,
+    start_haproxy: Callable[..., Any],
+    start_traefik: Callable[..., Any],
+    connection: ConsulConnection,
+    prefix: str,
+    backends: list[Backend],
+) -> None:
+    service = Service(f"canary-{kind}")
+    if kind == "haproxy":
+        haproxy = start_haproxy(agent, {service.name: "/"})
+        entrance = Address("127.0.0.1", haproxy.port)
+        edge: Any = HaproxyEdge(haproxy.socket, {"http": entrance}, old_process_s=0)
+    else:
+        api, entrance, _ = start_traefik(agent)
+        edge = CatalogTraefikEdge(api, {"http": entrance}, weighs=True)
+    discovery = ConsulDiscovery(connection, prefix=prefix, tags_for=traefik_rule, weight_tags_for=weight_tags)
+    fence = Fence(1, "test")
+    discovery.claim(service, fence)
+    places = [backend.registration.addresses["http"] for backend in backends]
+    for percent in (5, 25, 50):
+        weights = (1_000_000 - percent * 10_000, percent * 10_000)
+        registrations = tuple(
+            evolve(backend.registration, weight=weight) for backend, weight in zip(backends, weights, strict=True)
+        )
+        discovery.apply(service, Route(registrations), fence)
+        deadline = time.monotonic() + 10.0
+        while True:
+            shown = edge.view(service, []).weights
+            part = shown.get(places[1], 0) / max(1, sum(shown.values()))
+            if abs(part - percent / 100) < 0.005:
+                break
+            assert time.monotonic() < deadline, shown
+            time.sleep(0.02)
+        measured = shares_of(entrance, backends, 400)[1]
+        print(f"{kind}: {percent} % meant, {100 * part:.1f} % shown, {100 * measured:.1f} % of 400 requests")
+        assert abs(measured - percent / 100) < 0.01
+    discovery.apply(service, Route(()), fence)
+
+
+def test_what_of_haproxys_settings_is_wrong_or_slow_is_said(
+    connection: ConsulConnection, agent: Any, start_haproxy: Callable[..., Any]
+) -> None:
+    names = {"crowded": "/"}
+    good = start_haproxy(agent, names)
+    slow = start_haproxy(agent, names, {"timeout resolve 100ms": "timeout resolve 2s", "slot 24": "slot 2"})
+    service = Service("crowded", replicas=3)
+    for number in range(4):
+        body = {"ID": f"crowded{number}", "Name": "crowded", "Address": "127.0.0.1", "Port": 40_000 + number}
+        agent.ask("PUT", "/v1/agent/service/register", body)
+
+    def found(haproxy: Any) -> str:
+        return "\n".join(map(str, HaproxyEdge(haproxy.socket, {}).inspect(service, {}, 4)))
+
+    assert "it runs for too short a time" in found(start_haproxy(agent, names))
+    deadline = time.monotonic() + 15.0
+    while "too short a time" in found(slow):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert found(good) == ""
+    assert "backend crowded has 2 slots, and 4 instances may exist at once" in found(slow)
+    assert "s, so every step takes that long; set timeout resolve to 100ms" in found(slow)
+    (problem,) = HaproxyEdge(good.socket, {}).inspect(Service("nowhere"), {}, 4)
+    assert (problem.problem, problem.severity) == (
+        "it has no backend nowhere, so no request arrives through it",
+        Severity.ERROR,
+    )
+    for number in range(4):
+        agent.ask("PUT", f"/v1/agent/service/deregister/crowded{number}")
+
+
+def test_what_of_traefiks_settings_is_wrong_or_unknown_is_said(agent: Any, start_traefik: Callable[..., Any]) -> None:
+    api, entrance, _ = start_traefik(agent)
+    service = Service("unheard")
+    (unknown,) = CatalogTraefikEdge(api, {"http": entrance}).inspect(service, {}, 2)
+    assert unknown.problem == "how fast it follows Consul can't be read from it; without watch it asks every 15 s"
+    assert CatalogTraefikEdge(api, {}, name_for=lambda *_: "consul").inspect(service, {}, 2) == ()
+
+
+def test_an_edge_that_knows_another_provider_is_refused_and_one_out_of_sight_can_not_be_counted() -> None:
+    pages = {
+        "/api/version": {"startDate": "today"},
+        "/api/overview": {"providers": ["Swarm"]},
+        "/api/http/services/web@consulcatalog": None,
+    }
+    with answering(pages) as api:
+        edge = CatalogTraefikEdge(api, {})
+        wrong, uncounted = edge.inspect(Service("web", drain_deadline_s=7), {}, 2)
+        assert (wrong.severity, wrong.problem) == (
+            Severity.ERROR,
+            "it does not read Consul's catalog; its providers are Swarm",
+        )
+        assert uncounted.problem == "nobody can count what is in flight behind it, so each drain may take 7 s"
+        assert edge.view(Service("web"), [Address("192.0.2.1", 80)]).in_flight == {}
+
+
+def test_an_instances_own_word_counts_when_nothing_is_sent_there_any_more() -> None:
+    pages = {
+        "/api/version": {"startDate": "today"},
+        "/api/http/services/web@consulcatalog": None,
+        "/in-flight": 3,
+        "/nonsense": "many",
+    }
+    with answering(pages) as place:
+        edge = CatalogTraefikEdge(place, {}, in_flight_path="/in-flight")
+        nobody = Address("127.0.0.1", 1)
+        assert edge.view(Service("web"), [place, nobody]).in_flight == {place: 3}
+        deaf = CatalogTraefikEdge(place, {}, in_flight_path="/nonsense")
+        assert deaf.view(Service("web"), [place]).in_flight == {}
+    with pytest.raises(ConfigurationError, match="use a path that begins with /"):
+        CatalogTraefikEdge(place, {}, in_flight_path="in-flight")
+
+
+def test_a_traefik_that_does_not_know_itself_yet_is_not_believed() -> None:
+    with answering({}) as api, pytest.raises(TemporaryError, match="not ready, or no Traefik"):
+        CatalogTraefikEdge(api, {}).view(Service("web"), [])
+
+
+@contextmanager
+def answering(pages: dict[str, Any]) -> Iterator[Address]:
+    """Serve JSON at these paths, and 404 everywhere else."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = pages.get(self.path)
+            body = json.dumps(content).encode() if content is not None else b""
+            self.send_response(200 if content is not None else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield Address("127.0.0.1", server.server_address[1])
+        server.shutdown()
+        thread.join()

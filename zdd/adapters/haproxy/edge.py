@@ -13,13 +13,18 @@ from attrs import frozen
 
 from zdd.errors import ConfigurationError, TemporaryError
 from zdd.model.address import Address
+from zdd.model.finding import Finding, Severity
 from zdd.model.names import check_number
+from zdd.model.release import Specification
 from zdd.model.service import Exposure, Service
 from zdd.model.traffic import EdgeAbilities, EdgeView
 
 TIMEOUT_S = 2.0
+_MEASURED_S = 3
+_INTERVAL_S_MOST = 0.5
 _ANSWER_BYTES_MAX = 64 << 20
 _QUESTION = b"show info;show stat -1 4 -1\n"  # 4: servers
+_INSPECTION = b"show info;show stat -1 4 -1;show resolvers\n"
 _UP = ("UP", "no check")
 
 
@@ -39,6 +44,7 @@ class _Answers:
 
     info: Mapping[str, str]
     slots: tuple[_Slot, ...]
+    resolvers: Mapping[str, int]
 
     @property
     def process(self) -> str:
@@ -128,28 +134,88 @@ class HaproxyEdge:
             else "it was started a short while ago, and one before it may still be at work",
         )
 
-    def _ask(self) -> _Answers:
+    def inspect(
+        self,
+        service: Service,
+        workload: Specification,  # noqa: ARG002 - how it is reached does not depend on what runs
+        peak: int,
+    ) -> tuple[Finding, ...]:
+        """Say what of the running HAProxy's settings is wrong or slow, as far as they can be read or were measured.
+
+        Raises:
+            TemporaryError: It doesn't answer.
+        """
+        answers = self._ask(_INSPECTION)
+        backends = [self._backend_for(service, exposure) for exposure in service.exposures]
+        return tuple(
+            Finding(self.name, problem, fix, severity)
+            for problem, fix, severity in (
+                *_about_slots([slot.backend for slot in answers.slots], backends, peak),
+                *_about_resolvers(answers),
+            )
+        )
+
+    def _ask(self, question: bytes = _QUESTION) -> _Answers:
         try:
-            text = self._exchange()
-            info, _, slots = text.strip().partition("\n\n")
-            return _Answers(_parse_info(info), _parse_slots(slots.strip()))
+            text = self._exchange(question)
+            info, _, rest = text.strip().partition("\n\n")
+            slots, _, resolvers = rest.strip().partition("\n\n")
+            return _Answers(_parse_info(info), _parse_slots(slots), _parse_resolvers(resolvers))
         except OSError as error:
             raise TemporaryError(f"{self.name} doesn't answer: {error}") from error
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise TemporaryError(f"{self.name} doesn't answer as HAProxy does: {error!r}") from error
 
-    def _exchange(self) -> str:
+    def _exchange(self, question: bytes) -> str:
         end_s = time.monotonic() + TIMEOUT_S
         text = bytearray()
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(TIMEOUT_S)
             client.connect(self._socket_path)
-            client.sendall(_QUESTION)
+            client.sendall(question)
             while part := client.recv(1 << 16):
                 text += part
                 if time.monotonic() > end_s or len(text) > _ANSWER_BYTES_MAX:
                     raise TimeoutError(f"its answer has no end within {TIMEOUT_S:g} s")
         return text.decode()
+
+
+_Problems = list[tuple[str, str, Severity]]
+
+
+def _about_slots(slots: Sequence[str], backends: Sequence[str], peak: int) -> _Problems:
+    found: _Problems = []
+    counts = Counter(slots)
+    for backend in backends:
+        if not any(counts[one] for one in backends):
+            words = f"it has no backend {backend}, so no request arrives through it"
+            found.append((words, "add the backend, see docs/edges.md, or give backend_for=", Severity.ERROR))
+        elif counts[backend] < peak:
+            words = f"backend {backend} has {counts[backend]} slots, and {peak} instances may exist at once: "
+            words += "those beyond get no requests"
+            found.append((words, f"give its server-template {peak} slots or more", Severity.WARNING))
+    return found
+
+
+def _about_resolvers(answers: _Answers) -> _Problems:
+    """Judge what it has asked the name servers so far: its own settings it does not tell."""
+    found: _Problems = []
+    up_s, sent = int(answers.info.get("Uptime_sec", "0")), answers.resolvers.get("sent", 0)
+    if up_s < _MEASURED_S:
+        return [
+            ("it runs for too short a time to say how fast it follows Consul", "plan again later", Severity.WARNING)
+        ]
+    if not sent:
+        fix = "give its servers a resolvers section that asks Consul, see docs/edges.md"
+        return [("it asks no name server, so it does not follow Consul", fix, Severity.WARNING)]
+    if not answers.resolvers.get("valid", 0) + answers.resolvers.get("nx", 0):
+        words = f"none of its {sent} questions to its name servers was answered"
+        return [(words, "let the nameserver be the agent's DNS address", Severity.WARNING)]
+    interval_s = up_s * len({slot.backend for slot in answers.slots}) / sent
+    if interval_s > _INTERVAL_S_MOST:
+        words = f"it asks for each backend about every {interval_s:.1f} s, so every step takes that long"
+        found.append((words, "set timeout resolve to 100ms", Severity.WARNING))
+    return found
 
 
 def _backend_of(service: Service, exposure: Exposure) -> str:
@@ -161,6 +227,16 @@ def _parse_info(text: str) -> dict[str, str]:
     if "Pid" not in info:
         raise ValueError(text[:100])
     return info
+
+
+def _parse_resolvers(text: str) -> Counter[str]:
+    """Return the sums over all name servers."""
+    counts: Counter[str] = Counter()
+    for line in text.splitlines():
+        name, _, number = line.strip().partition(":")
+        if number.strip().isdigit():
+            counts[name] += int(number)
+    return counts
 
 
 def _parse_slots(text: str) -> tuple[_Slot, ...]:
