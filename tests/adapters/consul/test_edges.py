@@ -26,13 +26,14 @@ from zdd.errors import ConfigurationError, TemporaryError
 from zdd.interfaces import Fence
 from zdd.model.address import Address
 from zdd.model.command import Route
-from zdd.model.finding import Severity
+from zdd.model.finding import Demand, Severity
 from zdd.model.service import Exposure, Service
 from zdd.model.traffic import Registration
 from zdd.testing import EDGE_RULES, Conditions, EdgeBench, Rule, check_edge
 
 TWO_PORTS = (Exposure("http"), Exposure("admin", path="/admin"))
 SERVICE = Service("edged", exposures=TWO_PORTS)
+DEMAND = Demand(4, 4)
 PATHS = {"edged-admin": "/admin", "edged": "/"}
 
 
@@ -276,7 +277,7 @@ def test_what_of_haproxys_settings_is_wrong_or_slow_is_said(
         agent.ask("PUT", "/v1/agent/service/register", body)
 
     def found(haproxy: Any) -> str:
-        return "\n".join(map(str, HaproxyEdge(haproxy.socket, {}).inspect(service, {}, 4)))
+        return "\n".join(map(str, HaproxyEdge(haproxy.socket, {}).inspect(service, {}, DEMAND)))
 
     assert "it runs for too short a time" in found(start_haproxy(agent, names))
     deadline = time.monotonic() + 15.0
@@ -286,7 +287,7 @@ def test_what_of_haproxys_settings_is_wrong_or_slow_is_said(
     assert found(good) == ""
     assert "backend crowded has 2 slots, and 4 instances may exist at once" in found(slow)
     assert "s, so every step takes that long; set timeout resolve to 100ms" in found(slow)
-    (problem,) = HaproxyEdge(good.socket, {}).inspect(Service("nowhere"), {}, 4)
+    (problem,) = HaproxyEdge(good.socket, {}).inspect(Service("nowhere"), {}, DEMAND)
     assert (problem.problem, problem.severity) == (
         "it has no backend nowhere, so no request arrives through it",
         Severity.ERROR,
@@ -298,9 +299,9 @@ def test_what_of_haproxys_settings_is_wrong_or_slow_is_said(
 def test_what_of_traefiks_settings_is_wrong_or_unknown_is_said(agent: Any, start_traefik: Callable[..., Any]) -> None:
     api, entrance, _ = start_traefik(agent)
     service = Service("unheard")
-    (unknown,) = CatalogTraefikEdge(api, {"http": entrance}).inspect(service, {}, 2)
+    (unknown,) = CatalogTraefikEdge(api, {"http": entrance}).inspect(service, {}, DEMAND)
     assert unknown.problem == "how fast it follows Consul can't be read from it; without watch it asks every 15 s"
-    assert CatalogTraefikEdge(api, {}, name_for=lambda *_: "consul").inspect(service, {}, 2) == ()
+    assert CatalogTraefikEdge(api, {}, name_for=lambda *_: "consul").inspect(service, {}, DEMAND) == ()
 
 
 def test_an_edge_that_knows_another_provider_is_refused_and_one_out_of_sight_can_not_be_counted() -> None:
@@ -311,7 +312,7 @@ def test_an_edge_that_knows_another_provider_is_refused_and_one_out_of_sight_can
     }
     with answering(pages) as api:
         edge = CatalogTraefikEdge(api, {})
-        wrong, uncounted = edge.inspect(Service("web", drain_deadline_s=7), {}, 2)
+        wrong, uncounted = edge.inspect(Service("web", drain_deadline_s=7), {}, DEMAND)
         assert (wrong.severity, wrong.problem) == (
             Severity.ERROR,
             "it does not read Consul's catalog; its providers are Swarm",

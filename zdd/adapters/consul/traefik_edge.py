@@ -13,7 +13,7 @@ from zdd.adapters.traefik.api import ask, open_client, routed_servers
 from zdd.adapters.traefik.connections import called, can_count, established, process_at
 from zdd.errors import ConfigurationError, TemporaryError
 from zdd.model.address import Address
-from zdd.model.finding import Finding, Severity
+from zdd.model.finding import Demand, Finding, Severity
 from zdd.model.release import Specification
 from zdd.model.service import Exposure, Service
 from zdd.model.traffic import EdgeAbilities, EdgeView
@@ -128,7 +128,7 @@ class CatalogTraefikEdge:
         self,
         service: Service,
         workload: Specification,  # noqa: ARG002 - how it is reached does not depend on what runs
-        peak: int,  # noqa: ARG002 - it has no limit to how many it knows
+        demand: Demand,  # noqa: ARG002 - it has no limit to how many it knows
     ) -> tuple[Finding, ...]:
         """Say what of the running Traefik's settings is wrong, and what of them can't be read.
 

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from zdd.errors import ConfigurationError, TemporaryError
 from zdd.model.address import Address
-from zdd.model.finding import Finding, Severity
+from zdd.model.finding import Demand, Finding, Severity
 from zdd.model.names import check_number
 from zdd.model.release import Specification
 from zdd.model.service import Exposure, Service
@@ -138,7 +138,7 @@ class HaproxyEdge:
         self,
         service: Service,
         workload: Specification,  # noqa: ARG002 - how it is reached does not depend on what runs
-        peak: int,
+        demand: Demand,
     ) -> tuple[Finding, ...]:
         """Say what of the running HAProxy's settings is wrong or slow, as far as they can be read or were measured.
 
@@ -150,7 +150,7 @@ class HaproxyEdge:
         return tuple(
             Finding(self.name, problem, fix, severity)
             for problem, fix, severity in (
-                *_about_slots([slot.backend for slot in answers.slots], backends, peak),
+                *_about_slots([slot.backend for slot in answers.slots], backends, demand.instances),
                 *_about_resolvers(answers),
             )
         )
