@@ -16,7 +16,18 @@ from attrs import define, field, frozen
 from evidence import Removal, lost_posts, read_logs, removals, split_websockets
 from parts import HERE, Load, RunningEdge, running_edge, running_load
 
-from zdd import BlueGreen, Canary, Deployer, HttpGate, InPlaceUpdate, Release, Report, RollingUpdate, Service
+from zdd import (
+    BlueGreen,
+    Canary,
+    Deployer,
+    DeploymentFailed,
+    HttpGate,
+    InPlaceUpdate,
+    Release,
+    Report,
+    RollingUpdate,
+    Service,
+)
 from zdd.adapters.consul.connection import ConsulConnection
 from zdd.adapters.consul.discovery import ConsulDiscovery
 from zdd.adapters.consul.traefik_edge import weight_tags
@@ -29,6 +40,7 @@ EDGES = ("haproxy", "traefik")
 STRATEGIES = ("rolling", "blue-green", "canary", "rollback", IN_PLACE)
 APPLICATIONS = ("finish", "exit", "ignore")
 MARGIN_S = 2.0
+DEPLOYMENTS_MAX = 10
 GONE_WITHIN_S = 20.0
 WARM_REQUESTS = 100
 ROUTE = ("traefik.http.routers.app.rule=PathPrefix(`/`)",)
@@ -145,8 +157,12 @@ class Stand:
         """Deploy until enough instances were removed and enough requests sent."""
         reports: list[Report] = []
         removed = 0
-        while removed < self.wanted.removals:
-            reports.append(operator.step())
+        while removed < self.wanted.removals and len(reports) < DEPLOYMENTS_MAX:
+            try:
+                reports.append(operator.step())
+            except DeploymentFailed as error:  # it was taken back, under the same load: that counts as well
+                self.tell(f"{operator.case}: {error}")
+                reports.append(error.report)
             removed += len(removals(reports[-1], {}))
         facts = load.ask()
         while facts["answered"] < self.wanted.requests:
@@ -196,7 +212,7 @@ class Operator:
             gates=(HttpGate("/health"),),
             drain_deadline_s=self.wanted.longest_s + MARGIN_S,
             stop_grace_s=2.0,
-            start_deadline_s=60.0,
+            start_deadline_s=120.0,
         )
 
     def begin(self) -> None:

@@ -27,7 +27,7 @@ from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge
 from zdd.adapters.haproxy.edge import HaproxyEdge
 from zdd.adapters.local.orchestrator import LocalOrchestrator
 from zdd.errors import JournalError, LeaseLost
-from zdd.events import CommandAnswered, CommandIntended, Event, Outcome
+from zdd.events import CommandAnswered, CommandIntended, Event, InstanceMoved, Moment, Outcome
 from zdd.model.address import Address
 from zdd.model.command import Route
 
@@ -210,6 +210,49 @@ def test_nothing_is_lost_by_applications_that_end_at_once(world: World) -> None:
     assert [(version, round(weight / 1e6, 3)) for version, weight in world.registered(SERVICE)] == [("2.0", 0.333)] * 3
     deployer.remove(SERVICE.name)
     assert world.registered(SERVICE) == []
+
+
+@pytest.mark.timeout(120)
+def test_a_reload_of_haproxy_makes_the_count_unknown_until_the_process_before_has_ended(
+    agent: Any, prefix: str, tmp_path: Path, start_haproxy: Callable[..., Any], start_traefik: Callable[..., Any]
+) -> None:
+    old_process_s = 3.0
+    started: list[Any] = []
+
+    def start(agent: Any, paths: dict[str, str]) -> Any:
+        started.append(start_haproxy(agent, paths, {"hard-stop-after 60s": f"hard-stop-after {old_process_s:g}s"}))
+        return started[-1]
+
+    reloaded_s: list[float] = []
+
+    def reload(event: Event) -> None:
+        if isinstance(event, InstanceMoved) and event.moment is Moment.OUT and not reloaded_s and load.answers:
+            reloaded_s.append(time.time())
+            started[0].reload()
+
+    with made_world("haproxy", agent, prefix, tmp_path / "state", start, start_traefik) as world:
+        edge = HaproxyEdge(world.where[0], {"http": Address(*world.entrance)}, old_process_s=old_process_s)
+        load = Load(Address(*world.entrance))
+        deployer = world.deployer(reload, wrap=lambda _: edge)
+        deployer.deploy(SERVICE, release("1.0"), RollingUpdate())
+        with load.running():
+            _wait_until(lambda: load.answers)
+            report = deployer.deploy(SERVICE, release("2.0"), BlueGreen())
+    print(f"{sum(load.answers.values())} answered, {len(load.lost)} lost, one reload; {report}")
+    assert report.outcome is Outcome.SUCCEEDED
+    assert load.lost == []
+    removed = [one.times for one in report.instances if one.version == "1.0"]
+    assert len(removed) == SERVICE.replicas
+    for times in removed:
+        end_s = times.get(Moment.IDLE) or times[Moment.CUT]
+        assert end_s >= reloaded_s[0] + old_process_s - 1.0  # HAProxy tells its uptime in whole seconds
+
+
+def _wait_until(condition: Callable[[], Any], deadline_s: float = 20.0) -> None:
+    end_s = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end_s, f"not within {deadline_s:g} s"
+        time.sleep(0.02)
 
 
 def _deploy_until_killed(world: World, version: str, wanted: int) -> None:
