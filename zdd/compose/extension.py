@@ -83,7 +83,7 @@ def read_extension(document: Document, at: Path, value: Any) -> Extension:
     Raises:
         ConfigurationError: It has an unknown key or a value that is none; says where.
     """
-    readers = _SERVICE if at else _EVERY
+    readers = SERVICE_KEYS if at else _EVERY
     return Extension(**_mapping(Stated(document, (*at, KEY)), value or {}, readers))
 
 
@@ -255,7 +255,7 @@ _STRATEGIES: dict[str, Reader] = {
     ),
 }  # fmt: skip
 _EVERY: dict[str, Reader] = {"strategy": _strategy, "gates": _gates, "deadlines": _deadlines}
-_SERVICE: dict[str, Reader] = {
+SERVICE_KEYS: dict[str, Reader] = {
     **_EVERY,
     "exposures": _exposures,
     "floor": _of(int),

@@ -8,17 +8,20 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.container import read_container
+from zdd.adapters.swarm.content_store import ContentStore
 from zdd.adapters.swarm.endpoint import Endpoint
 from zdd.adapters.swarm.engine import TIMEOUT_S, Engine
+from zdd.adapters.swarm.mounted_file import MountedFile
 from zdd.adapters.swarm.specification import pinned, with_labels
 from zdd.errors import AdapterError, ConfigurationError, TemporaryError
 from zdd.model.release import Specification
-from zdd.stack import Stack, StackObject
+from zdd.stack import Stack, StackObject, StackService
 
 Json = dict[str, Any]
 
@@ -26,6 +29,7 @@ NAMESPACE = "com.docker.stack.namespace"
 CONTENT = "zdd.content"
 """On a secret and a config of a stack: a hash of what it holds, since a secret can't be read again."""
 
+_SECTIONS = {"secret": "Secrets", "config": "Configs"}
 _PREDEFINED = ("host", "none", "bridge", "default")
 
 
@@ -39,10 +43,13 @@ class SwarmStacks:
 
     def __init__(self, docker_host: str | Endpoint | None = None, *, timeout_s: float = TIMEOUT_S) -> None:
         self._engine = Engine(docker_host, timeout_s)
+        self._contents = ContentStore(docker_host, timeout_s=timeout_s)
+        self._replaced: dict[tuple[str, str, str], MountedFile] = {}
 
     def close(self) -> None:
         """Close the connections to the Engine."""
         self._engine.close()
+        self._contents.close()
 
     def check(self, stack: Stack, *, adopt: bool) -> None:
         """Raise `ConfigurationError` if the stack can't be deployed here. Nothing is changed.
@@ -55,7 +62,7 @@ class SwarmStacks:
             self._check_owner(stack, adopt=adopt)
             there = self._there()
             for wanted in stack.objects:
-                _check_object(stack, wanted, there.get((wanted.kind, wanted.name)), adopt=adopt)
+                _check_object(stack, wanted, there.get((wanted.kind, wanted.name)))
         except AdapterError as error:
             raise ConfigurationError(f"stack {stack.name} can't be deployed here: {error}") from error
 
@@ -69,6 +76,7 @@ class SwarmStacks:
         made = [one for one in stack.objects if (one.kind, one.name) not in there]
         for wanted in made:
             self._create(wanted)
+        self._replaced = self._replacements(stack, there)
         if adopt:
             self._take_over(stack)
         return tuple((one.kind, one.name) for one in made)
@@ -80,7 +88,7 @@ class SwarmStacks:
             AdapterError: The Engine or a registry refuses.
         """
         ids = {key: str(found["ID"]) for key, found in self._there().items() if key[0] != "network"}
-        return {one.service.name: self._completed(one.release.workload, ids) for one in stack.services}
+        return {one.service.name: self._completed(one, ids) for one in stack.services}
 
     def discard(self, stack: Stack, made: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
         """Remove what `prepare` has made, unless it is used. Return what could not be removed, one line each."""
@@ -129,17 +137,55 @@ class SwarmStacks:
             spec["Labels"] = {**spec["Labels"], CONTENT: content_hash(wanted.content)}
         self._engine.create_object(wanted.kind, wanted.name, spec, wanted.content)
 
-    def _completed(self, workload: Specification, ids: Mapping[tuple[str, str], str]) -> Specification:
-        made: Json = copy.deepcopy(dict(workload))
+    def _replacements(
+        self, stack: Stack, there: Mapping[tuple[str, str], Json]
+    ) -> dict[tuple[str, str, str], MountedFile]:
+        """Keep the contents that their names don't hold any more: each service that needs one gets one of its own.
+
+        Swarm never changes a secret or a config, and an earlier release, that may have to come back, needs the old one.
+        """
+        found = {}
+        for wanted in stack.objects:
+            known = there.get((wanted.kind, wanted.name))
+            if wanted.content is None or known is None or _holds(known["Spec"], wanted.content):
+                continue
+            for one in stack.services:
+                for reference in _references(one.release.workload, wanted):
+                    key = (one.service.name, wanted.kind, wanted.name)
+                    found[key] = self._kept(one, wanted, wanted.content, reference["File"])
+        return found
+
+    def _kept(self, one: StackService, wanted: StackObject, content: bytes, file: Json) -> MountedFile:
+        keep = self._contents.secret if wanted.kind == "secret" else self._contents.config
+        name = re.sub(r"[^a-z0-9]+", "-", wanted.name.lower()).strip("-")
+        user, group = (int(file[key]) for key in ("UID", "GID"))
+        return keep(one.service.name, name, content, target=file["Name"], user=user, group=group, mode=file["Mode"])
+
+    def _completed(self, one: StackService, ids: Mapping[tuple[str, str], str]) -> Specification:
+        made: Json = copy.deepcopy(dict(one.release.workload))
         made["image"] = pinned(tagged(made["image"]), self._engine.distribution(made["image"])).name
-        spec = made["service_spec"]
-        inside = spec["TaskTemplate"]["ContainerSpec"]
-        for kind, section in (("secret", "Secrets"), ("config", "Configs")):
+        inside = made["service_spec"]["TaskTemplate"]["ContainerSpec"]
+        files = []
+        for kind, section in _SECTIONS.items():
+            word, kept = kind.capitalize(), []
             for reference in inside.get(section) or []:
-                word = kind.capitalize()
-                reference[f"{word}ID"] = ids.get((kind, reference[f"{word}Name"]), "")
+                name = reference[f"{word}Name"]
+                if (one.service.name, kind, name) in self._replaced:
+                    files.append(self._replaced[one.service.name, kind, name].data())
+                else:
+                    kept.append({**reference, f"{word}ID": ids.get((kind, name), "")})
+            if section in inside:
+                inside[section] = kept
+        if files:
+            made["files"] = files
         inside["Image"] = made["image"]
         return made
+
+
+def _references(workload: Specification, wanted: StackObject) -> list[Json]:
+    inside = workload["service_spec"]["TaskTemplate"]["ContainerSpec"]
+    name = f"{wanted.kind.capitalize()}Name"
+    return [one for one in inside.get(_SECTIONS[wanted.kind]) or [] if one[name] == wanted.name]
 
 
 def tagged(image: str) -> str:
@@ -153,7 +199,7 @@ def content_hash(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _check_object(stack: Stack, wanted: StackObject, found: Json | None, *, adopt: bool) -> None:
+def _check_object(stack: Stack, wanted: StackObject, found: Json | None) -> None:
     what = f"{wanted.kind} {wanted.name}"
     if wanted.external:
         if found is None and wanted.name not in _PREDEFINED:
@@ -172,20 +218,15 @@ def _check_object(stack: Stack, wanted: StackObject, found: Json | None, *, adop
             f"{what} is there, and belongs to {f'stack {owner}' if owner else 'no stack'}: "
             "give it another name, or say external: true"
         )
-    if wanted.content is not None and not _holds(spec, wanted.content, adopt=adopt):
-        raise ConfigurationError(
-            f"{what} holds something else, and Swarm never changes one that is there: give it another name under "
-            f"{wanted.kind}s:, for example name: {wanted.name}_2"
-        )
 
 
 def _predefined(wanted: StackObject) -> bool:
     return wanted.name in _PREDEFINED
 
 
-def _holds(spec: Json, content: bytes, *, adopt: bool) -> bool:
-    """Say whether it holds this; nobody knows of a secret that zdd did not make."""
+def _holds(spec: Json, content: bytes) -> bool:
+    """Say whether it holds this. A secret that zdd did not make can't be read: it is taken for what it should be."""
     if "Data" in spec:
         return base64.b64decode(spec["Data"]) == content
     known = (spec.get("Labels") or {}).get(CONTENT)
-    return adopt if known is None else known == content_hash(content)
+    return known is None or known == content_hash(content)
