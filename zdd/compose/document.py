@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from types import ModuleType
@@ -238,6 +239,6 @@ def plain_value(text: str) -> Any:
         digits = text.lstrip("+-").replace("_", "")
         number = int(digits, 0) if digits[:2] in ("0x", "0b", "0o") else int(digits, 8 if digits[0] == "0" else 10)
         return -number if text[0] == "-" else number
-    if _FLOAT.fullmatch(text):
+    if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
         return float(text)
     return text

@@ -130,6 +130,14 @@ def _logging(value: Json) -> Json:
     return {"driver": value.get("driver") or "", "options": values.pairs(value.get("options"))}
 
 
+def _generic(value: list[Json]) -> list[Json]:
+    for one in value:
+        number = (one.get("discrete_resource_spec") or {}).get("value", 0)
+        if type(number) is not int or not 0 <= number < 2**63:
+            raise ValueError(f"value {number!r} of a generic resource: use a whole number")
+    return value
+
+
 def _port(value: int | str | Json) -> list[Json]:
     if isinstance(value, dict):
         published, target = value.get("published", 0), value.get("target", 0)
@@ -246,7 +254,7 @@ _HEALTHCHECK = {
     "retries": int,
 }
 _UPDATE = {"delay": values.duration_ns, "monitor": values.duration_ns}
-_AMOUNT = {"cpus": values.nano_cpus, "memory": values.size_bytes}
+_AMOUNT = {"cpus": values.nano_cpus, "memory": values.size_bytes, "generic_resources": _generic}
 _DEPLOY = {
     "labels": values.pairs,
     "update_config": _UPDATE,
