@@ -332,8 +332,11 @@ class StackHost(Protocol):
         `adopt` allows to take over one that somebody else has deployed.
         """
 
-    def prepare(self, stack: Stack, *, adopt: bool) -> tuple[tuple[str, str], ...]:
-        """Make what isn't there yet, and take over what is to be; return kind and name of what was made.
+    def adopt(self, stack: Stack) -> None:
+        """Mark services of this stack that somebody else has deployed as zdd's. No instance is restarted."""
+
+    def prepare(self, stack: Stack) -> tuple[tuple[str, str], ...]:
+        """Make what isn't there yet; return kind and name of what was made.
 
         Doing it twice is harmless. If it fails half-way, what it has made by then stays.
         """

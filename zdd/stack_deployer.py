@@ -73,7 +73,8 @@ class StackDeployer:
         Args:
             stack: What is wanted.
             prune: Remove services that the stack had once and has no more. Otherwise they are left as they are.
-            adopt: Take over a stack of this name that somebody else has deployed.
+            adopt: Take over a stack of this name that somebody else has deployed. Its services are marked as zdd's
+                before anything else, which restarts nothing.
 
         Raises:
             ConfigurationError: It can't work. Nothing was touched.
@@ -82,9 +83,12 @@ class StackDeployer:
             LeaseLost, JournalError: Nothing further was done.
             AdapterError: The world could not be observed. Nothing was touched.
         """
+        self._check(stack, adopt=adopt)
+        if adopt and self._host is not None:
+            self._host.adopt(stack)
         self.plan(stack, adopt=adopt)  # whatever can be refused is, before anything is touched
         with self._lease(stack.name) as (deployer, fence):
-            return _Run(stack, deployer, self._host, fence).carry_out(self._completed, prune=prune, adopt=adopt)
+            return _Run(stack, deployer, self._host, fence).carry_out(self._completed, prune=prune)
 
     def remove(self, stack: str) -> StackReport:
         """Take every service out that the stack ever had, in reverse order. What they share stays.
@@ -96,7 +100,7 @@ class StackDeployer:
         if not record.services:
             raise ConfigurationError(f"stack {stack} was never deployed, so there is nothing to remove")
         with self._lease(stack) as (deployer, fence):
-            return _Run(Stack(stack, ()), deployer, None, fence).carry_out(lambda empty: empty, prune=True, adopt=False)
+            return _Run(Stack(stack, ()), deployer, None, fence).carry_out(lambda empty: empty, prune=True)
 
     def _record(self, stack: str) -> StackRecord:
         return read_record(self._deployer._around.journal.read(record_name(stack)))
@@ -167,14 +171,14 @@ class _Run:
     removed: list[str] = field(factory=list)
     gone: tuple[str, ...] = ()
 
-    def carry_out(self, completed: Callable[[Stack], Stack], *, prune: bool, adopt: bool) -> StackReport:
+    def carry_out(self, completed: Callable[[Stack], Stack], *, prune: bool) -> StackReport:
         record = read_record(self.deployer._around.journal.read(record_name(self.stack.name)))
         self.origins = dict(record.origins)
         names = tuple(one.service.name for one in self.stack.services)
         self.gone = tuple(name for name in reversed(record.services) if name not in names and self._served(name))
         self._write(StackStarted, services=names, actor=self.deployer._actor)
         try:
-            made = self.host.prepare(self.stack, adopt=adopt) if self.host is not None else ()
+            made = self.host.prepare(self.stack) if self.host is not None else ()
             failed = self._deploy(completed(self.stack))
             if failed is not None:
                 return self._failed(failed, made)

@@ -135,7 +135,7 @@ def deploy_with_docker(lab: Any, case: str) -> None:
 def deploy_with_zdd(stacks: SwarmStacks, orchestrator: SwarmOrchestrator, case: str, image: str) -> None:
     stack = read_stack(stack_of(case), files_of(case), variables={**VARIABLES, "IMAGE": image})
     stacks.check(stack, adopt=False)
-    stacks.prepare(stack, adopt=False)
+    stacks.prepare(stack)
     workloads = stacks.complete(stack)
     for one in stack.services:
         fence = Fence(1, "parity")

@@ -65,9 +65,14 @@ class SwarmStacks:
                 _check_object(stack, wanted, there.get((wanted.kind, wanted.name)))
         except AdapterError as error:
             raise ConfigurationError(f"stack {stack.name} can't be deployed here: {error}") from error
+        for image in sorted({str(one.release.workload["image"]) for one in stack.services}):
+            try:
+                self._engine.distribution(image)
+            except AdapterError as error:
+                raise ConfigurationError(f"image {image} can't be had from its registry: {error}") from error
 
-    def prepare(self, stack: Stack, *, adopt: bool) -> tuple[tuple[str, str], ...]:
-        """Make what isn't there, and take over the services if asked to.
+    def prepare(self, stack: Stack) -> tuple[tuple[str, str], ...]:
+        """Make what isn't there.
 
         Raises:
             AdapterError: The Engine refuses.
@@ -77,8 +82,6 @@ class SwarmStacks:
         for wanted in made:
             self._create(wanted)
         self._replaced = self._replacements(stack, there)
-        if adopt:
-            self._take_over(stack)
         return tuple((one.kind, one.name) for one in made)
 
     def complete(self, stack: Stack) -> Mapping[str, Specification]:
@@ -115,8 +118,12 @@ class SwarmStacks:
         found = self._engine.services([f"{stack.name}_"])
         return [one for one in found if (one["Spec"].get("Labels") or {}).get(NAMESPACE) == stack.name]
 
-    def _take_over(self, stack: Stack) -> None:
-        """Give services of this stack that zdd did not make its labels, which restarts no task."""
+    def adopt(self, stack: Stack) -> None:
+        """Give services of this stack that zdd did not make its labels, which restarts no task.
+
+        Raises:
+            AdapterError: The Engine refuses.
+        """
         wanted = {read_container(one.release.workload).service_name: one.service.name for one in stack.services}
         for found in self._services(stack):
             name = wanted.get(found["Spec"]["Name"])
