@@ -18,8 +18,8 @@ from typing import Any
 import docker
 import pytest
 
+from zdd.adapters.swarm.drift import difference
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
-from zdd.adapters.swarm.specification import difference
 from zdd.adapters.swarm.stacks import SwarmStacks
 from zdd.compose import read_stack
 from zdd.interfaces import Fence
