@@ -130,6 +130,13 @@ def _logging(value: Json) -> Json:
     return {"driver": value.get("driver") or "", "options": values.pairs(value.get("options"))}
 
 
+def _whole(value: float | str) -> int:
+    text = str(value).removesuffix(".0")
+    if not text.isdecimal() or len(text) > 9:
+        raise ValueError(f"{value!r}: use a whole number")
+    return int(text)
+
+
 def _generic(value: list[Json]) -> list[Json]:
     for one in value:
         number = (one.get("discrete_resource_spec") or {}).get("value", 0)
@@ -251,7 +258,7 @@ _HEALTHCHECK = {
     "timeout": values.duration_ns,
     "start_period": values.duration_ns,
     "start_interval": values.duration_ns,
-    "retries": int,
+    "retries": _whole,
 }
 _UPDATE = {"delay": values.duration_ns, "monitor": values.duration_ns}
 _AMOUNT = {"cpus": values.nano_cpus, "memory": values.size_bytes, "generic_resources": _generic}
