@@ -1,0 +1,141 @@
+"""What is to be deployed: one service by its options, or a stack of compose files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from zdd.errors import ConfigurationError
+from zdd.gates import HttpGate
+from zdd.model.gate import Gate
+from zdd.model.release import Process, Release, Workload
+from zdd.model.service import Exposure, Overlap, Service
+from zdd.stack import Stack, StackService
+from zdd.strategies.blue_green import BlueGreen
+from zdd.strategies.canary import Canary
+from zdd.strategies.in_place_update import InPlaceUpdate
+from zdd.strategies.recreate import Recreate
+from zdd.strategies.rolling_update import RollingUpdate
+from zdd.strategies.situation import Strategy
+
+STRATEGIES: dict[str, Callable[[argparse.Namespace], Strategy]] = {
+    "rolling": lambda arguments: RollingUpdate(),
+    "blue-green": lambda arguments: BlueGreen(arguments.keep or 0.0),
+    "canary": lambda arguments: Canary(arguments.steps) if arguments.steps else Canary(),
+    "in-place": lambda arguments: InPlaceUpdate(),
+    "recreate": lambda arguments: Recreate(),
+}
+"""The strategies that have a name on the command line. For all else there is the library, or ``x-zdd`` in the file."""
+
+_OF_A_SERVICE = ("version", "image", "command", "replicas", "floor", "health", "port", "env", "worker", "strategy")
+
+
+def add_wanted_options(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told what is to be deployed."""
+    parser.add_argument("name", metavar="NAME", help="of the stack with --file, else of the service")
+    stack = parser.add_argument_group("a stack")
+    text = "a compose file; what a later one says goes first (may be given several times)"
+    stack.add_argument("-f", "--file", action="append", default=[], metavar="FILE", help=text)
+    stack.add_argument("--adopt", action="store_true", help="take over a stack that somebody else has deployed")
+    service = parser.add_argument_group("a service", "of local processes: zdd deploy web --version 1 -- COMMAND…")
+    service.add_argument("--version", metavar="VERSION", help="what people call the release")
+    service.add_argument("--image", metavar="IMAGE", help="what its containers run")
+    service.add_argument("--replicas", type=int, metavar="NUMBER", help="how many instances serve (1)")
+    service.add_argument("--floor", type=int, metavar="NUMBER", help="how many serve at least meanwhile (all of them)")
+    service.add_argument("--health", metavar="PATH", help="is asked before an instance gets traffic")
+    text = "a way in; on a container's port where it runs in containers (http)"
+    service.add_argument("--port", action="append", default=[], metavar="NAME[=NUMBER]", help=text)
+    service.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable of its environment")
+    service.add_argument("--worker", action="store_true", help="nobody sends it requests")
+    service.add_argument("--strategy", choices=STRATEGIES, help="what should happen (rolling)")
+    service.add_argument("--keep", type=float, metavar="SECONDS", help="how long blue-green keeps the old one warm")
+    service.add_argument("--steps", type=_percents, metavar="5,25,100", help="the canary's shares in per cent")
+    for name in ("start-deadline", "drain-deadline", "stop-grace"):
+        service.add_argument(f"--{name}", type=float, metavar="SECONDS", help=f"as {name.replace('-', '_')}_s of Service")
+
+
+def read_wanted(arguments: argparse.Namespace) -> Stack | StackService:
+    """Return what the options describe.
+
+    Raises:
+        ConfigurationError: They describe nothing that could be deployed.
+    """
+    if not arguments.file:
+        return _service(arguments)
+    stated = [name for name in _OF_A_SERVICE if getattr(arguments, name)]
+    if stated:
+        raise ConfigurationError(f"{_option(stated[0])} is of a single service: say it in {arguments.file[0]} instead")
+    try:
+        from zdd.compose import read_stack
+    except ImportError as error:
+        raise ConfigurationError(f"compose files need more packages: pip install 'zdd-deploy[compose]': {error}") from None
+    return read_stack(arguments.name, arguments.file)
+
+
+def _option(name: str) -> str:
+    return "a command" if name == "command" else "--" + name.replace("_", "-")
+
+
+def _percents(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: use numbers such as 5,25,100") from None
+
+
+def _service(arguments: argparse.Namespace) -> StackService:
+    if not arguments.version:
+        raise ConfigurationError(
+            f"what {arguments.name} is to run is not said: give --version and a command after --, "
+            "--version and --image, or --file for a stack"
+        )
+    ports = [_port(text) for text in arguments.port or ["http"]]
+    gates: tuple[Gate, ...] = (HttpGate(arguments.health, port=ports[0][0]),) if arguments.health else ()
+    deadlines = ("start_deadline", "drain_deadline", "stop_grace")
+    options: dict[str, Any] = {f"{name}_s": getattr(arguments, name) for name in deadlines}
+    options |= {"replicas": arguments.replicas, "floor": arguments.floor}
+    service = Service(
+        arguments.name,
+        exposures=() if arguments.worker else _exposures([name for name, _ in ports]),
+        gates=gates,
+        overlap=Overlap.FORBIDDEN if arguments.strategy == "recreate" else Overlap.ALLOWED,
+        **{name: value for name, value in options.items() if value is not None},
+    )
+    strategy = STRATEGIES[arguments.strategy](arguments) if arguments.strategy else None
+    return StackService(service, Release(arguments.version, _workload(arguments, ports)), strategy)
+
+
+def _exposures(names: Sequence[str]) -> tuple[Exposure, ...]:
+    return tuple(Exposure(name, "/" if number == 0 else f"/{name}") for number, name in enumerate(names))
+
+
+def _port(text: str) -> tuple[str, int | None]:
+    name, equals, number = text.partition("=")
+    if equals and not number.isdigit():
+        raise ConfigurationError(f"--port {text}: use NAME or NAME=NUMBER, for example http=8080")
+    return name, int(number) if equals else None
+
+
+def _workload(arguments: argparse.Namespace, ports: Sequence[tuple[str, int | None]]) -> Workload:
+    environment = dict(_variable(text) for text in arguments.env)
+    if not arguments.image:
+        if not arguments.command:
+            raise ConfigurationError(f"{arguments.name} has nothing to run: give --image, or a command after --")
+        return Process(arguments.command, environment)
+    from zdd.adapters.swarm.container import Container
+
+    unnumbered = [name for name, number in ports if number is None]
+    if unnumbered and not arguments.worker:
+        raise ConfigurationError(f"--port {unnumbered[0]}: say on which port the container listens, --port http=8080")
+    numbers = {name: number for name, number in ports if number is not None}
+    return Container(
+        arguments.image, arguments=tuple(arguments.command), environment=environment, ports=numbers
+    )  # fmt: skip
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ConfigurationError(f"--env {text}: use NAME=VALUE")
+    return name, value
