@@ -17,6 +17,7 @@ from attrs import evolve
 from zdd.backup.backup import Backup
 from zdd.backup.manifest import Manifest
 from zdd.backup.restore import Restore
+from zdd.checkup import checkup
 from zdd.clock import SystemClock
 from zdd.codec import MissingStrategy
 from zdd.driver import Driver, Surroundings
@@ -26,6 +27,7 @@ from zdd.failure import failure_of
 from zdd.history import Deployment, History, at_rest, read_history, read_intent
 from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Journal, Lease, Orchestrator
 from zdd.mirror import Mirror
+from zdd.model.finding import Finding
 from zdd.model.gate import Gate
 from zdd.model.intent import Intent
 from zdd.model.order import Order, OrderKind
@@ -200,6 +202,22 @@ class Deployer:
         """
         request = self._request(service, release, strategy)
         return self._preview(request)
+
+    def services(self) -> tuple[str, ...]:
+        """Return the names of all services that were ever deployed, sorted.
+
+        Raises:
+            JournalError: The journal can't be read.
+        """
+        return self._around.journal.services()
+
+    def checkup(self, *services: str) -> tuple[Finding, ...]:
+        """Look at the whole chain, and return what would lose requests or be in the way, errors first. Change nothing.
+
+        Args:
+            services: Which ones; none: all that were ever deployed.
+        """
+        return checkup(self._around, services)
 
     def history(self, service: str) -> tuple[Deployment, ...]:
         """Return the deployments of a service, oldest first.
@@ -474,6 +492,12 @@ class Deployer:
             return work(service, fence, self._history(service.name))
         finally:
             self._let_go(service.name, fence)
+
+    def listened_to_by(self, *listeners: Listener) -> Deployer:
+        """Return the same deployer with further listeners, which are called with every event."""
+        made = copy.copy(self)
+        made._around = evolve(self._around, listeners=(*self._around.listeners, *listeners))
+        return made
 
     def _under(self, lease: Lease) -> Deployer:
         """Return the same deployer with another lease: how the one of stacks keeps its own while a service has its."""

@@ -55,6 +55,11 @@ class Deployment:
     acted: tuple[str, ...] = ()
     undone: bool = False
 
+    @property
+    def half_done(self) -> bool:
+        """Whether it left the service somewhere in between."""
+        return self.outcome in OPEN_OUTCOMES
+
     def __str__(self) -> str:
         outcome = self.outcome.value if self.outcome else "not ended"
         what = f"{self.id}  {self.plan.service.name}: {change(self.from_version, self.to_version)}"
@@ -81,7 +86,7 @@ class History:
     @property
     def unfinished(self) -> Deployment | None:
         """The last deployment, if it left the service somewhere in between."""
-        return self.last if self.last is not None and self.last.outcome in OPEN_OUTCOMES else None
+        return self.last if self.last is not None and self.last.half_done else None
 
     def served(self) -> list[Revision]:
         """Return the revisions that were deployed with success, oldest first, each where it was deployed last."""

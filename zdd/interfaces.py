@@ -244,6 +244,14 @@ class Inspected(Protocol):
         """
 
 
+@runtime_checkable
+class Examined(Protocol):
+    """What any part may have besides: it looks at itself, without a service."""
+
+    def examine(self) -> tuple[Finding, ...]:
+        """Return what is wrong with it, or soon will be. Change nothing."""
+
+
 class Journal(Protocol):
     """Keeps what happened to a service, in order, for ever or for as long as the user wants."""
 

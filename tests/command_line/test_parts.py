@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from zdd.__main__ import main, make_parser
+from zdd.command_line.main import main
+from zdd.command_line.parser import make_parser
+from zdd.command_line.parts import make_deployer
 from zdd.errors import ConfigurationError
-from zdd.parts import make_deployer
 
 MIRROR = (sys.executable, "-m", "zdd", "mirror")
 
@@ -29,9 +30,9 @@ def test_a_command_that_is_missing_or_unknown_is_not_understood(capsys: pytest.C
     assert "mirror" in capsys.readouterr().err
 
 
-def test_what_cannot_work_is_one_line_and_status_1() -> None:
+def test_what_cannot_work_is_one_line_and_status_2() -> None:
     done = subprocess.run([*MIRROR, "web", "--consul", "ftp://agent"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "zdd: Consul address 'ftp://agent': use http://host:port or https://host:port\n"
 
 
@@ -73,10 +74,10 @@ def test_an_edge_needs_host_and_port() -> None:
 
 
 @pytest.mark.parametrize("order", ["pause", "promote", "abort", "resume"])
-def test_an_order_that_nobody_can_obey_is_one_line_and_status_1(
+def test_an_order_that_nobody_can_obey_is_one_line_and_status_2(
     order: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([order, "web", "--state", str(tmp_path)]) == 1
+    assert main([order, "web", "--state", str(tmp_path)]) == 2
     said = capsys.readouterr()
     expected = "web has no unfinished deployment" if order == "resume" else "it was never deployed"
     assert said.out == ""

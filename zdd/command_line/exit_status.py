@@ -7,6 +7,7 @@ from zdd.errors import (
     DeploymentError,
     DeploymentInProgress,
     LeaseLost,
+    StackFailed,
     ZddError,
 )
 from zdd.events import Outcome
@@ -37,6 +38,8 @@ OF_OUTCOME = {
 def status_of(error: ZddError) -> int:
     """Return the exit status that tells an error."""
     if isinstance(error, DeploymentError) and error.report is not None and error.report.outcome is not None:
+        return OF_OUTCOME[error.report.outcome]
+    if isinstance(error, StackFailed):
         return OF_OUTCOME[error.report.outcome]
     if isinstance(error, DeploymentInProgress | LeaseLost):
         return ELSEWHERE

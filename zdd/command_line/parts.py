@@ -9,10 +9,15 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from attrs import frozen
+
+from zdd.clock import SystemClock
 from zdd.deployer import Deployer
+from zdd.display.plain import PlainLines
 from zdd.errors import ConfigurationError
-from zdd.interfaces import Edge
+from zdd.interfaces import Edge, StackHost
 from zdd.model.address import Address
+from zdd.stack_deployer import StackDeployer
 
 ADDRESS, TOKEN, AUTHORITY = "CONSUL_HTTP_ADDR", "CONSUL_HTTP_TOKEN", "CONSUL_CACERT"
 
@@ -29,7 +34,55 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--docker", metavar="ADDRESS", help="of a manager's Engine ($DOCKER_HOST)")
     group.add_argument("--haproxy", action="append", default=[], metavar="SOCKET", help="an HAProxy's stats socket")
     group.add_argument("--traefik", action="append", default=[], metavar="HOST:PORT", help="a Traefik's API")
-    group.add_argument("--state", metavar="DIRECTORY", help="of local processes")
+    group.add_argument("--state", metavar="DIRECTORY", help="where local processes are kept track of")
+    text = "where clients reach the services of local processes (8000)"
+    group.add_argument("--listen", type=int, default=8000, metavar="PORT", help=text)
+
+
+@frozen
+class Parts:
+    """What the commands work with.
+
+    Attributes:
+        deployer: Deploys services.
+        host: Makes what the services of a stack share; None: nobody can here.
+    """
+
+    deployer: Deployer
+    host: StackHost | None = None
+
+    def stacks(self) -> StackDeployer:
+        """Return what deploys stacks.
+
+        Raises:
+            ConfigurationError: Nobody can here.
+        """
+        if self.host is None:
+            raise ConfigurationError("a stack needs Docker Swarm with Consul: name its agent with --consul")
+        return StackDeployer(self.deployer, self.host)
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return SystemClock().now()
+
+
+def make_parts(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Parts:
+    """Return what the options and the environment describe, with progress on standard error.
+
+    Raises:
+        ConfigurationError: They describe nothing.
+    """
+    deployer = make_deployer(arguments, environment)
+    if not arguments.quiet:
+        deployer = deployer.listened_to_by(PlainLines(sys.stderr))
+    swarm = bool(arguments.deployer or arguments.consul or environment.get(ADDRESS))
+    return Parts(deployer, _stack_host(arguments) if swarm else None)
+
+
+def _stack_host(arguments: argparse.Namespace) -> StackHost:
+    from zdd.adapters.swarm.stacks import SwarmStacks
+
+    return SwarmStacks(arguments.docker)
 
 
 def make_deployer(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Deployer:
@@ -42,7 +95,7 @@ def make_deployer(arguments: argparse.Namespace, environment: Mapping[str, str] 
         return _of_the_user(arguments.deployer)
     address = arguments.consul or environment.get(ADDRESS, "")
     if not address:
-        return Deployer.embedded(arguments.state)
+        return Deployer.embedded(arguments.state, port=arguments.listen)
     return _of_swarm(arguments, address, environment)
 
 

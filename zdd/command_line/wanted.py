@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from zdd.errors import ConfigurationError
@@ -19,13 +19,7 @@ from zdd.strategies.recreate import Recreate
 from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Strategy
 
-STRATEGIES: dict[str, Callable[[argparse.Namespace], Strategy]] = {
-    "rolling": lambda arguments: RollingUpdate(),
-    "blue-green": lambda arguments: BlueGreen(arguments.keep or 0.0),
-    "canary": lambda arguments: Canary(arguments.steps) if arguments.steps else Canary(),
-    "in-place": lambda arguments: InPlaceUpdate(),
-    "recreate": lambda arguments: Recreate(),
-}
+STRATEGIES = ("rolling", "blue-green", "canary", "in-place", "recreate")
 """The strategies that have a name on the command line. For all else there is the library, or ``x-zdd`` in the file."""
 
 _OF_A_SERVICE = ("version", "image", "command", "replicas", "floor", "health", "port", "env", "worker", "strategy")
@@ -46,13 +40,17 @@ def add_wanted_options(parser: argparse.ArgumentParser) -> None:
     service.add_argument("--health", metavar="PATH", help="is asked before an instance gets traffic")
     text = "a way in; on a container's port where it runs in containers (http)"
     service.add_argument("--port", action="append", default=[], metavar="NAME[=NUMBER]", help=text)
-    service.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable of its environment")
+    service.add_argument(
+        "--env", action="append", default=[], metavar="NAME=VALUE", help="a variable of its environment"
+    )
     service.add_argument("--worker", action="store_true", help="nobody sends it requests")
     service.add_argument("--strategy", choices=STRATEGIES, help="what should happen (rolling)")
     service.add_argument("--keep", type=float, metavar="SECONDS", help="how long blue-green keeps the old one warm")
     service.add_argument("--steps", type=_percents, metavar="5,25,100", help="the canary's shares in per cent")
     for name in ("start-deadline", "drain-deadline", "stop-grace"):
-        service.add_argument(f"--{name}", type=float, metavar="SECONDS", help=f"as {name.replace('-', '_')}_s of Service")
+        service.add_argument(
+            f"--{name}", type=float, metavar="SECONDS", help=f"as {name.replace('-', '_')}_s of Service"
+        )
 
 
 def read_wanted(arguments: argparse.Namespace) -> Stack | StackService:
@@ -69,7 +67,9 @@ def read_wanted(arguments: argparse.Namespace) -> Stack | StackService:
     try:
         from zdd.compose import read_stack
     except ImportError as error:
-        raise ConfigurationError(f"compose files need more packages: pip install 'zdd-deploy[compose]': {error}") from None
+        raise ConfigurationError(
+            f"compose files need more packages: pip install 'zdd-deploy[compose]': {error}"
+        ) from None
     return read_stack(arguments.name, arguments.file)
 
 
@@ -102,8 +102,25 @@ def _service(arguments: argparse.Namespace) -> StackService:
         overlap=Overlap.FORBIDDEN if arguments.strategy == "recreate" else Overlap.ALLOWED,
         **{name: value for name, value in options.items() if value is not None},
     )
-    strategy = STRATEGIES[arguments.strategy](arguments) if arguments.strategy else None
-    return StackService(service, Release(arguments.version, _workload(arguments, ports)), strategy)
+    return StackService(service, Release(arguments.version, _workload(arguments, ports)), _strategy(arguments))
+
+
+def _strategy(arguments: argparse.Namespace) -> Strategy | None:
+    for option, strategy in (("keep", "blue-green"), ("steps", "canary")):
+        if getattr(arguments, option) is not None and arguments.strategy != strategy:
+            raise ConfigurationError(f"--{option} is of --strategy {strategy}: give both or neither")
+    match arguments.strategy:
+        case "rolling":
+            return RollingUpdate()
+        case "blue-green":
+            return BlueGreen(arguments.keep or 0.0)
+        case "canary":
+            return Canary(arguments.steps) if arguments.steps else Canary()
+        case "in-place":
+            return InPlaceUpdate()
+        case "recreate":
+            return Recreate()
+    return None
 
 
 def _exposures(names: Sequence[str]) -> tuple[Exposure, ...]:
@@ -130,7 +147,7 @@ def _workload(arguments: argparse.Namespace, ports: Sequence[tuple[str, int | No
         raise ConfigurationError(f"--port {unnumbered[0]}: say on which port the container listens, --port http=8080")
     numbers = {name: number for name, number in ports if number is not None}
     return Container(
-        arguments.image, arguments=tuple(arguments.command), environment=environment, ports=numbers
+        arguments.image, command=arguments.command or None, environment=environment, ports=numbers
     )  # fmt: skip
 
 

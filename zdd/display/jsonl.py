@@ -67,7 +67,7 @@ def _fields(event: Event) -> dict[str, Any]:
         if attribute.name in _TIMES:
             data[_TIMES[attribute.name]] = iso(value)
         elif isinstance(event, DeploymentStarted) and attribute.name == "plan":
-            data["plan"] = _plan(event.plan)
+            data["plan"] = plan_data(event.plan)
         elif isinstance(event, DeploymentStarted) and attribute.name == "strategy":
             continue  # the plan names it in words; the object may hold anything of the user's
         else:
@@ -92,7 +92,8 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _plan(plan: Plan) -> dict[str, Any]:
+def plan_data(plan: Plan) -> dict[str, Any]:
+    """Return a plan as plain data that JSON can carry, without commands and environments."""
     return {
         "strategy": plan.strategy,
         "direction": plan.direction.value,

@@ -1,0 +1,49 @@
+"""From words to an exit status."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+
+from zdd.command_line.exit_status import status_of
+from zdd.command_line.parser import make_parser
+from zdd.command_line.parts import make_parts
+from zdd.command_line.printing import note, say
+from zdd.errors import DeploymentError, StackFailed, ZddError
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit status, see `zdd.command_line.exit_status`."""
+    own, command = _divided(list(sys.argv[1:] if words is None else words))
+    arguments = make_parser().parse_args(own)
+    arguments.command = command
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
+    try:
+        return int(arguments.run(arguments, make_parts(arguments)))
+    except ZddError as error:
+        note(str(error))
+        if arguments.json:
+            say(json.dumps(_data(error), ensure_ascii=False))
+        return status_of(error)
+    except BrokenPipeError:  # whoever read the result has heard enough
+        sys.stderr.close()
+        return 1
+
+
+def _divided(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words before ``--``, and those after it: the command of a process."""
+    if "--" not in words:
+        return words, []
+    place = words.index("--")
+    return words[:place], words[place + 1 :]
+
+
+def _data(error: ZddError) -> dict[str, object]:
+    report = error.report if isinstance(error, DeploymentError | StackFailed) else None
+    return {
+        "error": type(error).__name__,
+        "message": str(error),
+        "report": report.to_data() if report is not None else None,
+    }
