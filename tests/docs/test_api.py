@@ -31,7 +31,7 @@ GROUPS = {
 }
 METHODS = (
     *("embedded", "in_memory", "plan", "deploy", "rollback", "restore", "resume", "recover", "remove"),
-    *("pause", "promote", "abort", "history", "report", "backups", "mirror"),
+    *("pause", "promote", "abort", "services", "checkup", "history", "report", "backups", "mirror", "listened_to_by"),
 )
 
 

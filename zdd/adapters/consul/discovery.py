@@ -27,6 +27,7 @@ from zdd.errors import ConfigurationError, OutcomeUnknown, PermanentError, Tempo
 from zdd.interfaces import Fence
 from zdd.model.address import Address
 from zdd.model.command import Route
+from zdd.model.finding import Finding, Severity
 from zdd.model.service import Exposure, Service
 from zdd.model.traffic import Registration
 
@@ -85,6 +86,17 @@ class ConsulDiscovery:
     def policy(self, service: Service) -> str:
         """Return the least that a token needs to deploy this service, in HCL; lease and journal included."""
         return service_policy(service.name, self._names(service), self._store)
+
+    def examine(self) -> tuple[Finding, ...]:
+        """Look whether Consul has a leader. Change nothing.
+
+        Raises:
+            AdapterError: The agent can't be reached.
+        """
+        if self._connection.ask("/v1/status/leader").json(str):
+            return ()
+        problem = "has no leader: nothing can be registered, and no deployment can begin"
+        return (Finding("Consul", problem, "bring back a majority of its servers", Severity.ERROR),)
 
     def check(self, service: Service) -> None:
         """Raise `ConfigurationError` if the agent's token is not permitted enough, or others use the names.

@@ -90,3 +90,22 @@ def _attribute(node: Json, key: str) -> str | None:
         "node.platform.os": (described.get("Platform") or {}).get("OS"),
     }
     return known.get(lower)
+
+
+def ailing(nodes: Sequence[Json]) -> list[tuple[str, str, str]]:
+    """Return subject, problem and fix of what is wrong with the nodes themselves."""
+    found = []
+    for node in nodes:
+        name = str((node.get("Description") or {}).get("Hostname") or node["ID"])
+        state = node["Status"].get("State")
+        if state != "ready":
+            found.append(
+                (f"node {name}", f"is {state}: nothing can run there", "bring it back, or remove it from the swarm")
+            )
+    managers = [node for node in nodes if node["Spec"].get("Role") == "manager"]
+    reachable = [node for node in managers if (node.get("ManagerStatus") or {}).get("Reachability") == "reachable"]
+    spare = len(reachable) - (len(managers) // 2 + 1)
+    if spare < 1:
+        problem = f"{len(reachable)} of {len(managers)} managers can be reached: one more that fails stops the swarm"
+        found.append(("the swarm", problem, "run three managers or five"))
+    return found

@@ -39,6 +39,7 @@ from zdd.adapters.swarm.fences import SwarmFences, check_token, token_of
 from zdd.adapters.swarm.in_place import check_in_place, handed_back, is_under_way, places, stepped
 from zdd.adapters.swarm.inspection import Inspection, findings
 from zdd.adapters.swarm.listing import Listing
+from zdd.adapters.swarm.nodes import ailing
 from zdd.adapters.swarm.observed import cell_of, is_retired, observed_cell, something_left
 from zdd.adapters.swarm.platforms import check_platforms
 from zdd.adapters.swarm.revisions import KEPT, SwarmRevisions
@@ -155,6 +156,14 @@ class SwarmOrchestrator:
         alone = len(found) == 1
         changed = {name: self._archive.changed(service, one, alone=alone) for name, one in found.items()}
         return findings(Inspection(service, container, spec, demand, self._engine.nodes(), changed))
+
+    def examine(self) -> tuple[Finding, ...]:
+        """Look for nodes that are down, and managers too few to lose one. Change nothing.
+
+        Raises:
+            AdapterError: The swarm can't be asked.
+        """
+        return tuple(Finding(*words) for words in ailing(self._engine.nodes()))
 
     def observe(self, service: Service) -> tuple[Cell, ...]:
         """Return the cells that exist, sorted by name, whoever made them.

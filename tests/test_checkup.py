@@ -1,0 +1,59 @@
+"""The doctor's look: what would lose requests, or be in the way, with the fix."""
+
+from __future__ import annotations
+
+import pytest
+
+from zdd import Deployer, Release, Service
+from zdd.adapters.memory import Behaviour, MemoryWorld
+from zdd.adapters.swarm.nodes import ailing
+from zdd.model.finding import Severity
+
+
+def node(name: str, state: str = "ready", role: str = "manager", reachable: str = "reachable") -> dict[str, object]:
+    return {
+        "ID": name,
+        "Description": {"Hostname": name},
+        "Spec": {"Role": role},
+        "Status": {"State": state},
+        "ManagerStatus": {"Reachability": reachable} if role == "manager" else None,
+    }
+
+
+def test_nothing_is_found_where_all_is_well() -> None:
+    deployer = Deployer.in_memory(MemoryWorld())
+    deployer.deploy(Service("web", replicas=2), Release("1.0", Behaviour()))
+    assert deployer.services() == ("web",)
+    assert deployer.checkup() == ()
+    assert deployer.checkup("web") == ()
+
+
+def test_an_edge_that_cannot_be_asked_is_an_error() -> None:
+    world = MemoryWorld()
+    deployer = Deployer.in_memory(world)
+    deployer.deploy(Service("web"), Release("1.0", Behaviour()))
+    world.edges[0].reachable = False
+    (found,) = deployer.checkup()
+    assert found.severity is Severity.ERROR
+    assert "nothing can be admitted or removed" in str(found)
+
+
+def test_a_name_that_was_never_deployed_is_told() -> None:
+    deployer = Deployer.in_memory(MemoryWorld())
+    (found,) = deployer.checkup("wbe")
+    assert "never deployed" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        ([node("a"), node("b"), node("c")], []),
+        ([node("a"), node("b"), node("c"), node("d", "down", "worker")], ["node d is down"]),
+        ([node("a")], ["1 of 1 managers"]),
+        ([node("a"), node("b"), node("c", reachable="unreachable")], ["2 of 3 managers"]),
+    ],
+)
+def test_what_is_wrong_with_the_nodes(nodes: list[dict[str, object]], said: list[str]) -> None:
+    found = [f"{subject} {problem}" for subject, problem, _ in ailing(nodes)]
+    assert len(found) == len(said)
+    assert all(text in words for text, words in zip(said, found, strict=True))
