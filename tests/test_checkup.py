@@ -32,7 +32,7 @@ def test_an_edge_that_cannot_be_asked_is_an_error() -> None:
     world = MemoryWorld()
     deployer = Deployer.in_memory(world)
     deployer.deploy(Service("web"), Release("1.0", Behaviour()))
-    world.edges[0].reachable = False
+    world.edges[0].cut_off()
     (found,) = deployer.checkup()
     assert found.severity is Severity.ERROR
     assert "nothing can be admitted or removed" in str(found)

@@ -45,7 +45,15 @@ def test_every_outcome_has_its_row(pages: Any) -> None:
 
 def test_the_readme_shows_every_strategy(pages: Any) -> None:
     rows = [row[0].strip("`").partition("(")[0] for row in pages["README.md"].table("strategy")]
-    assert rows == ["RollingUpdate", "BlueGreen", "Canary", "Recreate", "several, joined by `+", "your own"]
+    assert rows == [
+        "RollingUpdate",
+        "BlueGreen",
+        "Canary",
+        "InPlaceUpdate",
+        "Recreate",
+        "several, joined by `+",
+        "your own",
+    ]
 
 
 def test_every_gate_is_shown(pages: Any) -> None:
