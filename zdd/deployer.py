@@ -8,47 +8,33 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
 from zdd.backup.backup import Backup
 from zdd.backup.manifest import Manifest
-from zdd.backup.restore import Restore
 from zdd.checkup import checkup
 from zdd.clock import SystemClock
-from zdd.codec import MissingStrategy
-from zdd.driver import Driver, Surroundings
-from zdd.errors import ConfigurationError, ZddError
-from zdd.events import DeploymentEnded, Event, Outcome
-from zdd.failure import failure_of
-from zdd.history import Deployment, History, at_rest, read_history, read_intent
-from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Journal, Lease, Orchestrator
+from zdd.driver import Surroundings
+from zdd.errors import ConfigurationError
+from zdd.events import Event
+from zdd.history import Deployment
+from zdd.interfaces import Clock, Control, Discovery, Edge, Intents, Journal, Lease, Orchestrator
 from zdd.mirror import Mirror
 from zdd.model.finding import Finding
 from zdd.model.gate import Gate
-from zdd.model.intent import Intent
 from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Plan
-from zdd.model.release import Release, Revision
+from zdd.model.release import Release
 from zdd.model.service import Service
-from zdd.orders import Standing, give_order, standing
-from zdd.planner import make_removal, undoing
+from zdd.operations import Operations
+from zdd.orders import give_order
 from zdd.recovery import Recovered, recovered
 from zdd.report import Report
 from zdd.request import (
-    Request,
     accepts_connections,
-    judgeable,
-    known_revisions,
-    make_request,
-    refuse_deaf_edges,
-    refuse_moved_ports,
-    release_of,
-    runs_already,
-    serving_version,
 )
 from zdd.restoring import data_to_restore, kept_backups, restoration
 from zdd.sampler import InlineSampler, Sampler, ThreadSampler
@@ -200,8 +186,8 @@ class Deployer:
             JournalError: The journal can't be read.
             AdapterError: The world can't be observed.
         """
-        request = self._request(service, release, strategy)
-        return self._preview(request)
+        request = self._operations.request(service, release, strategy)
+        return self._operations.preview(request)
 
     def services(self) -> tuple[str, ...]:
         """Return the names of all services that were ever deployed, sorted.
@@ -225,7 +211,7 @@ class Deployer:
         Raises:
             JournalError: The journal can't be read.
         """
-        return self._history(service).deployments
+        return self._operations.history(service).deployments
 
     def report(self, service: str, deployment: str | None = None) -> Report:
         """Return the report of a deployment, the last one if none is named, from the journal.
@@ -248,7 +234,7 @@ class Deployer:
             JournalError: The journal can't be read.
             BackupError: A store can't be read.
         """
-        return kept_backups(self._history(service), service)
+        return kept_backups(self._operations.history(service), service)
 
     # -- changing -------------------------------------------------------------------------------------------------
 
@@ -275,13 +261,7 @@ class Deployer:
             LeaseLost, JournalError: Nothing further was done.
             AdapterError: The world could not be observed. Nothing was touched.
         """
-        return self._deploy_request(self._request(service, release, strategy), restart=restart)
-
-    def _deploy_request(self, request: Request, *, restart: bool = False) -> Report:
-        # What the plan alone can refuse is refused here, while nothing is touched; the plan that counts is made again
-        # under the lease.
-        self._preview(request)
-        return self._deploy(request, restart=restart)
+        return self._operations.deploy(self._operations.request(service, release, strategy), restart=restart)
 
     def rollback(
         self,
@@ -305,15 +285,15 @@ class Deployer:
                 said. Else as `deploy`.
             BackupError: The backup is not whole; nothing was touched.
         """
-        history = self._history(service)
+        history = self._operations.history(service)
         if history.last is None:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to go back to")
         revision = history.find(to)
         restoring = data_to_restore(history, revision, restore=restore)
         if restoring is not None:
-            request = self._request_again(history.last.plan.agreed, revision, restoring)
-            return self._deploy_request(request, restart=True)
-        return self._deploy_request(self._request_again(history.last.plan.agreed, revision, strategy))
+            request = self._operations.request_again(history.last.plan.agreed, revision, restoring)
+            return self._operations.deploy(request, restart=True)
+        return self._operations.deploy(self._operations.request_again(history.last.plan.agreed, revision, strategy))
 
     def restore(self, service: str, backup: str | None = None, *, using: Backup | None = None) -> Report:
         """Put a backup back: requests are held or fail, everything is stopped, restored, and started again as it was.
@@ -330,12 +310,14 @@ class Deployer:
             ConfigurationError: There is no such backup, or it can't be restored here. Else as `deploy`.
             BackupError: The backup is not whole; nothing was touched.
         """
-        history = self._history(service)
+        history = self._operations.history(service)
         served = history.served()
         if history.last is None or not served:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to restore")
         restoring = restoration(history, service, backup, using)
-        return self._deploy_request(self._request_again(history.last.plan.agreed, served[-1], restoring), restart=True)
+        return self._operations.deploy(
+            self._operations.request_again(history.last.plan.agreed, served[-1], restoring), restart=True
+        )
 
     def resume(self, service: str) -> Report:
         """Finish a deployment that was interrupted, or undo it if it was being undone; or end a pause.
@@ -347,11 +329,11 @@ class Deployer:
         Raises:
             ConfigurationError: There is nothing to resume. Else as `deploy`.
         """
-        self._history(service)
+        self._operations.history(service)
         if self._around.control is not None and self._around.lease.holder(service) is not None:
             give_order(self._around, service, OrderKind.RESUME, self._actor)
             return self.report(service)
-        return self._finish(service)
+        return self._operations.finish(service)
 
     def recover(self, *services: str) -> tuple[Recovered, ...]:
         """Finish or undo what deployers that ended in the middle left behind: what to call when a machine comes up.
@@ -370,25 +352,8 @@ class Deployer:
             DeploymentInterrupted: Somebody stopped the deployer.
         """
         names = services or self._around.journal.services()
-        unfinished = [one for name in names if (one := self._history(name).unfinished) is not None]
-        return tuple(recovered(self._around, one, self._finish) for one in unfinished)
-
-    def _finish(self, service: str) -> Report:
-        unfinished = self._history(service).unfinished
-        if unfinished is None:
-            raise ConfigurationError(f"{service} has no unfinished deployment")
-        plan = unfinished.plan
-        if not unfinished.to_version:
-            return self._with_lease(plan.service, self._remove)
-        target = plan.revisions[plan.target]
-        if unfinished.went_back or self._standing(unfinished).aborted is not None:
-            return self._undo(unfinished)
-        if isinstance(unfinished.strategy, MissingStrategy):
-            raise ConfigurationError(f"{unfinished.strategy.problem}; or call deploy again with a strategy")
-        strategy = cast("Strategy | None", unfinished.strategy)
-        if isinstance(strategy, Restore) and unfinished.acted:
-            strategy = None  # the data are back, and may have been written to since
-        return self._deploy_request(self._request_again(plan.agreed, target, strategy))
+        unfinished = [one for name in names if (one := self._operations.history(name).unfinished) is not None]
+        return tuple(recovered(self._around, one, self._operations.finish) for one in unfinished)
 
     def pause(self, service: str) -> Order:
         """Tell the deployment of a service that is under way, in whatever process, to pass no stage until `resume`.
@@ -423,10 +388,10 @@ class Deployer:
         Raises:
             ConfigurationError: It was never deployed. Else as `deploy`.
         """
-        history = self._history(service)
+        history = self._operations.history(service)
         if history.last is None:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to remove")
-        return self._with_lease(history.last.plan.agreed, self._remove)
+        return self._operations.remove(history.last.plan.agreed)
 
     # -- between deployments ----------------------------------------------------------------------------------------
 
@@ -445,53 +410,9 @@ class Deployer:
 
     # -- how --------------------------------------------------------------------------------------------------------
 
-    def _request(self, service: Service, release: Release, strategy: Strategy | None) -> Request:
-        return make_request(service, release, strategy, self._around, self._default_gates)
-
-    def _request_again(self, service: Service, revision: Revision, strategy: Strategy | None) -> Request:
-        request = self._request(service, release_of(revision), strategy)
-        return evolve(request, revision=evolve(request.revision, ports=revision.ports))
-
-    def _preview(self, request: Request) -> Plan:
-        observation = self._driver(request.service, Fence(0, self._actor), "").observe(request.service)
-        history, _ = judgeable(self._history(request.service.name), request.service, observation)
-        refuse_moved_ports(request.service, history, observation)
-        plan = request.named("planned", history, observation).plan(observation, history, self._around)
-        return evolve(plan, stages=()) if runs_already(plan, observation, history) else plan
-
-    def _history(self, service: str) -> History:
-        if not isinstance(service, str):
-            raise ConfigurationError(
-                f"service {service!r}: give its name, for example {getattr(service, 'name', 'web')!r}"
-            )
-        return read_history(self._around.journal.read(service))
-
-    def _standing(self, deployment: Deployment) -> Standing:
-        service = deployment.plan.service.name
-        return standing(self._around, service, deployment.id, self._around.journal.read(service))
-
-    def _standing_pause(self, history: History, revision: Revision) -> Order | None:
-        """Return the order by which the deployment of this revision was paused when its deployer ended."""
-        last = history.last
-        if last is None or last.outcome not in (None, Outcome.INTERRUPTED) or last.went_back:
-            return None
-        same = last.to_version and last.plan.revisions[last.plan.target].digest == revision.digest
-        return self._standing(last).paused if same else None
-
-    def _driver(self, service: Service, fence: Fence, deployment: str, continues: str = "") -> Driver:
-        return Driver(self._around, service.name, fence, deployment, self._actor, self._around.clock.now(), continues)
-
-    def _with_lease(self, service: Service, work: Callable[[Service, Fence, History], Report]) -> Report:
-        """Do it while nobody else can change the service."""
-        around = self._around
-        fence = around.lease.acquire(service.name, self._actor, around.lease_s)
-        try:
-            around.orchestrator.claim(service, fence)
-            if service.exposures:
-                around.discovery.claim(service, fence)
-            return work(service, fence, self._history(service.name))
-        finally:
-            self._let_go(service.name, fence)
+    @property
+    def _operations(self) -> Operations:
+        return Operations(self._around, self._actor, self._default_gates)
 
     def listened_to_by(self, *listeners: Listener) -> Deployer:
         """Return the same deployer with further listeners, which are called with every event."""
@@ -504,86 +425,3 @@ class Deployer:
         made = copy.copy(self)
         made._around = evolve(self._around, lease=lease)
         return made
-
-    def _let_go(self, name: str, fence: Fence) -> None:
-        """Release a lease. One that can't be released ends by itself, and what was done must still be told."""
-        try:
-            self._around.lease.release(name, fence)
-        except ZddError as error:
-            logger.warning("zdd.lease_not_released: the lease of %s ends by itself: %s", name, error)
-
-    def _deploy(self, request: Request, *, restart: bool) -> Report:
-        def work(service: Service, fence: Fence, journalled: History) -> Report:
-            deployment = f"{service.name}-{fence.token}"
-            driver = self._driver(service, fence, deployment, _continued(journalled, request.revision))
-            observation = driver.observe(service)
-            history, notes = judgeable(journalled, service, observation)
-            refuse_deaf_edges(observation)
-            refuse_moved_ports(service, history, observation)
-            chosen = request.named(f"r{fence.token}", None if restart else history, observation)
-            plan = chosen.plan(observation, history, self._around)
-            version = chosen.revision.version
-            if not restart and runs_already(plan, observation, history):
-                return Report.of(driver.unchanged(plan, version, f"{version} runs already"))
-            from_version = serving_version(plan, observation)
-            pause = self._standing_pause(journalled, chosen.revision)
-            work = partial(driver.carry_out, plan, from_version, request.strategy, notes, pause)
-            return self._run(plan, driver, work)
-
-        return self._with_lease(request.service, work)
-
-    def _undo(self, unfinished: Deployment) -> Report:
-        def work(service: Service, fence: Fence, history: History) -> Report:
-            if history.unfinished is None or history.unfinished.id != unfinished.id:
-                raise ConfigurationError(f"{service.name} was deployed by somebody else meanwhile: nothing to resume")
-            driver = self._driver(service, fence, unfinished.id)
-            aborted = self._standing(unfinished).aborted
-            reason = str(aborted) if aborted is not None else unfinished.reason
-            reason = reason or f"{unfinished.to_version} was being taken back when its deployer ended"
-            plan = unfinished.plan
-            undo = () if unfinished.undone else undoing(plan, unfinished.stages_passed)
-
-            def take_back() -> DeploymentEnded:
-                return driver.take_back(plan, reason, unfinished.from_version, undo)
-
-            return self._run(plan, driver, take_back, undo=True)
-
-        return self._with_lease(unfinished.plan.service, work)
-
-    def _remove(self, service: Service, fence: Fence, history: History) -> Report:
-        deployment = f"{service.name}-{fence.token}"
-        driver = self._driver(service, fence, deployment)
-        observation = driver.observe(service)
-        refuse_deaf_edges(observation)
-        plan = make_removal(service, observation, known_revisions(history, observation))
-        if not observation.cells and not observation.registrations:
-            return Report.of(driver.unchanged(plan, "", "nothing of it runs"))
-        from_version = serving_version(plan, observation)
-        return self._run(plan, driver, lambda: driver.carry_out(plan, from_version))
-
-    def _run(self, plan: Plan, driver: Driver, work: Callable[[], DeploymentEnded], *, undo: bool = False) -> Report:
-        driver.mean(Intent(at_rest(plan), False, driver.deployment))
-        try:
-            ended = work()
-        except KeyboardInterrupt:
-            ended = driver.interrupted()
-        intent = read_intent(driver.events)
-        if intent is not None and intent.settled:
-            try:
-                driver.mean(intent)
-            except ZddError as error:  # the journal has it too, and what was done must still be told
-                logger.warning("zdd.intent_not_written: mirrors read the journal of %s: %s", plan.service.name, error)
-        wanted = Outcome.ROLLED_BACK if undo else Outcome.SUCCEEDED
-        report = Report.of(driver.events)
-        if ended.outcome is wanted:
-            return report
-        raise failure_of(plan, report, ended.outcome, driver.observe)
-
-
-def _continued(history: History, revision: Revision) -> str:
-    """Return the id of the interrupted deployment whose backup is what there was before anything changed, if any."""
-    last = history.unfinished
-    if last is None or last.plan.target not in last.plan.revisions:
-        return ""
-    begun = last.plan.revisions[last.plan.target]
-    return last.id if begun.changes_data or begun.digest == revision.digest else ""

@@ -132,7 +132,7 @@ class StackDeployer:
         try:
             yield self._deployer._under(_BothLeases(around.lease, name, fence, around.lease_s)), fence
         finally:
-            self._deployer._let_go(name, fence)
+            self._deployer._operations.let_go(name, fence)
 
 
 class _BothLeases:

@@ -1,0 +1,221 @@
+"""What is done to a service under its lease: deploying, going on, undoing, removing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+
+from attrs import evolve, frozen
+
+from zdd.backup.restore import Restore
+from zdd.codec import MissingStrategy
+from zdd.driver import Driver, Surroundings
+from zdd.errors import ConfigurationError, ZddError
+from zdd.events import DeploymentEnded, Outcome
+from zdd.failure import failure_of
+from zdd.history import Deployment, History, at_rest, read_history, read_intent
+from zdd.interfaces import Fence
+from zdd.model.gate import Gate
+from zdd.model.intent import Intent
+from zdd.model.order import Order
+from zdd.model.plan import Plan
+from zdd.model.release import Release, Revision
+from zdd.model.service import Service
+from zdd.orders import Standing, standing
+from zdd.planner import make_removal, undoing
+from zdd.report import Report
+from zdd.request import (
+    Request,
+    judgeable,
+    known_revisions,
+    make_request,
+    refuse_deaf_edges,
+    refuse_moved_ports,
+    release_of,
+    runs_already,
+    serving_version,
+)
+from zdd.strategies.situation import Strategy
+
+logger = logging.getLogger("zdd")
+
+
+@frozen
+class Operations:
+    """What one deployer does, over its parts.
+
+    Attributes:
+        around: The parts.
+        actor: Who does it, as ``user@host:process id``.
+        default_gates: The gates of a service that states none.
+    """
+
+    around: Surroundings
+    actor: str
+    default_gates: Callable[[Service], tuple[Gate, ...]]
+
+    def deploy(self, request: Request, *, restart: bool = False) -> Report:
+        """Carry out what was asked for; `restart` replaces even what runs this very release."""
+        # What the plan alone can refuse is refused here, while nothing is touched; the plan that counts is made again
+        # under the lease.
+        self.preview(request)
+        return self._deploy(request, restart=restart)
+
+    def finish(self, service: str) -> Report:
+        """Finish a deployment that was interrupted, or undo it if it was being undone."""
+        unfinished = self.history(service).unfinished
+        if unfinished is None:
+            raise ConfigurationError(f"{service} has no unfinished deployment")
+        plan = unfinished.plan
+        if not unfinished.to_version:
+            return self.remove(plan.service)
+        target = plan.revisions[plan.target]
+        if unfinished.went_back or self._standing(unfinished).aborted is not None:
+            return self._undo(unfinished)
+        if isinstance(unfinished.strategy, MissingStrategy):
+            raise ConfigurationError(f"{unfinished.strategy.problem}; or call deploy again with a strategy")
+        strategy = cast("Strategy | None", unfinished.strategy)
+        if isinstance(strategy, Restore) and unfinished.acted:
+            strategy = None  # the data are back, and may have been written to since
+        return self.deploy(self.request_again(plan.agreed, target, strategy))
+
+    def request(self, service: Service, release: Release, strategy: Strategy | None) -> Request:
+        """Return what is asked for, after everything that can be known beforehand was looked at."""
+        return make_request(service, release, strategy, self.around, self.default_gates)
+
+    def request_again(self, service: Service, revision: Revision, strategy: Strategy | None) -> Request:
+        """Return the same for a revision of the history."""
+        request = self.request(service, release_of(revision), strategy)
+        return evolve(request, revision=evolve(request.revision, ports=revision.ports))
+
+    def preview(self, request: Request) -> Plan:
+        """Return what would be done now. Nothing is touched."""
+        observation = self._driver(request.service, Fence(0, self.actor), "").observe(request.service)
+        history, _ = judgeable(self.history(request.service.name), request.service, observation)
+        refuse_moved_ports(request.service, history, observation)
+        plan = request.named("planned", history, observation).plan(observation, history, self.around)
+        return evolve(plan, stages=()) if runs_already(plan, observation, history) else plan
+
+    def history(self, service: str) -> History:
+        """Return what is known of a service."""
+        if not isinstance(service, str):
+            raise ConfigurationError(
+                f"service {service!r}: give its name, for example {getattr(service, 'name', 'web')!r}"
+            )
+        return read_history(self.around.journal.read(service))
+
+    def _standing(self, deployment: Deployment) -> Standing:
+        service = deployment.plan.service.name
+        return standing(self.around, service, deployment.id, self.around.journal.read(service))
+
+    def _standing_pause(self, history: History, revision: Revision) -> Order | None:
+        """Return the order by which the deployment of this revision was paused when its deployer ended."""
+        last = history.last
+        if last is None or last.outcome not in (None, Outcome.INTERRUPTED) or last.went_back:
+            return None
+        same = last.to_version and last.plan.revisions[last.plan.target].digest == revision.digest
+        return self._standing(last).paused if same else None
+
+    def _driver(self, service: Service, fence: Fence, deployment: str, continues: str = "") -> Driver:
+        return Driver(self.around, service.name, fence, deployment, self.actor, self.around.clock.now(), continues)
+
+    def under_lease(self, service: Service, work: Callable[[Service, Fence, History], Report]) -> Report:
+        """Do it while nobody else can change the service."""
+        around = self.around
+        fence = around.lease.acquire(service.name, self.actor, around.lease_s)
+        try:
+            around.orchestrator.claim(service, fence)
+            if service.exposures:
+                around.discovery.claim(service, fence)
+            return work(service, fence, self.history(service.name))
+        finally:
+            self.let_go(service.name, fence)
+
+    def let_go(self, name: str, fence: Fence) -> None:
+        """Release a lease. One that can't be released ends by itself, and what was done must still be told."""
+        try:
+            self.around.lease.release(name, fence)
+        except ZddError as error:
+            logger.warning("zdd.lease_not_released: the lease of %s ends by itself: %s", name, error)
+
+    def _deploy(self, request: Request, *, restart: bool) -> Report:
+        def work(service: Service, fence: Fence, journalled: History) -> Report:
+            deployment = f"{service.name}-{fence.token}"
+            driver = self._driver(service, fence, deployment, _continued(journalled, request.revision))
+            observation = driver.observe(service)
+            history, notes = judgeable(journalled, service, observation)
+            refuse_deaf_edges(observation)
+            refuse_moved_ports(service, history, observation)
+            chosen = request.named(f"r{fence.token}", None if restart else history, observation)
+            plan = chosen.plan(observation, history, self.around)
+            version = chosen.revision.version
+            if not restart and runs_already(plan, observation, history):
+                return Report.of(driver.unchanged(plan, version, f"{version} runs already"))
+            from_version = serving_version(plan, observation)
+            pause = self._standing_pause(journalled, chosen.revision)
+            work = partial(driver.carry_out, plan, from_version, request.strategy, notes, pause)
+            return self._run(plan, driver, work)
+
+        return self.under_lease(request.service, work)
+
+    def _undo(self, unfinished: Deployment) -> Report:
+        def work(service: Service, fence: Fence, history: History) -> Report:
+            if history.unfinished is None or history.unfinished.id != unfinished.id:
+                raise ConfigurationError(f"{service.name} was deployed by somebody else meanwhile: nothing to resume")
+            driver = self._driver(service, fence, unfinished.id)
+            aborted = self._standing(unfinished).aborted
+            reason = str(aborted) if aborted is not None else unfinished.reason
+            reason = reason or f"{unfinished.to_version} was being taken back when its deployer ended"
+            plan = unfinished.plan
+            undo = () if unfinished.undone else undoing(plan, unfinished.stages_passed)
+
+            def take_back() -> DeploymentEnded:
+                return driver.take_back(plan, reason, unfinished.from_version, undo)
+
+            return self._run(plan, driver, take_back, undo=True)
+
+        return self.under_lease(unfinished.plan.service, work)
+
+    def remove(self, service: Service) -> Report:
+        """Take the service out."""
+        return self.under_lease(service, self._remove)
+
+    def _remove(self, service: Service, fence: Fence, history: History) -> Report:
+        deployment = f"{service.name}-{fence.token}"
+        driver = self._driver(service, fence, deployment)
+        observation = driver.observe(service)
+        refuse_deaf_edges(observation)
+        plan = make_removal(service, observation, known_revisions(history, observation))
+        if not observation.cells and not observation.registrations:
+            return Report.of(driver.unchanged(plan, "", "nothing of it runs"))
+        from_version = serving_version(plan, observation)
+        return self._run(plan, driver, lambda: driver.carry_out(plan, from_version))
+
+    def _run(self, plan: Plan, driver: Driver, work: Callable[[], DeploymentEnded], *, undo: bool = False) -> Report:
+        driver.mean(Intent(at_rest(plan), False, driver.deployment))
+        try:
+            ended = work()
+        except KeyboardInterrupt:
+            ended = driver.interrupted()
+        intent = read_intent(driver.events)
+        if intent is not None and intent.settled:
+            try:
+                driver.mean(intent)
+            except ZddError as error:  # the journal has it too, and what was done must still be told
+                logger.warning("zdd.intent_not_written: mirrors read the journal of %s: %s", plan.service.name, error)
+        wanted = Outcome.ROLLED_BACK if undo else Outcome.SUCCEEDED
+        report = Report.of(driver.events)
+        if ended.outcome is wanted:
+            return report
+        raise failure_of(plan, report, ended.outcome, driver.observe)
+
+
+def _continued(history: History, revision: Revision) -> str:
+    """Return the id of the interrupted deployment whose backup is what there was before anything changed, if any."""
+    last = history.unfinished
+    if last is None or last.plan.target not in last.plan.revisions:
+        return ""
+    begun = last.plan.revisions[last.plan.target]
+    return last.id if begun.changes_data or begun.digest == revision.digest else ""
