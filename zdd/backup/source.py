@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
+
+from zdd.errors import AdapterError, BackupError
 
 CHUNK_BYTES = 1 << 18
 
@@ -47,3 +50,16 @@ class Source(Protocol):
         Raises:
             BackupError: It can't; the message says what is there now.
         """
+
+
+@contextmanager
+def failing_as_backup(name: str) -> Iterator[None]:
+    """Turn what an adapter raises into what a source does.
+
+    Raises:
+        BackupError: What was asked for could not be had, or was refused.
+    """
+    try:
+        yield
+    except AdapterError as error:
+        raise BackupError(f"{name}: {error}") from error

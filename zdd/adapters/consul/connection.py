@@ -125,14 +125,16 @@ class ConsulConnection:
         right: str = "",
         expected: tuple[int, ...] = (OK,),
     ) -> Answer:
-        """Write. The answer's status is one of those expected. The rest is as in `ask`.
+        """Write: bytes as they are, anything else as JSON. The answer's status is one of those expected.
+
+        The rest is as in `ask`.
 
         Raises:
             TemporaryError: Nothing was changed: it can't be reached.
             PermanentError: Nothing was changed: it refuses.
             OutcomeUnknown: There was no answer, or none that says whether it was done.
         """
-        data = b"" if body is None else json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         return self._request("put", path, parameters, data, right, expected)
 
     def _request(
