@@ -25,6 +25,7 @@ from zdd.adapters.swarm.connection import TIMEOUT_S, Connection
 from zdd.adapters.swarm.endpoint import Endpoint
 from zdd.adapters.swarm.engine import Engine
 from zdd.adapters.swarm.image_tag import content_tag
+from zdd.adapters.swarm.observed import seconds
 from zdd.adapters.swarm.revisions import images_of_revisions
 from zdd.adapters.swarm.specification import pinned
 from zdd.errors import AdapterError, ConfigurationError, PermanentError, TemporaryError
@@ -194,7 +195,7 @@ class Images:
         wanted = images_of_revisions(self._engine) if needed is None else needed
         marks = {mark for image in wanted for mark in _marks(image)}
         found: list[Json] = self._connection.read("list images", lambda api: api.images(name=repository))
-        newest_first = sorted(found, key=lambda image: int(image["Created"]), reverse=True)
+        newest_first = sorted(found, key=self._built_s, reverse=True)
         removed: list[str] = []
         kept: dict[str, str] = {}
         for image in newest_first[keep:]:
@@ -204,6 +205,11 @@ class Images:
             else:
                 kept |= dict.fromkeys(names, "a revision that is kept needs it")
         return CleanedImages(tuple(removed), kept)
+
+    def _built_s(self, image: Json) -> float:
+        """Return when it was built; a list tells it in whole seconds, in which several can have been built."""
+        built: Json = self._connection.read("inspect image", lambda api: api.inspect_image(image["Id"]))
+        return seconds(str(built["Created"]))
 
     def _remove(self, names: Iterable[str], removed: list[str], kept: dict[str, str]) -> None:
         for name in names:
