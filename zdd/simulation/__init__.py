@@ -7,9 +7,10 @@ from zdd.simulation.run import Result, simulate
 from zdd.simulation.scenario import Scenario, StrategyKind, draw
 from zdd.simulation.smallest import smallest
 from zdd.simulation.telling import told
-from zdd.simulation.trouble import FaultClass, Trouble
+from zdd.simulation.trouble import ASKED_FOR, FaultClass, Trouble
 
 __all__ = [
+    "ASKED_FOR",
     "FaultClass",
     "Figures",
     "Invariant",

@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="with --seeds: the first of them")
     parser.add_argument("--jobs", type=int, default=2, help="with --seeds: on how many cores")
     parser.add_argument("--without-faults", action="store_true", help="with --seed: let nothing go wrong")
+    parser.add_argument("--orders", action="store_true", help="with --seed: let somebody give orders too")
     arguments = parser.parse_args()
     if arguments.seed is None:
         figures = campaign(range(arguments.first, arguments.first + arguments.seeds), jobs=arguments.jobs)
@@ -28,6 +29,8 @@ def main() -> int:
     if arguments.seed < 0:
         parser.error("--seed: use a whole number from 0")
     scenario = draw(arguments.seed, faults=not arguments.without_faults)
+    if arguments.orders:
+        scenario = scenario.with_orders()
     result = simulate(scenario)
     sys.stdout.write(told(scenario, result) + "\n")
     return 1 if result.violations else 0

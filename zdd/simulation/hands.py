@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve
 
-from zdd.adapters.memory import MemoryWorld
+from zdd.adapters.memory import MemoryControl, MemoryWorld
+from zdd.events import Event, StageEntered
+from zdd.model.order import Order, OrderKind
 from zdd.model.service import Service
 
 
@@ -29,4 +33,16 @@ def register_by_hand(world: MemoryWorld, service: Service, pick: int, by_hand: s
     by_hand.add(chosen.instance)
     changed = () if weight is None else (evolve(chosen, weight=weight),)
     world.register_by_hand(service.name, (*others, *changed), held=held)
+    return True
+
+
+def order_by_hand(
+    control: MemoryControl, service: Service, events: Sequence[Event], kind: OrderKind, now_s: float
+) -> bool:
+    """Let a person give an order to the last deployment, even if it has ended. Return whether there was one."""
+    if not events:
+        return False
+    stages = [event.stage for event in events if isinstance(event, StageEntered)]
+    stage = stages[-1] if stages and kind is OrderKind.PROMOTE else None
+    control.send(service.name, Order(kind, events[-1].deployment, "ana@desk:1", now_s, stage))
     return True

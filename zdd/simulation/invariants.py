@@ -31,6 +31,7 @@ class Invariant(enum.Enum):
     IN_DOUBT = "I16"
     EDGES_FOLLOW = "I17"
     HELD = "I18"
+    OBEYED = "I19"
 
     @property
     def rule(self) -> str:
@@ -60,6 +61,7 @@ _RULES = {
     Invariant.IN_DOUBT: "While a request without an answer may still take effect, none other is sent.",
     Invariant.EDGES_FOLLOW: "While an edge can't be asked nothing is admitted, and for a time nothing is taken out.",
     Invariant.HELD: "Requests are held before a singleton leaves and until its successor is proven.",
+    Invariant.OBEYED: "No stage is passed by a deployment that is paused, and no order is obeyed that came too late.",
 }
 
 

@@ -14,6 +14,7 @@ from zdd.adapters.memory import (
     Behaviour,
     Fault,
     MemoryClock,
+    MemoryControl,
     MemoryDiscovery,
     MemoryJournal,
     MemoryLease,
@@ -21,11 +22,13 @@ from zdd.adapters.memory import (
 )
 from zdd.deployer import Deployer
 from zdd.errors import TemporaryError
-from zdd.events import CommandIntended, Event
+from zdd.events import CommandIntended, DeploymentStarted, Event, Ordered, StagePassed
 from zdd.interfaces import OrchestratorAbilities
+from zdd.model.order import OrderKind
+from zdd.model.plan import Direction
 from zdd.simulation.cast import Actor, Cast
 from zdd.simulation.commands import check_command
-from zdd.simulation.hands import register_by_hand, scale_by_hand
+from zdd.simulation.hands import order_by_hand, register_by_hand, scale_by_hand
 from zdd.simulation.invariants import Invariant
 from zdd.simulation.scenario import Scenario
 from zdd.simulation.surroundings import (
@@ -38,6 +41,7 @@ from zdd.simulation.surroundings import (
 )
 from zdd.simulation.trouble import BEHAVIOURS, THREADED, WRITES, FaultClass, Trouble, call_fault
 from zdd.simulation.watch import Process, Watch
+from zdd.status import fold
 
 LEASE_S = 15.0
 
@@ -69,6 +73,7 @@ class Play:
     scenario: Scenario
     world: MemoryWorld = field(init=False)
     journal: MemoryJournal = field(factory=MemoryJournal)
+    control: MemoryControl = field(factory=MemoryControl)
     lease: MemoryLease = field(init=False)
     watch: Watch = field(init=False)
     cast: Cast | None = None
@@ -116,6 +121,7 @@ class Play:
             default_gates=lambda service: gates if service.exposures else (),
             listeners=[partial(self._heard, process)],
             lease_s=LEASE_S,
+            control=self.control if FaultClass.ORDERED in self.scenario.classes else None,
         )
         return deployer, process
 
@@ -125,6 +131,20 @@ class Play:
 
     def _heard(self, process: Process, event: Event) -> None:
         self.watch.heard(process, event)
+        self._check_orders(process, event)
+
+    def _check_orders(self, process: Process, event: Event) -> None:
+        """Check that what a deployment was told is what it does."""
+        if isinstance(event, Ordered):
+            self.watch.marks.add(f"order {event.order.kind.value}{' without effect' if event.note else ''}")
+            if event.order.deployment != event.deployment or (not event.note and process.back):
+                self.watch.say(Invariant.OBEYED, f"{event.deployment} obeys {event.order}")
+            if not event.note and event.order.kind in (OrderKind.PAUSE, OrderKind.RESUME):
+                process.ordered_pause = event.order.kind is OrderKind.PAUSE
+        if isinstance(event, DeploymentStarted) and event.plan.direction is Direction.BACK:
+            process.back, process.ordered_pause = True, False
+        if isinstance(event, StagePassed) and process.ordered_pause:
+            self.watch.say(Invariant.OBEYED, f"{event.title!r} was passed by a deployment that is paused")
 
     def _took_over(self, process: Process) -> None:
         """Check that nobody who is alive, and kept the lease as it should, has lost it."""
@@ -222,8 +242,27 @@ class Play:
             self._edge(trouble)
         elif kind in (FaultClass.SCALED_BY_HAND, FaultClass.REGISTERED_BY_HAND):
             self._by_hand(trouble)
+        elif kind is FaultClass.ORDERED:
+            self._order(trouble)
         else:
             self._instance(trouble)
+
+    def _order(self, trouble: Trouble) -> None:
+        kind = (OrderKind.PAUSE, OrderKind.PROMOTE, OrderKind.ABORT)[trouble.pick % 3]
+        if self._give(kind):
+            self.happened[trouble.kind] += 1
+            if kind is OrderKind.PAUSE:
+                self.later(trouble.for_s, self._resume)
+
+    def _give(self, kind: OrderKind) -> bool:
+        service = self.scenario.service
+        return order_by_hand(self.control, service, self.journal.read(service.name), kind, self.world.clock.now())
+
+    def _resume(self) -> None:
+        """Let a person resume what is paused, and look again later whether it was."""
+        self._give(OrderKind.RESUME)
+        if not self.healed and fold(self.journal.read(self.scenario.service.name)).paused is not None:
+            self.later(20.0, self._resume)
 
     def _by_hand(self, trouble: Trouble) -> None:
         for process in self.processes:

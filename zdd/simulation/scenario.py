@@ -12,7 +12,7 @@ from zdd.adapters.memory import Behaviour
 from zdd.model.plan import OnFailure
 from zdd.model.service import Exposure, Overlap, Service
 from zdd.model.verdict import Result
-from zdd.simulation.trouble import BEHAVIOURS, READS, WRITES, FaultClass, Trouble
+from zdd.simulation.trouble import ASKED_FOR, BEHAVIOURS, READS, WRITES, FaultClass, Trouble
 
 SERVICE = "web"
 STEPS_MOST = 3
@@ -98,6 +98,11 @@ class Scenario:
     def classes(self) -> tuple[FaultClass, ...]:
         """The classes of faults that are in it."""
         return tuple(dict.fromkeys(trouble.kind for trouble in self.troubles))
+
+    def with_orders(self) -> Scenario:
+        """Return it with orders that somebody gives; everything else in it is the same."""
+        chance = _chance(self.seed, FaultClass.ORDERED.name)
+        return evolve(self, troubles=(*self.troubles, *_of_class(chance, FaultClass.ORDERED, len(self.steps))))
 
     def without(self, classes: Collection[FaultClass]) -> Scenario:
         """Return it without what these classes bring."""
@@ -195,7 +200,7 @@ def _step(chance: Random, kind: StrategyKind, version: str, number: int, largest
 
 def _troubles(seed: int, steps: int) -> tuple[Trouble, ...]:
     swarm = _chance(seed, "classes")
-    known = list(FaultClass)
+    known = [kind for kind in FaultClass if kind not in ASKED_FOR]
     chosen = set(swarm.sample(known, swarm.choice(CLASSES_AT_ONCE)))
     found: list[Trouble] = []
     for kind in known:  # every class has its own generator, so that none changes what another one draws
@@ -224,6 +229,8 @@ def _of_class(chance: Random, kind: FaultClass, steps: int) -> list[Trouble]:
 def _lasts_s(chance: Random, kind: FaultClass) -> float:
     if kind is FaultClass.DEPLOYER_PAUSED:
         return chance.choice((2.0, 8.0, 16.0, 25.0, 60.0))
+    if kind is FaultClass.ORDERED:
+        return chance.choice((1.0, 9.0, 60.0, 300.0))
     if kind is FaultClass.FLAPPING:
         return chance.choice((0.3, 2.0, 9.0, 60.0))
     return chance.choice((0.3, 1.0, 2.0, 4.0, 9.0))

@@ -41,6 +41,7 @@ class FaultClass(enum.Enum):
     DEPLOYER_PAUSED = "deployer paused"
     SECOND_DEPLOYER = "second deployer"
     LEASE_FAILS = "the lease can't be renewed"
+    ORDERED = "somebody gives orders"
 
 
 BEHAVIOURS: dict[FaultClass, tuple[Behaviour, ...]] = {
@@ -61,6 +62,9 @@ BEHAVIOURS: dict[FaultClass, tuple[Behaviour, ...]] = {
 
 WRITES = ("launch", "change", "scale", "retire", "apply")
 READS = ("observe", "registrations", "view")
+
+ASKED_FOR = (FaultClass.ORDERED,)
+"""Classes that are in a life only if that is asked for: see `Scenario.with_orders`."""
 
 THREADED = (FaultClass.DEPLOYER_PAUSED, FaultClass.SECOND_DEPLOYER)
 """Classes in which two deployers are alive at once."""

@@ -72,6 +72,8 @@ class Process:
         stale: For its next looks, what the orchestrator shows instead.
         interfered: A person changed something since its plan began.
         looked: It has claimed its place, and looked.
+        back: It takes a deployment back.
+        ordered_pause: It was paused by an order, and not resumed yet.
     """
 
     number: int
@@ -86,6 +88,8 @@ class Process:
     last_key: str = ""
     commands: int = 0
     interfered: bool = False
+    back: bool = False
+    ordered_pause: bool = False
     old_died: bool = False
     claimed: bool = False
     looked: bool = False
