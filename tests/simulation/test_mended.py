@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zdd.simulation import simulate
+from zdd.simulation import draw, simulate
 
 MENDED = {
     45: "an edge that lags admitted what had been taken back, and it was stopped meanwhile",
@@ -25,7 +25,16 @@ MENDED = {
     3961: "what a person took out of traffic was held against the plan that began in that moment",
 }
 
+MENDED_WITH_ORDERS = {
+    147: "an abort came before discovery showed that all was taken out: held requests went on to nobody",
+}
+
 
 @pytest.mark.parametrize("seed", MENDED)
 def test_it_breaks_no_rule_any_more(seed: int) -> None:
     assert simulate(seed).violations == (), MENDED[seed]
+
+
+@pytest.mark.parametrize("seed", MENDED_WITH_ORDERS)
+def test_with_orders_it_breaks_no_rule_any_more(seed: int) -> None:
+    assert simulate(draw(seed).with_orders()).violations == (), MENDED_WITH_ORDERS[seed]

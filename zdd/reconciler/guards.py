@@ -205,14 +205,15 @@ def _settled(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, f
 
 def _not_repeated(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
     if isinstance(proposal, Traffic | Release | Hold):
-        return _route_shown(picture)
+        return route_awaited(picture)
     told = picture.progress.told.get(proposal.cell)
     if told is None or _intent(told.command) != _intent(proposal) or picture.now >= told.at_s + REPEAT_AFTER_S:
         return None
     return f"{proposal.cell} to {_words(proposal)}", told.at_s + REPEAT_AFTER_S
 
 
-def _route_shown(picture: Picture) -> tuple[str, float] | None:
+def route_awaited(picture: Picture) -> tuple[str, float] | None:
+    """Return what to wait for, and until when, while a look may be older than what discovery was told last."""
     until_s = picture.progress.routed_s + REPEAT_AFTER_S
     if picture.now >= until_s or picture.route_shown:
         return None

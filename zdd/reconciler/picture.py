@@ -369,11 +369,18 @@ class Picture:
         """Tell whether the stage waits for this cell to be complete.
 
         Going forward it does not for what it only replaces: a broken old version must not block its own repair. Going
-        back it does not for a cell that is as it was: it need not be better than when the deployment began.
+        back it does not for a cell that is as it was: it need not be better than when the deployment began. One that
+        was taken out of traffic is not, though a look that did not show that yet may have said so.
         """
         if self.forward:
             return goal.revision == self.plan.target
-        return goal.share > 0 and goal not in self.plan.origin
+        return goal.share > 0 and (goal not in self.plan.origin or self._is_out(goal.cell))
+
+    def _is_out(self, cell: str) -> bool:
+        """Tell whether a cell has no traffic, although it has instances that may have some."""
+        if self.cell_weight(cell) or cell not in self.cells:
+            return False
+        return any(one.id in self.registered and one.id not in self.condemned for one in self.cells[cell].instances)
 
     def proven_in(self, cell: Cell) -> int:
         """Count the proven instances of the cell's own revision."""

@@ -17,7 +17,7 @@ from zdd.model.traffic import Registration
 from zdd.model.verdict import Result
 from zdd.reconciler.crashing import crash_failure
 from zdd.reconciler.decision import Ask, Decision, Perform
-from zdd.reconciler.guards import GUARDS, Guard, Hold, Refusal, Release, Shift, Tally, Traffic, permit
+from zdd.reconciler.guards import GUARDS, Guard, Hold, Refusal, Release, Shift, Tally, Traffic, permit, route_awaited
 from zdd.reconciler.learn import steady_at_s
 from zdd.reconciler.picture import PROOF_VALID_S, Picture
 from zdd.reconciler.progress import GateRecord, Passed, Progress, TrafficReached, admission_key, stage_key
@@ -57,7 +57,7 @@ def reconcile(
     commands, refusals, traffic_waits = _commands(picture, guards)
     if commands:
         return evolve(decision, commands=commands, waits=refusals, until_s=now)
-    waits = (*_acting(picture, decision), *refusals, *_incomplete(picture), *_holding(picture))
+    waits = (*_acting(picture, decision), *refusals, *_incomplete(picture), *_unshown(picture), *_holding(picture))
     until_s = min([asleep_s, _deadline_s(picture), *(wait.until_s for wait in waits if wait.until_s > now)])
     decision = evolve(decision, waits=_by_importance(waits), until_s=max(now, until_s))
     if picture.progress.stage < len(plan.stages):
@@ -273,8 +273,8 @@ def _perform(picture: Picture) -> Perform | None:
 
 def _reached(picture: Picture) -> bool:
     """Tell whether the stage's traffic is where it should be, at every edge, and what should be up is proven."""
-    if picture.pending_actions or not picture.progress.begun:
-        return False
+    if picture.pending_actions or not picture.progress.begun or route_awaited(picture) is not None:
+        return False  # a look from before the last change shows nothing
     for goal in picture.goals.values():
         if not goal.replicas or not picture.answers_for(goal):
             continue
@@ -441,6 +441,11 @@ def _acting(picture: Picture, decision: Decision) -> list[Refusal]:
     if decision.perform is None:
         return []
     return [Refusal("action", f"action {decision.perform.action.name} to end", _deadline_s(picture))]
+
+
+def _unshown(picture: Picture) -> list[Refusal]:
+    awaited = route_awaited(picture)
+    return [] if awaited is None else [Refusal("not-repeated", *awaited)]
 
 
 def _holding(picture: Picture) -> list[Refusal]:
