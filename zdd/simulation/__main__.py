@@ -20,10 +20,12 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="with --seeds: the first of them")
     parser.add_argument("--jobs", type=int, default=2, help="with --seeds: on how many cores")
     parser.add_argument("--without-faults", action="store_true", help="with --seed: let nothing go wrong")
-    parser.add_argument("--orders", action="store_true", help="with --seed: let somebody give orders too")
+    parser.add_argument("--orders", action="store_true", help="let somebody give orders too")
     arguments = parser.parse_args()
     if arguments.seed is None:
-        figures = campaign(range(arguments.first, arguments.first + arguments.seeds), jobs=arguments.jobs)
+        seeds = range(arguments.first, arguments.first + arguments.seeds)
+        lives = (draw(seed).with_orders() for seed in seeds) if arguments.orders else iter(seeds)
+        figures = campaign(lives, jobs=arguments.jobs)
         sys.stdout.write("\n".join(figures.lines()) + "\n")
         return 1 if figures.broken else 0
     if arguments.seed < 0:

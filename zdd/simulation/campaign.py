@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from attrs import define, field
 
 from zdd.simulation.run import Result, simulate
-from zdd.simulation.scenario import StrategyKind
+from zdd.simulation.scenario import Scenario, StrategyKind
 from zdd.simulation.trouble import FaultClass
 
 CHUNK = 20
@@ -78,14 +78,17 @@ class Figures:
             yield f"  {mark:<32} {count:>8}"
         yield f"{len(self.broken)} seeds in which a rule was broken"
         for result in self.broken:
-            yield f"  python -m zdd.simulation --seed {result.seed}: {result.violations[0]}"
+            orders = " --orders" if FaultClass.ORDERED in result.faults else ""
+            yield f"  python -m zdd.simulation --seed {result.seed}{orders}: {result.violations[0]}"
 
 
-def campaign(seeds: Iterable[int], *, jobs: int = 1, shown: Callable[[Figures], None] | None = None) -> Figures:
+def campaign(
+    seeds: Iterable[Scenario | int], *, jobs: int = 1, shown: Callable[[Figures], None] | None = None
+) -> Figures:
     """Play the lives of these seeds and return the figures.
 
     Args:
-        seeds: Which.
+        seeds: Which; or the scenarios themselves.
         jobs: On how many cores.
         shown: Is called now and then with the figures so far.
     """
@@ -99,7 +102,7 @@ def campaign(seeds: Iterable[int], *, jobs: int = 1, shown: Callable[[Figures], 
     return figures
 
 
-def _results(seeds: Iterable[int], jobs: int) -> Iterator[Result]:
+def _results(seeds: Iterable[Scenario | int], jobs: int) -> Iterator[Result]:
     if jobs == 1:
         yield from map(simulate, seeds)
         return

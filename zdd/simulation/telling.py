@@ -5,6 +5,7 @@ from __future__ import annotations
 from zdd.simulation.run import Result
 from zdd.simulation.scenario import Scenario
 from zdd.simulation.smallest import smallest
+from zdd.simulation.trouble import FaultClass
 
 
 def told(scenario: Scenario, result: Result) -> str:
@@ -21,6 +22,7 @@ def told(scenario: Scenario, result: Result) -> str:
     if not result.violations:
         return "\n".join([*lines, "No rule was broken."])
     first = result.violations[0]
+    ordered = FaultClass.ORDERED in scenario.classes
     least = smallest(scenario, first.invariant)
     return "\n".join(
         [
@@ -30,6 +32,6 @@ def told(scenario: Scenario, result: Result) -> str:
             *(f"  {line}" for line in result.last),
             f"the least that breaks it: {len(least.troubles)} faults in {len(least.steps)} deployments",
             *(f"  {trouble}" for trouble in least.troubles),
-            f"again: python -m zdd.simulation --seed {scenario.seed}",
+            f"again: python -m zdd.simulation --seed {scenario.seed}" + (" --orders" if ordered else ""),
         ]
     )
