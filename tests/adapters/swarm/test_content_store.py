@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from zdd import Deployer, Release, Service
+from zdd import Deployer, Overlap, Release, Service
 from zdd.adapters.memory import MemoryDiscovery, MemoryWorld
 from zdd.adapters.sqlite import SqliteJournal, SqliteLease
 from zdd.adapters.swarm.content_store import UNUSED_S, ContentStore, superfluous
@@ -49,7 +49,7 @@ def test_they_go_forward_and_back_with_the_release_and_nobody_reads_a_value(
     deployer = Deployer(
         orchestrator, MemoryDiscovery(MemoryWorld()), journal=journal, lease=SqliteLease(tmp_path / "journal")
     )
-    service = Service("web", exposures=(), stop_grace_s=1.0)
+    service = Service("web", exposures=(), stop_grace_s=1.0, overlap=Overlap.FORBIDDEN)
     told = []
     for version in ("1", "2"):
         token = store.secret("web", "token", f"hush{version}", mode=0o400)
