@@ -63,6 +63,47 @@ class Clients:
         connection.close()
 
 
+class Writer:
+    """A strict client that writes numbers, one after the other, and knows which were acknowledged.
+
+    The first number is the one after `first`.
+    """
+
+    def __init__(self, port: int, first: int = 0) -> None:
+        self.port, self._first = port, first
+        self.acknowledged: list[str] = []
+        self.failures: list[str] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        number = self._first
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        while not self._stop.wait(0.02):
+            number += 1
+            try:
+                connection.request("POST", "/", body=f"{number:06}".encode())
+                answer = connection.getresponse()
+                answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(f"{number}: {type(error).__name__}")
+                connection.close()
+                continue
+            if answer.status == 201:
+                self.acknowledged.append(f"{number:06}")
+            else:
+                self.failures.append(f"{number}: {answer.status}")
+        connection.close()
+
+
 @define
 class Machine:
     """One state directory and one port, and what runs there."""
@@ -101,6 +142,10 @@ class Machine:
     def clients(self) -> Clients:
         """Return clients that are not started yet."""
         return Clients(self.port)
+
+    def writer(self, first: int = 0) -> Writer:
+        """Return a client that writes, not started yet."""
+        return Writer(self.port, first)
 
     def instances(self) -> list[str]:
         """Return the versions of all instances that exist."""

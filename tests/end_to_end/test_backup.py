@@ -29,44 +29,6 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module(name)
 
 
-class Writer:
-    """A strict client that writes numbers, one after the other, and knows which were acknowledged."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.acknowledged: list[str] = []
-        self.failures: list[str] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Writer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        number = 0
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        while not self._stop.wait(0.02):
-            number += 1
-            try:
-                connection.request("POST", "/", body=f"{number:06}".encode())
-                answer = connection.getresponse()
-                answer.read()
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(f"{number}: {type(error).__name__}")
-                connection.close()
-                continue
-            if answer.status == 201:
-                self.acknowledged.append(f"{number:06}")
-            else:
-                self.failures.append(f"{number}: {answer.status}")
-        connection.close()
-
-
 class Place:
     """The ledger's directory, where backups of it go, and the scripts that deploy it."""
 
@@ -158,7 +120,7 @@ def test_every_acknowledged_write_before_the_backup_is_there_and_requests_are_he
     for number in range(20):
         assert post(place.machine.port, f"old{number}") == 201
     old = place.lines()
-    with pytest.raises(zdd.DeploymentFailed), Background(seen, lambda: Writer(place.machine.port)) as background:
+    with pytest.raises(zdd.DeploymentFailed), Background(seen, place.machine.writer) as background:
         deployer.deploy(
             place.shared.ledger_service(),
             place.release("2.0", spoils=True),
@@ -172,7 +134,7 @@ def test_every_acknowledged_write_before_the_backup_is_there_and_requests_are_he
 class Background:
     """Clients that begin to write as soon as something happens."""
 
-    def __init__(self, begin: threading.Event, make: Callable[[], Writer]) -> None:
+    def __init__(self, begin: threading.Event, make: Callable[[], Any]) -> None:
         self._begin, self.writer = begin, make()
         self._thread = threading.Thread(target=self._run)
         self._end = threading.Event()
@@ -259,7 +221,7 @@ def test_a_deployer_killed_in_the_middle_of_a_restore_leaves_what_the_next_one_f
     assert post(place.machine.port, "old") == 201
     script = place.script(slow_s=1.0, warm_s=20.0)
     await_line(script, "ActionEnded")
-    with Writer(place.machine.port) as writer:
+    with place.machine.writer() as writer:
         await_line(script, "Waited action restore ledger")
         script.send_signal(signal.SIGKILL)
         script.communicate()
@@ -276,7 +238,7 @@ def test_a_deployer_killed_after_the_restore_does_not_restore_again(place: Place
     assert post(place.machine.port, "old") == 201
     script = place.script(slow_s=0.0, warm_s=20.0)
     await_line(script, "ActionEnded")
-    with Writer(place.machine.port):
+    with place.machine.writer():
         await_line(script, "ActionEnded")
         await_line(script, "CommandAnswered")
     script.send_signal(signal.SIGKILL)
