@@ -19,7 +19,7 @@ demo: ## Seven deployments of a small service under load, on this machine; the l
 	@scripts/with-environment demo python examples/demo
 
 test: ## Everything there is to test, with a summary of what was skipped and why
-	@scripts/with-environment dev pytest $(TESTS)
+	@scripts/with-environment dev pytest --numprocesses 2 --dist loadgroup $(TESTS)
 
 unit: ## The tests that start no processes
 	@scripts/with-environment dev pytest $(addprefix --ignore=,$(REAL_PARTS)) $(TESTS)

@@ -36,6 +36,22 @@ from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Service
 from zdd.model.verdict import Result, Sample, Verdict
 
+# Tests that bring up engines, networks and namespaces. One process runs all of them, one after the other, beside another
+# process with everything else; they come first, since they take longest.
+LAB = ("tests/adapters/swarm/", "tests/lab/", "tests/loss/", "tests/compose/test_stack")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Say which tests must run in one process when there are several: those of the lab, and those of one file."""
+    if not config.pluginmanager.has_plugin("xdist"):
+        return
+    items.sort(key=lambda item: not item.nodeid.startswith(LAB))
+    for item in items:
+        group = "lab" if item.nodeid.startswith(LAB) else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 START_S = 1_764_000_271.0
 UP = (Moment.LAUNCHED, Moment.READY, Moment.PROVEN, Moment.ADMITTED, Moment.SEEN)
 DOWN = (Moment.OUT, Moment.SEEN_GONE, Moment.IDLE, Moment.STOPPED)

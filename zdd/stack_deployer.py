@@ -234,6 +234,11 @@ class _Run:
         for name in reversed(list(self.origins)):
             if self._served(name) == self.origins[name]:
                 continue
+            if not self.origins[name] and self._ran_before(name):
+                self.notes += (
+                    f"{name} ran before zdd knew it, so there is nothing to go back to: it was left as it is",
+                )
+                continue
             try:
                 back = self._back(name, self.origins[name])
             except DeploymentInterrupted:
@@ -243,6 +248,10 @@ class _Run:
             known = self.results.get(name, ServiceResult(name, Outcome.SUCCEEDED))
             self.results[name] = evolve(known, back=back)
         return ""
+
+    def _ran_before(self, name: str) -> bool:
+        """Tell whether something ran when the service's last deployment began: it must not be removed."""
+        return any(goal.replicas for goal in self.deployer.history(name)[-1].plan.retreat)
 
     def _back(self, name: str, origin: str) -> Report:
         if not origin:

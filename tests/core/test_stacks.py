@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zdd.adapters.memory import Behaviour
+from zdd.deployer import Deployer
 from zdd.errors import ConfigurationError, DeploymentInProgress, StackFailed
 from zdd.events import Outcome
 from zdd.model.release import Release
@@ -154,3 +155,13 @@ def test_what_an_ended_deployer_had_changed_is_taken_back_when_the_next_one_fail
             deploy(scene, whole("3", healthy=False))
         assert caught.value.report.outcome is Outcome.ROLLED_BACK, number
         assert serving(scene) == {name: ["1"] for name in NAMES}, number
+
+
+def test_what_ran_before_zdd_knew_it_is_never_removed_when_another_fails(scene):
+    """Its journal says nothing of what ran, so there is no deployment to go back to."""
+    found = whole("0").services[0]
+    Deployer.in_memory(scene.world).deploy(found.service, found.release)
+    with pytest.raises(StackFailed) as caught:
+        deploy(scene, whole("1", healthy=False))
+    assert serving(scene) == {"shop-db": ["1"], "shop-api": [], "shop-web": []}
+    assert "shop-db ran before zdd knew it" in str(caught.value.report)
