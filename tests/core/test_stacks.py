@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zdd.adapters.memory import Behaviour
-from zdd.deployer import Deployer
+from zdd.adapters.memory import Behaviour, MemoryJournal
 from zdd.errors import ConfigurationError, DeploymentInProgress, StackFailed
 from zdd.events import Outcome
 from zdd.model.release import Release
@@ -160,9 +159,9 @@ def test_what_an_ended_deployer_had_changed_is_taken_back_when_the_next_one_fail
 def test_what_ran_before_zdd_knew_it_is_never_removed_when_another_fails(scene):
     """Its journal says nothing of what ran, so there is no deployment to go back to."""
     found = whole("0").services[0]
-    others = Deployer.in_memory(scene.world)
-    others.deploy(found.service, found.release)
-    others.deploy(found.service, found.release, restart=True)  # so that no revision has an id of this journal's
+    ours, scene.journal = scene.journal, MemoryJournal()
+    scene.deployer().deploy(found.service, found.release)
+    scene.journal = ours
     with pytest.raises(StackFailed) as caught:
         deploy(scene, whole("1", healthy=False))
     assert serving(scene) == {"shop-db": ["1"], "shop-api": [], "shop-web": []}
