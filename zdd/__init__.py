@@ -34,12 +34,14 @@ from zdd.errors import (
     LeaseLost,
     OutcomeUnknown,
     PermanentError,
+    PrimaryNotConfirmed,
     RollbackFailed,
     StackFailed,
     TemporaryError,
     ZddError,
 )
 from zdd.events import Event, Outcome
+from zdd.failover import Failover
 from zdd.gates import AllOf, AnyOf, CommandGate, FunctionGate, HttpGate, InARow, Not, TcpGate
 from zdd.mirror import Mirror
 from zdd.model.action import ActionContext
@@ -65,6 +67,7 @@ from zdd.strategies.recreate import Recreate
 from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Situation, Strategy
 from zdd.strategies.soak import Soak
+from zdd.strategies.switch_over import SwitchOver
 
 if _TYPE_CHECKING:
     from zdd.adapters.swarm.orchestrator import SwarmOrchestrator as Swarm
@@ -88,6 +91,7 @@ __all__ = [
     "DeploymentInterrupted",
     "Event",
     "Exposure",
+    "Failover",
     "FunctionAction",
     "FunctionGate",
     "Goal",
@@ -109,6 +113,7 @@ __all__ = [
     "Perform",
     "PermanentError",
     "Plan",
+    "PrimaryNotConfirmed",
     "Process",
     "Recovered",
     "Recreate",
@@ -133,6 +138,7 @@ __all__ = [
     "Status",
     "Strategy",
     "Swarm",
+    "SwitchOver",
     "Target",
     "TcpGate",
     "TemporaryError",

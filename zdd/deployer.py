@@ -20,6 +20,7 @@ from zdd.clock import SystemClock
 from zdd.driver import Surroundings
 from zdd.errors import ConfigurationError
 from zdd.events import Event
+from zdd.failover import Failover, Switching
 from zdd.history import Deployment
 from zdd.interfaces import Clock, Control, Discovery, Edge, Intents, Journal, Lease, Orchestrator
 from zdd.mirror import Mirror
@@ -318,6 +319,52 @@ class Deployer:
         return self._operations.deploy(
             self._operations.request_again(history.last.plan.agreed, served[-1], restoring), restart=True
         )
+
+    def fail_over(self, service: str, failover: Failover, *, cut_off_confirmed: bool = False) -> Report:
+        """Put the standby in the place of what serves, at once: requests are held or fail until it serves.
+
+        The standby starts when everything else of the service is seen gone, and not before. It never goes back by
+        itself: where it fails, it stops. `fail_back` goes back.
+
+        Args:
+            service: The service's name.
+            failover: What the standby is.
+            cut_off_confirmed: You have made sure that the primary can't write any more, so it is not waited for.
+
+        Raises:
+            PrimaryNotConfirmed: The primary could not be seen gone in time; the error names what is left of it.
+            ConfigurationError: It was never deployed, or the standby can't run. Else as `deploy`.
+        """
+        return Switching(self._operations).fail_over(service, failover, cut_off_confirmed=cut_off_confirmed)
+
+    def fail_back(self, service: str, to: str | None = None, *, cut_off_confirmed: bool = False) -> Report:
+        """Put back what served before, or another revision of the history, in the way of `fail_over`.
+
+        Args:
+            service: The service's name.
+            to: A version or a revision's id from its history; None: the one that served before the present one.
+            cut_off_confirmed: As for `fail_over`.
+
+        Raises:
+            ConfigurationError: There is no such revision; the message lists those there are. Else as `fail_over`.
+        """
+        return Switching(self._operations).fail_back(service, to, cut_off_confirmed=cut_off_confirmed)
+
+    def watch(self, service: str, failover: Failover, *, for_s: float = float("inf")) -> Report | None:
+        """Look at what serves until it has failed, then fail over; return the report, or None when the time is over.
+
+        Nothing is counted while somebody deploys, or while the world can't be observed. Nothing switches back. A
+        switch of an earlier watch that died in the middle is finished first.
+
+        Args:
+            service: The service's name.
+            failover: What the standby is, and how many looks must fail in a row.
+            for_s: For how long to look, in seconds.
+
+        Raises:
+            ConfigurationError: The standby serves already. Else as `fail_over`.
+        """
+        return Switching(self._operations).watch(service, failover, for_s)
 
     def resume(self, service: str) -> Report:
         """Finish a deployment that was interrupted, or undo it if it was being undone; or end a pause.

@@ -6,6 +6,7 @@
     ├── ConfigurationError        wrong before anything was touched; the message names the thing and the fix
     ├── DeploymentError           a deployment that was started did not succeed; ``.report`` has the evidence
     │   ├── DeploymentFailed      a gate, a deadline or an action said no; the service is back where it was, or frozen
+    │   │   └── PrimaryNotConfirmed  the standby was not opened: it is not certain that the primary has stopped
     │   ├── RollbackFailed        taking the release back failed too; ``.next_steps`` is for a person
     │   └── DeploymentInterrupted somebody stopped the deployer; says what runs now and the call that goes on
     ├── StackFailed               a stack's services are back where they were, or frozen, or in between; ``.report``
@@ -54,6 +55,18 @@ class DeploymentError(ZddError):
 
 class DeploymentFailed(DeploymentError):
     """A gate, a deadline or an action said no. The service is back where it was, or frozen where the plan says so."""
+
+
+class PrimaryNotConfirmed(DeploymentFailed):
+    """The standby was not opened, because it is not certain that the primary can't write any more. A person decides.
+
+    Attributes:
+        unconfirmed: What is not confirmed, one line each.
+    """
+
+    def __init__(self, message: str, *, report: Report, next_steps: str, unconfirmed: tuple[str, ...]) -> None:
+        super().__init__(message, report=report, next_steps=next_steps)
+        self.unconfirmed = unconfirmed
 
 
 class RollbackFailed(DeploymentError):

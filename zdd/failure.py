@@ -10,6 +10,7 @@ from zdd.errors import (
     DeploymentError,
     DeploymentFailed,
     DeploymentInterrupted,
+    PrimaryNotConfirmed,
     RollbackFailed,
 )
 from zdd.events import Outcome
@@ -19,6 +20,7 @@ from zdd.model.plan import Direction, Goal, Plan
 from zdd.model.service import Service
 from zdd.planner import REMOVAL
 from zdd.report import Report
+from zdd.strategies.switch_over import SwitchOver
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -49,8 +51,37 @@ def failure_of(
         Outcome.STUCK: f"{now} Mend what is in the way; then deployer.resume({name!r}) takes it back.",
         Outcome.INTERRUPTED: f"{now} {_goes_on(plan, report)}",
     }
+    left = _not_confirmed(plan, observe) if outcome is Outcome.FROZEN else ()
+    if left:
+        return PrimaryNotConfirmed(
+            f"{report.summary}\n{plan.revisions[plan.target].version} was not opened, because the primary may still "
+            f"write: {'; '.join(left)}.",
+            report=report,
+            next_steps=f"Make sure that it can't write any more, then say so: cut_off_confirmed=True. Or "
+            f"deployer.resume({name!r}) waits for it again.",
+            unconfirmed=left,
+        )
     kind = _KINDS.get(outcome, DeploymentFailed)
     return kind(report.summary, report=report, next_steps=steps.get(outcome, now))
+
+
+def _not_confirmed(plan: Plan, observe: Callable[[Service], Observation]) -> tuple[str, ...]:
+    """Return what kept a standby from being opened, one line each; none if it was not that."""
+    if plan.strategy != str(SwitchOver()):
+        return ()
+    try:
+        observation = observe(plan.service)
+    except (AdapterError, ConfigurationError) as error:
+        return (f"what runs now can't be seen: {error}",)
+    others = [one for one in observation.instances() if one.revision != plan.target]
+    if len(others) < len(observation.instances()) or not others:
+        return ()  # it was opened, or nothing was in its way
+    weights = {one.instance: one.weight for one in observation.registrations}
+    lines = []
+    for one in others:
+        traffic = "still has traffic" if weights.get(one.id) else "has no traffic"
+        lines.append(f"{one.id} is {one.state.value} and {traffic}" + (f" ({one.note})" if one.note else ""))
+    return (*lines, *(f"{view.edge} can't be reached" for view in observation.edges if not view.reachable))
 
 
 def _goes_on(plan: Plan, report: Report) -> str:

@@ -19,6 +19,7 @@ from zdd.history import Deployment, History, at_rest, read_history, read_intent
 from zdd.interfaces import Fence
 from zdd.model.gate import Gate
 from zdd.model.intent import Intent
+from zdd.model.observation import Observation
 from zdd.model.order import Order
 from zdd.model.plan import Plan
 from zdd.model.release import Release, Revision
@@ -92,11 +93,15 @@ class Operations:
 
     def preview(self, request: Request) -> Plan:
         """Return what would be done now. Nothing is touched."""
-        observation = self._driver(request.service, Fence(0, self.actor), "").observe(request.service)
+        observation = self.observe(request.service)
         history, _ = judgeable(self.history(request.service.name), request.service, observation)
         refuse_moved_ports(request.service, history, observation)
         plan = request.named("planned", history, observation).plan(observation, history, self.around)
         return evolve(plan, stages=()) if runs_already(plan, observation, history) else plan
+
+    def observe(self, service: Service) -> Observation:
+        """Look at everything that can be seen of a service."""
+        return self._driver(service, Fence(0, self.actor), "").observe(service)
 
     def history(self, service: str) -> History:
         """Return what is known of a service."""

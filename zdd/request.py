@@ -132,6 +132,8 @@ def make_request(
     if getattr(strategy, "stops_everything", False):
         together = evolve(service, overlap=Overlap.FORBIDDEN, floor=None)
         return Request(together, revision, strategy, stated=service)
+    if getattr(strategy, "overlaps", False):
+        return Request(evolve(service, overlap=Overlap.ALLOWED, floor=0), revision, strategy, stated=service)
     return Request(service, revision, strategy)
 
 

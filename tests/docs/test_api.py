@@ -13,7 +13,7 @@ GROUPS = {
     "Stacks": ("Stack", "StackService", "StackObject", "StackDeployer", "StackReport", "ServiceResult"),
     "Strategies": (
         *("RollingUpdate", "BlueGreen", "Canary", "Recreate", "InPlaceUpdate", "UpdateOrder"),
-        *("Perform", "Backup", "Soak", "Joined", "OnFailure"),
+        *("Perform", "Backup", "Soak", "Joined", "SwitchOver", "OnFailure"),
     ),
     "Actions": ("FunctionAction", "CommandAction", "ActionContext"),
     "Writing a strategy": ("Strategy", "Situation", "Stage", "Goal", "InPlace", "Plan", "Revision"),
@@ -21,16 +21,18 @@ GROUPS = {
         *("HttpGate", "TcpGate", "CommandGate", "FunctionGate", "AllOf", "AnyOf", "Not", "InARow"),
         *("Target", "Sample", "Result", "Verdict"),
     ),
-    "Between deployments": ("Mirror",),
+    "Between deployments": ("Mirror", "Failover"),
     "What happened": ("Report", "Recovered", "Outcome", "Status", "Event", "Order", "OrderKind"),
     "Errors": (
-        *("ZddError", "ConfigurationError", "DeploymentError", "DeploymentFailed", "RollbackFailed"),
+        *("ZddError", "ConfigurationError", "DeploymentError", "DeploymentFailed", "PrimaryNotConfirmed"),
+        *("RollbackFailed",),
         *("DeploymentInterrupted", "DeploymentInProgress", "LeaseLost", "JournalError", "BackupError", "StackFailed"),
         *("AdapterError", "TemporaryError", "PermanentError", "OutcomeUnknown"),
     ),
 }
 METHODS = (
     *("embedded", "in_memory", "plan", "deploy", "rollback", "restore", "resume", "recover", "remove"),
+    *("fail_over", "fail_back", "watch"),
     *("pause", "promote", "abort", "services", "checkup", "history", "report", "backups", "mirror", "listened_to_by"),
 )
 

@@ -112,6 +112,7 @@ PARTS: Mapping[str, str] = {
     "in place update": "zdd.strategies.in_place_update:InPlaceUpdate",
     "recreate": "zdd.strategies.recreate:Recreate",
     "rolling update": "zdd.strategies.rolling_update:RollingUpdate",
+    "switch over": "zdd.strategies.switch_over:SwitchOver",
 }
 """The name of each of zdd's own gates, actions and strategies in a journal, and where it lives: in a layer above."""
 

@@ -1,0 +1,224 @@
+"""`Failover`: what takes the place of a service's release when it dies, and how long it is looked at before."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from attrs import define, field, frozen
+
+from zdd.errors import AdapterError, ConfigurationError, DeploymentInProgress
+from zdd.gates.looks import check_gate, look
+from zdd.history import History
+from zdd.model.cell import InstanceState
+from zdd.model.gate import Gate, Target
+from zdd.model.names import check_number
+from zdd.model.observation import Observation
+from zdd.model.release import Release, Revision
+from zdd.operations import Operations
+from zdd.report import Report
+from zdd.request import judgeable
+from zdd.strategies.switch_over import SwitchOver
+
+logger = logging.getLogger("zdd")
+
+
+def _release(value: Any) -> Release:
+    if not isinstance(value, Release):
+        raise ConfigurationError(f"standby {value!r} of Failover: use a zdd.Release")
+    return value
+
+
+def _gate(value: Any) -> Gate | None:
+    return None if value is None else check_gate("the gate of Failover", value)
+
+
+@frozen
+class Failover:
+    """A release in reserve, and when it takes the place of the one that serves, the primary.
+
+    The standby is cold: nothing of it runs until the primary is seen gone.
+
+    Attributes:
+        standby: What runs instead.
+        gate: What a watch asks each instance that has traffic, at its own address. None: the gates of its release.
+        failures: So many looks in a row in which no instance passed make a watch switch.
+        interval_s: Seconds between two looks.
+        deadline_s: Seconds that a switch may take before it stops and asks. None: as long as everything that the
+            service states may take.
+
+    Raises:
+        ConfigurationError: It is no release or no gate, or a number is out of bounds.
+    """
+
+    standby: Release = field(converter=_release)
+    gate: Gate | None = field(default=None, kw_only=True, converter=_gate)
+    failures: int = field(default=3, kw_only=True)
+    interval_s: float = field(default=1.0, kw_only=True)
+    deadline_s: float | None = field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        check_number("failures of Failover", self.failures, least=1, whole=True)
+        check_number("interval_s of Failover", self.interval_s, least=0.01, most=3600)
+        if self.deadline_s is not None:
+            check_number("deadline_s of Failover", self.deadline_s, least=0)
+
+
+@define
+class PrimaryWatch:
+    """Looks at what serves, and counts in how many looks in a row nothing of it passed.
+
+    Attributes:
+        service: The service's name.
+        failover: What to ask, and how many looks must fail.
+        observe: Looks at the service.
+        revisions: What is known to run, by id.
+        failed: How many looks in a row have failed up to now.
+        reason: What the last one that failed said.
+    """
+
+    service: str
+    failover: Failover
+    observe: Callable[[], Observation]
+    revisions: Mapping[str, Revision]
+    failed: int = 0
+    reason: str = ""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the standby is to take over."""
+        return self.failed >= self.failover.failures
+
+    def look(self) -> None:
+        """Look once.
+
+        Raises:
+            ConfigurationError: What serves has no gate that could be asked.
+            AdapterError: It can't be observed.
+        """
+        targets = self._targets(self.observe())
+        self.reason = f"nothing of {self.service} has traffic"
+        for target, gates in targets:
+            for gate in gates:
+                sample = look(gate, target)
+                if sample.result.value != "passed":
+                    self.reason = f"{target.instance}: {gate}: {sample.reason}"
+                    break
+            else:
+                self.failed = 0
+                return
+        self.failed += 1
+        logger.warning("zdd.failover: look %d of %d failed: %s", self.failed, self.failover.failures, self.reason)
+
+    def _targets(self, observation: Observation) -> list[tuple[Target, tuple[Gate, ...]]]:
+        """Return what has traffic and still exists; of a service without ways in, what the orchestrator calls ready."""
+        serving = {one.instance for one in observation.registrations if one.weight}
+        found = []
+        for instance in observation.instances():
+            exposed = bool(observation.registrations or observation.edges)
+            if instance.id not in serving and (exposed or instance.state is not InstanceState.READY):
+                continue
+            known = self.revisions.get(instance.revision)
+            gates = (self.failover.gate,) if self.failover.gate is not None else known.gates if known else ()
+            if not gates:
+                raise ConfigurationError(
+                    f"{self.service} has no gate that could tell whether it is alive: give Failover(…, gate=…)"
+                )
+            version = known.version if known is not None else ""
+            target = Target(self.service, version, instance.revision, instance.id, instance.addresses)
+            found.append((target, gates))
+        return found
+
+
+@frozen
+class Switching:
+    """Puts standbys in the place of primaries, and back.
+
+    Attributes:
+        operations: What a deployer does.
+    """
+
+    operations: Operations
+
+    def fail_over(self, service: str, failover: Failover, *, cut_off_confirmed: bool) -> Report:
+        """Put the standby in the place of what serves, at once."""
+        check_failover(failover)
+        last = self.operations.history(service).last
+        if last is None:
+            raise ConfigurationError(f"{service} was never deployed, so there is nothing to fail over from")
+        strategy = SwitchOver(failover.deadline_s, cut_off_confirmed=cut_off_confirmed)
+        return self.operations.deploy(self.operations.request(last.plan.agreed, failover.standby, strategy))
+
+    def fail_back(self, service: str, to: str | None, *, cut_off_confirmed: bool) -> Report:
+        """Put back what served before."""
+        history = self.operations.history(service)
+        if history.last is None:
+            raise ConfigurationError(f"{service} was never deployed, so there is nothing to go back to")
+        strategy = SwitchOver(cut_off_confirmed=cut_off_confirmed)
+        request = self.operations.request_again(history.last.plan.agreed, history.find(to), strategy)
+        return self.operations.deploy(request)
+
+    def watch(self, service: str, failover: Failover, for_s: float) -> Report | None:
+        """Look until the primary has failed, then switch; return None when the time is over.
+
+        While somebody works on the service, or it can't be observed, nothing is counted: the count begins anew.
+        """
+        check_failover(failover)
+        clock, lease = self.operations.around.clock, self.operations.around.lease
+        until_s = clock.now() + for_s
+        primary: PrimaryWatch | None = None
+        while clock.now() < until_s:
+            next_s = min(until_s, clock.now() + failover.interval_s)
+            try:
+                holder = lease.holder(service)
+                if holder is not None and not holder.is_mirror:
+                    primary = None
+                else:
+                    primary = primary or self._primary(service, failover)
+                    if primary is None:
+                        return self.operations.finish(service)
+                    primary.look()
+                    if primary.has_failed:
+                        return self.fail_over(service, failover, cut_off_confirmed=False)
+            except (AdapterError, DeploymentInProgress) as error:
+                logger.warning("zdd.failover_waits: nothing is concluded of %s: %s", service, error)
+                primary = None
+            while clock.now() < next_s:
+                clock.wait(next_s)
+        return None
+
+    def _primary(self, service: str, failover: Failover) -> PrimaryWatch | None:
+        """Return what looks at the primary; None if an earlier switch is to be finished first."""
+        history = self.operations.history(service)
+        if history.last is None:
+            raise ConfigurationError(f"{service} was never deployed, so there is nothing to watch")
+        if history.unfinished is not None and isinstance(history.unfinished.strategy, SwitchOver):
+            return None
+        if serves_already(history, failover.standby):
+            raise ConfigurationError(
+                f"the standby {failover.standby.version} of {service} serves already: call fail_back to go back"
+            )
+        agreed = history.last.plan.agreed
+        observe = partial(self.operations.observe, agreed)
+        known, _ = judgeable(history, agreed, observe())
+        return PrimaryWatch(service, failover, observe, known.revisions)
+
+
+def check_failover(failover: object) -> None:
+    """Raise `ConfigurationError` if it is something else."""
+    if not isinstance(failover, Failover):
+        raise ConfigurationError(f"failover {failover!r}: use a zdd.Failover(standby)")
+
+
+def serves_already(history: History, standby: Release) -> bool:
+    """Tell whether the last deployment with success brought this very release."""
+    served = history.served()
+    return bool(served) and served[-1].digest == digest_of(standby, served[-1])
+
+
+def digest_of(release: Release, like: Revision) -> str:
+    """Return the digest that a release has as a revision with the same ports."""
+    revision = Revision("planned", release.version, release.workload, (), like.ports, release.changes_data)
+    return revision.digest
