@@ -17,6 +17,7 @@ from attrs import field, frozen
 
 from zdd.backup.sealing import ChunkReader
 from zdd.backup.source import CHUNK_BYTES
+from zdd.backup.tricks import leads_out, refuse_tricks
 from zdd.errors import BackupError, ConfigurationError
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -139,7 +140,7 @@ def _member(base: Path, path: Path) -> Iterator[bytes]:
         info.type = tarfile.DIRTYPE
     elif stat.S_ISLNK(found.st_mode):
         info.type, info.linkname = tarfile.SYMTYPE, str(path.readlink())
-        if _leads_out(posixpath.join(posixpath.dirname(inside), info.linkname)):
+        if leads_out(posixpath.join(posixpath.dirname(inside), info.linkname)):
             raise BackupError(f"{path} is a link that leads out of {base}: it can't be restored safely, remove it")
     elif stat.S_ISREG(found.st_mode):
         info.size = found.st_size
@@ -164,10 +165,6 @@ def _content(path: Path, found: os.stat_result) -> Iterator[bytes]:
     yield b"\0" * (-found.st_size % _BLOCK)
 
 
-def _leads_out(name: str) -> bool:
-    return name.startswith("/") or posixpath.normpath(name).split("/")[0] == ".."
-
-
 def _unpack(data: Iterable[bytes], base: Path) -> None:
     """Write the tree into an empty directory. Links come last, so that nothing is ever written through one."""
     links: list[tarfile.TarInfo] = []
@@ -176,7 +173,7 @@ def _unpack(data: Iterable[bytes], base: Path) -> None:
         reader = cast("tarfile._Fileobj", ChunkReader(data))
         with tarfile.open(fileobj=reader, mode="r|", format=tarfile.PAX_FORMAT) as archive:
             for member in archive:
-                _refuse_tricks(member)
+                refuse_tricks(member)
                 if member.isdir():
                     (base / member.name).mkdir(mode=0o700, parents=True, exist_ok=True)
                     folders.append(member)
@@ -191,18 +188,6 @@ def _unpack(data: Iterable[bytes], base: Path) -> None:
         _own(base / member.name, member)
     for member in reversed(folders):
         _dress(base / member.name, member)
-
-
-def _refuse_tricks(member: tarfile.TarInfo) -> None:
-    problem = ""
-    if _leads_out(member.name):
-        problem = f"names {member.name!r}, outside the directory"
-    elif member.issym() and _leads_out(posixpath.join(posixpath.dirname(member.name), member.linkname)):
-        problem = f"has a link to {member.linkname!r}, outside the directory"
-    elif not (member.isreg() or member.isdir() or member.issym()):
-        problem = f"has {member.name!r}, which is no file, directory or link"
-    if problem:
-        raise BackupError(f"what was kept {problem}: nothing was replaced")
 
 
 def _write_file(archive: tarfile.TarFile, member: tarfile.TarInfo, base: Path) -> None:
