@@ -6,9 +6,19 @@ import pytest
 from attrs import evolve
 
 from zdd.errors import ConfigurationError
-from zdd.events import DeploymentEnded, DeploymentStarted, Outcome, StageFailed, StagePassed
+from zdd.events import (
+    ActionEnded,
+    CommandAnswered,
+    CommandIntended,
+    DeploymentEnded,
+    DeploymentStarted,
+    Outcome,
+    StageFailed,
+    StagePassed,
+)
 from zdd.gates import TcpGate
 from zdd.history import read_history
+from zdd.model.command import Retire, Route
 from zdd.model.plan import Direction, Plan, Stage
 from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Service
@@ -178,3 +188,31 @@ def test_a_revision_is_known_with_the_gates_of_the_deployment_that_was_of_it():
     later = started("d2", "r2", "2.0", others=[lenient])
     assert read_history([started("d1", "r1", "1.0"), later]).revisions["r1"].gates == ()
     assert read_history([later]).revisions["r1"].gates == (TcpGate(),)
+
+
+def sent(number, command, at_s, error="", **unknown):
+    about = {"service": "web", "deployment": "d1", "number": number}
+    answer = CommandAnswered(at_s=at_s + 1, **about, error=error, **unknown)
+    return [CommandIntended(at_s=at_s, **about, command=command), answer]
+
+
+def test_what_discovery_was_told_last_is_known_unless_it_refused_that():
+    first, second = Route(()), Route((), held=True)
+    begun = [started("d1", "r1", "1.0"), *sent(1, first, 4.0)]
+    assert read_history(begun).routed_s == 4.0
+    assert read_history(begun).routed == first
+    again = read_history([*begun, *sent(2, second, 6.0), *sent(3, Retire("web"), 7.0, "gone already")])
+    assert (again.routed, again.routed_s) == (second, 6.0)
+    assert read_history([*begun, *sent(2, second, 6.0, "refused")]).routed == first
+    assert read_history([*begun, *sent(2, second, 6.0, "no answer", unknown=True)]).routed == second
+    assert read_history([*begun, sent(2, second, 6.0)[0]]).routed == second
+    assert read_history(begun[:1]).routed is None
+
+
+def test_the_actions_that_succeeded_are_known():
+    about = {"at_s": 2.0, "service": "web", "deployment": "d1"}
+    done = ActionEnded(**about, stage=0, action="restore", succeeded=True)
+    events = [started("d1", "r1", "1.0"), done]
+    assert read_history(events).last.acted == ("restore",)
+    assert not read_history(events).last.undone
+    assert read_history([*events, started("d1", "r1", "1.0", back=True), done]).last.undone

@@ -103,6 +103,8 @@ class Driver:
         actor: str,
         renewed_s: float,
         continues: str = "",
+        routed: Route | None = None,
+        routed_s: float = 0.0,
     ) -> None:
         self._around = surroundings
         self._fence = fence
@@ -110,6 +112,8 @@ class Driver:
         self._actor = actor
         self._renewed_s = renewed_s
         self._continues = continues
+        self._routed = routed
+        self._routed_s = routed_s
         self._said = ""
         self._number = 0
         self._errors = 0
@@ -167,7 +171,7 @@ class Driver:
                 actor=self._actor,
                 strategy=strategy,
             )
-            progress = Progress(entered_s=self._now())
+            progress = self._begun()
             if pause is not None:
                 progress = self._stay_paused(plan, progress, pause)
             if plan.exposures_before not in (None, plan.service.exposures):
@@ -193,6 +197,11 @@ class Driver:
         progress = self._heed(plan, progress, evolve(pause, deployment=self._deployment))
         return evolve(progress, begun=begun)
 
+    def _begun(self) -> Progress:
+        """Return the progress at the beginning: what an earlier deployer told discovery may not show yet."""
+        now = self._now()
+        return Progress(entered_s=now, routed=self._routed, routed_s=min(self._routed_s, now))
+
     def _restate_ways_in(self, plan: Plan, progress: Progress) -> Progress:
         """Tell discovery the exposures as they are stated now, with the registrations as they are."""
         registrations, held = self._around.discovery.registrations(plan.service)
@@ -203,7 +212,7 @@ class Driver:
         unwatch = self._around.orchestrator.watch(plan.service, self._around.clock.wake)
         try:
             observation = self.observe(plan.service)
-            ending = Ending(reason, False, Progress(entered_s=self._now()), observation)
+            ending = Ending(reason, False, self._begun(), observation)
             return self._take_back(plan, ending, from_version, undo)
         finally:
             unwatch()

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
 from zdd.errors import ConfigurationError
-from zdd.events import ActionEnded, DeploymentEnded, DeploymentStarted, Event, Outcome, StagePassed
+from zdd.events import (
+    ActionEnded,
+    CommandAnswered,
+    CommandIntended,
+    DeploymentEnded,
+    DeploymentStarted,
+    Event,
+    Outcome,
+    StagePassed,
+)
+from zdd.model.command import Route
 from zdd.model.intent import Intent
 from zdd.model.plan import Direction, Plan, Stage
 from zdd.model.release import Revision
@@ -73,10 +83,14 @@ class History:
     Attributes:
         deployments: All of them, oldest first.
         revisions: Every revision that a plan ever had, by id.
+        routed: What discovery was told last, unless it refused that; None: nothing.
+        routed_s: When, in seconds since the epoch.
     """
 
     deployments: tuple[Deployment, ...] = ()
     revisions: Mapping[str, Revision] = field(factory=dict)
+    routed: Route | None = None
+    routed_s: float = 0.0
 
     @property
     def last(self) -> Deployment | None:
@@ -125,8 +139,9 @@ def read_history(events: Iterable[Event]) -> History:
     """Fold the events of one service."""
     deployments: dict[str, Deployment] = {}
     revisions: dict[str, Revision] = {}
+    events = tuple(events)
     for event in events:
-        if not isinstance(event, DeploymentStarted | StagePassed | DeploymentEnded):
+        if not isinstance(event, DeploymentStarted | StagePassed | ActionEnded | DeploymentEnded):
             continue
         known = deployments.get(event.deployment)
         if isinstance(event, DeploymentStarted):
@@ -158,7 +173,20 @@ def read_history(events: Iterable[Event]) -> History:
         elif isinstance(event, DeploymentEnded) and known is not None:
             ended = evolve(known, ended_s=event.at_s, outcome=event.outcome, reason=event.reason)
             deployments[event.deployment] = ended
-    return History(tuple(deployments.values()), revisions)
+    return History(tuple(deployments.values()), revisions, *_last_route(events))
+
+
+def _last_route(events: Sequence[Event]) -> tuple[Route | None, float]:
+    """Return what discovery was told last, and when. An answer belongs to the intention before it."""
+    refused = False
+    for event in reversed(events):
+        if isinstance(event, CommandAnswered):
+            refused = bool(event.error) and not event.unknown
+        elif isinstance(event, CommandIntended):
+            if isinstance(event.command, Route) and not refused:
+                return event.command, event.at_s
+            refused = False
+    return None, 0.0
 
 
 def read_intent(events: Iterable[Event]) -> Intent | None:

@@ -101,7 +101,7 @@ class Operations:
 
     def observe(self, service: Service) -> Observation:
         """Look at everything that can be seen of a service."""
-        return self._driver(service, Fence(0, self.actor), "").observe(service)
+        return self._driver(service, Fence(0, self.actor), "", History()).observe(service)
 
     def history(self, service: str) -> History:
         """Return what is known of a service."""
@@ -123,8 +123,9 @@ class Operations:
         same = last.to_version and last.plan.revisions[last.plan.target].digest == revision.digest
         return self._standing(last).paused if same else None
 
-    def _driver(self, service: Service, fence: Fence, deployment: str, continues: str = "") -> Driver:
-        return Driver(self.around, service.name, fence, deployment, self.actor, self.around.clock.now(), continues)
+    def _driver(self, service: Service, fence: Fence, deployment: str, history: History, continues: str = "") -> Driver:
+        now, routed, routed_s = self.around.clock.now(), history.routed, history.routed_s
+        return Driver(self.around, service.name, fence, deployment, self.actor, now, continues, routed, routed_s)
 
     def under_lease(self, service: Service, work: Callable[[Service, Fence, History], Report]) -> Report:
         """Do it while nobody else can change the service."""
@@ -148,7 +149,7 @@ class Operations:
     def _deploy(self, request: Request, *, restart: bool) -> Report:
         def work(service: Service, fence: Fence, journalled: History) -> Report:
             deployment = f"{service.name}-{fence.token}"
-            driver = self._driver(service, fence, deployment, _continued(journalled, request.revision))
+            driver = self._driver(service, fence, deployment, journalled, _continued(journalled, request.revision))
             observation = driver.observe(service)
             history, notes = judgeable(journalled, service, observation)
             refuse_deaf_edges(observation)
@@ -169,7 +170,7 @@ class Operations:
         def work(service: Service, fence: Fence, history: History) -> Report:
             if history.unfinished is None or history.unfinished.id != unfinished.id:
                 raise ConfigurationError(f"{service.name} was deployed by somebody else meanwhile: nothing to resume")
-            driver = self._driver(service, fence, unfinished.id)
+            driver = self._driver(service, fence, unfinished.id, history)
             aborted = self._standing(unfinished).aborted
             reason = str(aborted) if aborted is not None else unfinished.reason
             reason = reason or f"{unfinished.to_version} was being taken back when its deployer ended"
@@ -189,7 +190,7 @@ class Operations:
 
     def _remove(self, service: Service, fence: Fence, history: History) -> Report:
         deployment = f"{service.name}-{fence.token}"
-        driver = self._driver(service, fence, deployment)
+        driver = self._driver(service, fence, deployment, history)
         observation = driver.observe(service)
         refuse_deaf_edges(observation)
         plan = make_removal(service, observation, known_revisions(history, observation))
