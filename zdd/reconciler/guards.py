@@ -229,7 +229,11 @@ def _ceiling(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
 
 
 def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | tuple[str, float] | None:
-    if picture.plan.service.overlap is Overlap.ALLOWED or not isinstance(proposal, Launch | Change | Scale):
+    if picture.plan.service.overlap is Overlap.ALLOWED:
+        return None
+    if isinstance(proposal, Release) or _admits(proposal):
+        return _others_in_traffic(picture)
+    if not isinstance(proposal, Launch | Change | Scale):
         return None
     if isinstance(proposal, Scale) and not growth(picture, proposal):
         return None
@@ -240,6 +244,15 @@ def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | tup
     if others:
         return f"{others[0]} to go before {proposal.cell} starts, overlap is forbidden"
     return _just_missing(picture)
+
+
+def _others_in_traffic(picture: Picture) -> str | None:
+    """Return what to wait for if edges still send requests to a revision that is to have none, dead or not."""
+    wanted = {goal.revision for goal in picture.goals.values() if goal.share}
+    for name, known in picture.registered.items():
+        if known.weight and known.revision not in wanted:
+            return f"{name} to lose its traffic before requests go on, overlap is forbidden"
+    return None
 
 
 def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
@@ -469,7 +482,11 @@ GUARDS: tuple[Guard, ...] = (
     Guard("settled", "While a request without an answer may take effect, nothing but looking is done.", _settled),
     Guard("not-repeated", "A command gets time to show its effect before it is sent again.", _not_repeated),
     Guard("ceiling", "No more instances are started than the ceiling allows.", _ceiling),
-    Guard("no-overlap", "Where overlap is forbidden, nothing starts before the others have gone.", _no_overlap),
+    Guard(
+        "no-overlap",
+        "Where overlap is forbidden, nothing starts or gets traffic before the others have gone.",
+        _no_overlap,
+    ),
     Guard("drained", "What has victims happens only to a cell whose instances are all drained.", _drained),
     Guard("judged", "What can't be undone waits until the stage has passed.", _judged),
     Guard("floor", "Useful capacity never gets smaller than the floor, or than it already is.", _floor),
