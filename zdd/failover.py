@@ -73,6 +73,7 @@ class PrimaryWatch:
     Attributes:
         service: The service's name.
         failover: What to ask, and how many looks must fail.
+        deployment: The id of the last deployment: after another one the count begins anew.
         observe: Looks at the service.
         revisions: What is known to run, by id.
         failed: How many looks in a row have failed up to now.
@@ -81,6 +82,7 @@ class PrimaryWatch:
 
     service: str
     failover: Failover
+    deployment: str
     observe: Callable[[], Observation]
     revisions: Mapping[str, Revision]
     failed: int = 0
@@ -176,11 +178,11 @@ class Switching:
                 if holder is not None and not holder.is_mirror:
                     primary = None
                 else:
-                    primary = primary or self._primary(service, failover)
+                    primary = self._primary(service, failover, primary)
                     if primary is None:
                         return self.operations.finish(service)
                     primary.look()
-                    if primary.has_failed:
+                    if primary.has_failed and primary is self._primary(service, failover, primary):
                         return self.fail_over(service, failover, cut_off_confirmed=False)
             except (AdapterError, DeploymentInProgress) as error:
                 logger.warning("zdd.failover_waits: nothing is concluded of %s: %s", service, error)
@@ -189,9 +191,14 @@ class Switching:
                 clock.wait(next_s)
         return None
 
-    def _primary(self, service: str, failover: Failover) -> PrimaryWatch | None:
-        """Return what looks at the primary; None if an earlier switch is to be finished first."""
+    def _primary(self, service: str, failover: Failover, before: PrimaryWatch | None) -> PrimaryWatch | None:
+        """Return what looks at the primary: the same as before, unless somebody has deployed since.
+
+        None: an earlier switch is to be finished first.
+        """
         history = self.operations.history(service)
+        if before is not None and history.last is not None and before.deployment == history.last.id:
+            return before
         if history.last is None:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to watch")
         if history.unfinished is not None and isinstance(history.unfinished.strategy, SwitchOver):
@@ -203,7 +210,7 @@ class Switching:
         agreed = history.last.plan.agreed
         observe = partial(self.operations.observe, agreed)
         known, _ = judgeable(history, agreed, observe())
-        return PrimaryWatch(service, failover, observe, known.revisions)
+        return PrimaryWatch(service, failover, history.last.id, observe, known.revisions)
 
 
 def check_failover(failover: object) -> None:

@@ -8,6 +8,7 @@ from zdd.adapters.memory import Behaviour, Fault
 from zdd.errors import ConfigurationError, PrimaryNotConfirmed
 from zdd.events import Outcome
 from zdd.failover import Failover
+from zdd.gates import FunctionGate
 from zdd.model.release import Release
 from zdd.strategies.switch_over import SwitchOver
 
@@ -89,6 +90,24 @@ def test_nothing_is_counted_while_somebody_deploys(served):
     assert served.deployer().watch("web", FAILOVER, for_s=10) is None
     served.lease.release("web", fence)
     assert served.deployer().watch("web", FAILOVER, for_s=10) is not None
+
+
+def test_the_count_begins_anew_after_a_deployment_between_two_looks(served, web):
+    looks = []
+
+    def look(_):
+        looks.append(1)
+        if len(looks) == 4:
+            served.deployer().deploy(web(), Release("primary-2", Behaviour()))
+        return False
+
+    one = web(replicas=1, cells=1)
+    served.deployer().deploy(one, PRIMARY)
+    failover = Failover(STANDBY, gate=FunctionGate(look), failures=4, interval_s=1.0)
+    report = served.deployer().watch("web", failover, for_s=60)
+    assert report is not None
+    assert report.from_version == "primary-2"
+    assert len(looks) >= 4 + 4
 
 
 def test_after_a_switch_nothing_switches_until_it_is_told(served):
