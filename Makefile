@@ -44,7 +44,7 @@ lab-down: ## End the lab; nothing of it is left
 SEEDS ?= 500
 
 simulate: ## Lives of services drawn from seeds, with everything going wrong; the last line is the figures as JSON
-	@scripts/with-environment dev python tests/simulation --seeds $(SEEDS)
+	@scripts/with-environment dev python tests/simulation --seeds $(SEEDS) --figures docs/simulation.json
 
 .PHONY: loss
 

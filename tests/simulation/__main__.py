@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterable
 from itertools import islice
+from pathlib import Path
 
 from planted import ALL, search
 
@@ -64,6 +65,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=500, help="how many lives of each strategy")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--every", type=int, default=1, help="of how many small worlds one is played")
+    parser.add_argument("--figures", type=Path, help="a file that the figures are written to as well")
     parser.add_argument("--without-planted", action="store_true", help="plant no bugs")
     arguments = parser.parse_args()
     began_s = time.monotonic()
@@ -96,6 +98,8 @@ def main() -> int:
         "planted": hunted,
         "found": found,
     }
+    if arguments.figures is not None:
+        arguments.figures.write_text(json.dumps(summary, indent=2) + "\n")
     print(json.dumps(summary))
     return 1 if figures.broken or broken else 0
 
