@@ -61,16 +61,16 @@ def place(machine: Any, tmp_path: Path, shared: Any) -> Place:
     return one
 
 
-def await_line(script: subprocess.Popen[str], beginning: str) -> None:
-    """Read what a script prints until a line begins like this."""
+def await_line(script: subprocess.Popen[str], kind: str, text: str = "") -> None:
+    """Read what a script prints until a line begins with this kind of event and has this text."""
     assert script.stdout is not None
     assert script.stderr is not None
     seen = []
     for line in script.stdout:
         seen.append(line)
-        if line.startswith(beginning):
+        if line.startswith(kind) and text in line:
             return
-    pytest.fail(f"{beginning} never came, but: {''.join(seen)}{script.stderr.read()}")
+    pytest.fail(f"{kind} {text} never came, but: {''.join(seen)}{script.stderr.read()}")
 
 
 def post(port: int, text: str) -> int:
@@ -206,7 +206,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(place: Place) ->
 def test_a_deployer_killed_in_the_middle_of_a_backup_leaves_what_the_next_one_finishes(place: Place) -> None:
     assert post(place.machine.port, "old") == 201
     script = place.script(slow_s=1.0, warm_s=1.0)
-    await_line(script, "Waited action back up ledger")
+    await_line(script, "Waited", "action back up ledger")
     script.send_signal(signal.SIGKILL)
     script.communicate()
     deployer = place.machine.deployer()
@@ -222,7 +222,7 @@ def test_a_deployer_killed_in_the_middle_of_a_restore_leaves_what_the_next_one_f
     script = place.script(slow_s=1.0, warm_s=20.0)
     await_line(script, "ActionEnded")
     with place.machine.writer() as writer:
-        await_line(script, "Waited action restore ledger")
+        await_line(script, "Waited", "action restore ledger")
         script.send_signal(signal.SIGKILL)
         script.communicate()
         assert place.machine.instances() == []
