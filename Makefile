@@ -9,6 +9,8 @@ REAL_PARTS := tests/adapters/local tests/adapters/traefik tests/adapters/consul 
   tests/examples tests/end_to_end tests/lab tests/loss tests/testing/test_all_adapters.py
 # What pytest gets besides: make test TESTS="tests/gates -x"
 TESTS ?=
+# Anything: also what takes minutes more.
+ALL ?=
 
 .PHONY: help demo test unit guards lint
 
@@ -18,8 +20,8 @@ help: ## Show what there is
 demo: ## Seven deployments of a small service under load, on this machine; the last line is the verdict as JSON
 	@scripts/with-environment demo python examples/demo
 
-test: ## Everything there is to test, with a summary of what was skipped and why
-	@scripts/with-environment dev pytest --numprocesses 2 --dist loadgroup $(TESTS)
+test: ## Everything there is to test, with a summary of what was skipped and why; ALL=1 tries the newer engine too
+	@ZDD_TEST_ALL=$(ALL) scripts/with-environment dev pytest --numprocesses 2 --dist loadgroup $(TESTS)
 
 unit: ## The tests that start no processes
 	@scripts/with-environment dev pytest $(addprefix --ignore=,$(REAL_PARTS)) $(TESTS)

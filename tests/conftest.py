@@ -6,6 +6,7 @@ Run the tests with ZDD_GOLDEN=write to write the expected files anew; then read 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -39,6 +40,12 @@ from zdd.model.verdict import Result, Sample, Verdict
 # Tests that bring up engines, networks and namespaces. One process runs all of them, one after the other, beside
 # another process with everything else; they come first, since they take longest.
 LAB = ("tests/adapters/swarm/", "tests/lab/", "tests/loss/", "tests/compose/test_stack")
+
+
+def pytest_configure() -> None:
+    """Let what the tests start hear Ctrl-C, also where a shell has started the tests in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

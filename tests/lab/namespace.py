@@ -7,9 +7,11 @@ mounts, bridges and packet filter rules go with the namespaces. So nothing can b
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -119,13 +121,15 @@ def _first_process(process: subprocess.Popen[bytes], log: Path) -> int:
 def _connect(name: str, pid: int) -> str:
     """Lay a cable between this machine and the namespace, with a network that nobody uses."""
     inside = ["nsenter", "-t", str(pid), "--net"]
-    used = run("ip", "-4", "-o", "address")
-    number = next((n for n in range(NETWORKS) if f" 10.213.{n}." not in used), None)
-    if number is None:
-        raise NoLab(f"all {NETWORKS} networks of the lab are in use: end one of the labs")
-    here = f"zddlab{number}"
-    run("ip", "link", "add", here, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
-    run("ip", "address", "add", f"10.213.{number}.1/24", "dev", here)
+    with (Path(tempfile.gettempdir()) / "zdd-lab-networks.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another lab may be looking for a network of its own right now
+        used = run("ip", "-4", "-o", "address")
+        number = next((n for n in range(NETWORKS) if f" 10.213.{n}." not in used), None)
+        if number is None:
+            raise NoLab(f"all {NETWORKS} networks of the lab are in use: end one of the labs")
+        here = f"zddlab{number}"
+        run("ip", "link", "add", here, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
+        run("ip", "address", "add", f"10.213.{number}.1/24", "dev", here)
     run("ip", "link", "set", here, "up")
     run(*inside, "ip", "address", "add", f"10.213.{number}.2/24", "dev", "eth0")
     run(*inside, "ip", "link", "set", "eth0", "up")
