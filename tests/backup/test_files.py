@@ -37,6 +37,7 @@ def data(tmp_path: Path) -> Path:
     (base / "deep" / "b.bin").write_bytes(os.urandom(700_000))
     (base / "deep" / "ünïcode with spaces").write_text("x" * 511)
     (base / "link").symlink_to("deep/b.bin")
+    os.utime(base / "link", (1_600_000_000, 1_600_000_000), follow_symlinks=False)
     (base / "secret").write_text("s")
     (base / "secret").chmod(0o600)
     os.utime(base / "a.txt", (1_700_000_000, 1_700_000_000))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
+from attrs.validators import instance_of
 
 from zdd.backup.archive import Archive, sources_of
 from zdd.backup.manifest import Manifest
@@ -78,7 +79,7 @@ class Backup:
 class MakeBackup:
     """Makes the backup of a stage."""
 
-    backup: Backup
+    backup: Backup = field(validator=instance_of(Backup))
 
     @property
     def name(self) -> str:
@@ -118,7 +119,7 @@ class RestoreBackup:
         id: Which one; empty: the one that was made for the deployment that is taken back.
     """
 
-    backup: Backup
+    backup: Backup = field(validator=instance_of(Backup))
     id: str = ""
 
     @property

@@ -186,6 +186,7 @@ def _unpack(data: Iterable[bytes], base: Path) -> None:
     for member in links:
         (base / member.name).symlink_to(member.linkname)
         _own(base / member.name, member)
+        os.utime(base / member.name, (member.mtime, member.mtime), follow_symlinks=False)
     for member in reversed(folders):
         _dress(base / member.name, member)
 

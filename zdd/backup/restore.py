@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from attrs import frozen
+from attrs import field, frozen
+from attrs.validators import instance_of
 
 from zdd.backup.backup import Backup, MakeBackup, RestoreBackup
 from zdd.errors import ConfigurationError
@@ -24,7 +25,7 @@ class Restore:
         id: Which one.
     """
 
-    backup: Backup
+    backup: Backup = field(validator=instance_of(Backup))
     id: str
 
     @property
