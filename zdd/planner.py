@@ -144,10 +144,31 @@ def make_retreat(plan: Plan, observation: Observation, told: Sequence[str] = (),
     in_place = _in_place(plan)
     if in_place is not None and not undo:
         return _retreat_in_place(evolve(plan, service=service), in_place, observation, gone, allowed_s)
-    rounds = 1 + len(wanted)  # with one spare cell, the cells come back one after the other
+    stages = _stages_back(plan, (*spare, *wanted.values(), *gone), spare, undo, allowed_s, rounds=1 + len(wanted))
+    existing = sum(cell.size for cell in observation.cells)
+    return Plan(
+        service=service,
+        target=target,
+        revisions=plan.revisions,
+        origin=current,
+        stages=stages,
+        floor=floor,
+        ceiling=max(plan.ceiling, existing + sum(goal.replicas for goal in spare)),
+        entrances=plan.entrances,
+        strategy=plan.strategy,
+        direction=Direction.BACK,
+        holds=plan.holds,
+        stated=plan.agreed if undo else plan.stated,
+    )
+
+
+def _stages_back(
+    plan: Plan, goals: tuple[Goal, ...], spare: Sequence[Goal], undo: Sequence[Action], allowed_s: float, *, rounds: int
+) -> tuple[Stage, ...]:
+    """Return the stages of going back: with one spare cell, the cells come back one after the other, in rounds."""
     back = Stage(
         "take back",
-        (*spare, *wanted.values(), *gone),
+        goals,
         actions=undo,
         deadline_s=allowed_s * (rounds + bool(undo)) + sum(action.deadline_s for action in undo) + 30.0,
         on_failure=OnFailure.FREEZE,
@@ -160,21 +181,7 @@ def make_retreat(plan: Plan, observation: Observation, told: Sequence[str] = (),
         deadline_s=allowed_s + 30.0,
         on_failure=OnFailure.FREEZE,
     )
-    existing = sum(cell.size for cell in observation.cells)
-    return Plan(
-        service=service,
-        target=target,
-        revisions=plan.revisions,
-        origin=current,
-        stages=(back, away) if spare else (back,),
-        floor=floor,
-        ceiling=max(plan.ceiling, existing + sum(goal.replicas for goal in spare)),
-        entrances=plan.entrances,
-        strategy=plan.strategy,
-        direction=Direction.BACK,
-        holds=plan.holds,
-        stated=plan.agreed if undo else plan.stated,
-    )
+    return (back, away) if spare else (back,)
 
 
 def _in_place(plan: Plan) -> InPlace | None:

@@ -10,8 +10,9 @@ from unittest import mock
 from attrs import evolve
 
 from zdd import driver
-from zdd.reconciler.guards import GUARDS, Guard, Proposal, Tally, victims
+from zdd.reconciler.guards import GUARDS, Guard
 from zdd.reconciler.picture import Picture
+from zdd.reconciler.proposals import Proposal, Tally, victims
 from zdd.reconciler.reconcile import reconcile
 
 

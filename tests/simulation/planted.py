@@ -25,13 +25,18 @@ from zdd.events import CommandIntended
 from zdd.model.cell import InstanceState
 from zdd.model.verdict import Result
 from zdd.planner import make_retreat
-from zdd.reconciler.guards import GUARDS, Shift
+from zdd.reconciler.guards import GUARDS
 from zdd.reconciler.picture import Picture
 from zdd.reconciler.progress import Sent
+from zdd.reconciler.proposals import Shift
 from zdd.simulation import FaultClass, Invariant, Scenario, StrategyKind, Trouble, draw, simulate
 from zdd.simulation.small import moments, pauses, world
 
 RECONCILE: Any = importlib.import_module("zdd.reconciler.reconcile")
+ASKING: Any = importlib.import_module("zdd.reconciler.asking")
+AWAITED: Any = importlib.import_module("zdd.reconciler.awaited")
+COMMANDS: Any = importlib.import_module("zdd.reconciler.commands")
+FAILING: Any = importlib.import_module("zdd.reconciler.failing")
 LEARN: Any = importlib.import_module("zdd.reconciler.learn")
 PICTURE: Any = importlib.import_module("zdd.reconciler.picture")
 RULES: Any = importlib.import_module("zdd.reconciler.guards")
@@ -186,7 +191,7 @@ def _back_to_the_failed_one(plan: Any, *rest: Any) -> Any:
 
 
 def _inconclusive_passes(picture: Picture) -> bool:
-    asks = RECONCILE._stage_asks(picture)
+    asks = ASKING.stage_asks(picture)
     return all(record is not None and record.verdict.result is not Result.FAILED for _, record in asks)
 
 
@@ -254,7 +259,7 @@ BUGS = (
     Planted(
         "nothing is deregistered",
         (Invariant.TIDY, Invariant.ENDS),
-        ((RECONCILE, "_shifts", partial(_never_forgets, RECONCILE._shifts)),),
+        ((COMMANDS, "_shifts", partial(_never_forgets, COMMANDS._shifts)),),
     ),
     Planted(
         "going back leads to what failed",
@@ -278,11 +283,15 @@ BUGS = (
         ((PICTURE, "mirror", partial(_twice_the_share, PICTURE.mirror)),),
         kinds=(StrategyKind.CANARY,),
     ),
-    Planted("deadlines do not count", (Invariant.ENDS,), ((RECONCILE, "_deadline_s", _never),)),
+    Planted(
+        "deadlines do not count",
+        (Invariant.ENDS,),
+        ((RECONCILE, "deadline_s", _never), (AWAITED, "deadline_s", _never), (FAILING, "deadline_s", _never)),
+    ),
     Planted(
         "a proof never expires",
         (Invariant.COMMAND_KEEPS_FLOOR, Invariant.CAPACITY),
-        ((PICTURE, "PROOF_VALID_S", 1e9), (RECONCILE, "REPROVE_S", 1e9)),
+        ((PICTURE, "PROOF_VALID_S", 1e9), (ASKING, "REPROVE_S", 1e9)),
         lives=_sick_for_long_while_slow_ones_start,
     ),
     Planted(

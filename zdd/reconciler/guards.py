@@ -12,18 +12,32 @@ take a line away, and a test that carries the line's name fails.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Sequence
-from typing import TypeGuard
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-from zdd.model.cell import Cell, InstanceState
-from zdd.model.command import Change, Command, Launch, Retire, Scale
-from zdd.model.in_place import UpdateOrder
+from zdd.model.cell import InstanceState
+from zdd.model.command import Change, Launch, Retire, Scale
 from zdd.model.service import Overlap
 from zdd.reconciler.learn import LOOK_AGAIN_S
 from zdd.reconciler.picture import Picture
+from zdd.reconciler.proposals import (
+    Hold,
+    Proposal,
+    Release,
+    Shift,
+    Tally,
+    Traffic,
+    admits,
+    command_words,
+    growth,
+    intent,
+    losing,
+    proposal_name,
+    replaces_in_place,
+    takes_out,
+    victims,
+)
 
 REPEAT_AFTER_S = 5.0
 """How long a command gets to show its effect before it is sent again: every command may be applied twice."""
@@ -33,64 +47,6 @@ GONE_LOOKS = 2
 
 GONE_AFTER_S = 1.0
 """And for how long, in seconds."""
-
-
-class Shift(enum.Enum):
-    """What can happen to the traffic of one instance."""
-
-    ADMIT = "admit"
-    RAISE = "raise"
-    LOWER = "lower"
-    OUT = "take out"
-    FORGET = "forget"
-
-
-@frozen
-class Traffic:
-    """The proposal to change the traffic of one instance."""
-
-    shift: Shift
-    instance: str
-    cell: str
-
-
-@frozen
-class Release:
-    """The proposal to let held requests go on."""
-
-
-@frozen
-class Hold:
-    """The proposal to hold requests back."""
-
-
-Proposal = Launch | Change | Scale | Retire | Traffic | Release | Hold
-
-
-@frozen
-class Tally:
-    """What the same decision has already allowed.
-
-    Attributes:
-        added: Instances that will be started.
-        removed: Instances that will no longer serve.
-        lowered: Instances that will have less of the traffic.
-        joined: Cells of which another instance will have traffic.
-    """
-
-    added: int = 0
-    removed: frozenset[str] = frozenset()
-    lowered: frozenset[str] = frozenset()
-    joined: frozenset[str] = frozenset()
-
-    def plus(self, picture: Picture, proposal: Proposal) -> Tally:
-        """Return the tally with one more proposal allowed."""
-        if isinstance(proposal, Traffic) and proposal.shift is Shift.LOWER:
-            return evolve(self, lowered=self.lowered | {proposal.instance})
-        if _admits(proposal):
-            return self if proposal.cell in self.joined else evolve(self, joined=self.joined | {proposal.cell})
-        added, lost = growth(picture, proposal), losing(picture, proposal)
-        return evolve(self, added=self.added + added, removed=self.removed.union(lost)) if added or lost else self
 
 
 @frozen
@@ -136,64 +92,6 @@ def permit(picture: Picture, proposal: Proposal, tally: Tally, guards: Sequence[
     return None
 
 
-def growth(picture: Picture, proposal: Proposal) -> int:
-    """Return how many more instances would exist."""
-    if not isinstance(proposal, Launch | Change | Scale):
-        return 0
-    cell = picture.cells.get(proposal.cell)
-    if cell is not None and isinstance(proposal, Change) and proposal.in_place is not None:
-        return _replaced(cell, proposal) if proposal.in_place.order is UpdateOrder.START_FIRST else 0
-    return max(0, proposal.replicas - (cell.size if cell else 0))
-
-
-def _replaced(cell: Cell, change: Change) -> int:
-    """Return how many more instances would be replaced in place."""
-    return max(0, change.in_place.changed - cell.changed_to(change.revision)) if change.in_place is not None else 0
-
-
-def _lost_in_place(picture: Picture, cell: Cell, change: Change) -> tuple[str, ...]:
-    """Return the worst that can happen: nobody can choose the victims, so they are those that serve."""
-    staying = [i for i in cell.instances if i.state is not InstanceState.STOPPING and i.revision != change.revision]
-    leaving = [instance.id for instance in staying if instance.replaced_by]
-    others = [instance.id for instance in staying if not instance.replaced_by]
-    others.sort(key=lambda name: (name not in picture.useful, name not in picture.serving, name))
-    return (*leaving, *others[: _replaced(cell, change)])
-
-
-def victims(picture: Picture, proposal: Proposal) -> tuple[str, ...]:
-    """Return the instances that may be stopped, and so must be drained. Which a smaller number hits, nobody can choose.
-
-    Those that are replaced in place serve until then: that is the weaker promise of such a stage.
-    """
-    if isinstance(proposal, Traffic | Release | Hold | Launch):
-        return ()
-    cell = picture.cells.get(proposal.cell)
-    if cell is None:
-        return ()
-    if isinstance(proposal, Change):
-        if _in_place(picture, proposal):
-            return ()
-        return tuple(instance.id for instance in cell.instances if instance.revision != proposal.revision)
-    if isinstance(proposal, Scale) and proposal.replicas >= cell.replicas:
-        return tuple(instance.id for instance in cell.instances if instance.revision != cell.revision)
-    return tuple(instance.id for instance in cell.instances)
-
-
-def losing(picture: Picture, proposal: Proposal) -> tuple[str, ...]:
-    """Return the instances that would no longer serve."""
-    if isinstance(proposal, Traffic):
-        return (proposal.instance,) if proposal.shift is Shift.OUT else ()
-    if isinstance(proposal, Change) and _in_place(picture, proposal):
-        return _lost_in_place(picture, picture.cells[proposal.cell], proposal)
-    return victims(picture, proposal)
-
-
-def _in_place(picture: Picture, change: Change) -> bool:
-    """Tell whether the stage says that so many may be replaced while the others serve."""
-    goal = picture.goals.get(change.cell)
-    return change.in_place is not None and goal is not None and goal.in_place == change.in_place
-
-
 # -- the rules --------------------------------------------------------------------------------------------------------
 
 
@@ -207,9 +105,9 @@ def _not_repeated(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[s
     if isinstance(proposal, Traffic | Release | Hold):
         return route_awaited(picture)
     told = picture.progress.told.get(proposal.cell)
-    if told is None or _intent(told.command) != _intent(proposal) or picture.now >= told.at_s + REPEAT_AFTER_S:
+    if told is None or intent(told.command) != intent(proposal) or picture.now >= told.at_s + REPEAT_AFTER_S:
         return None
-    return f"{proposal.cell} to {_words(proposal)}", told.at_s + REPEAT_AFTER_S
+    return f"{proposal.cell} to {command_words(proposal)}", told.at_s + REPEAT_AFTER_S
 
 
 def route_awaited(picture: Picture) -> tuple[str, float] | None:
@@ -231,7 +129,7 @@ def _ceiling(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
 def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | tuple[str, float] | None:
     if picture.plan.service.overlap is Overlap.ALLOWED:
         return None
-    if isinstance(proposal, Release) or _admits(proposal):
+    if isinstance(proposal, Release) or admits(proposal):
         return _others_in_traffic(picture)
     if not isinstance(proposal, Launch | Change | Scale):
         return None
@@ -261,7 +159,7 @@ def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, f
             return f"discovery to show {name}", picture.progress.routed_s + REPEAT_AFTER_S
         if not picture.quiet(picture.located[name][1]):
             return _draining(picture, name)
-    if isinstance(proposal, Change) and _in_place(picture, proposal):
+    if isinstance(proposal, Change) and replaces_in_place(picture, proposal):
         return None
     if isinstance(proposal, Change | Retire | Scale) and not (
         isinstance(proposal, Scale) and growth(picture, proposal)
@@ -328,13 +226,13 @@ def _floor(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
 
 
 def _proven(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not _admits(proposal) or picture.proven(proposal.instance):
+    if not admits(proposal) or picture.proven(proposal.instance):
         return None
     return f"{proposal.instance} to pass its gates"
 
 
 def _complete(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not _admits(proposal):
+    if not admits(proposal):
         return None
     goal, cell = picture.goals[proposal.cell], picture.cells[proposal.cell]
     if picture.complete(goal) or picture.cell_weight(goal.cell) > 0:
@@ -350,11 +248,11 @@ def _edges_heard(picture: Picture, proposal: Proposal, tally: Tally) -> str | No
         return f"{deaf[0]} to be reached before held requests go on"
     if isinstance(proposal, Change) and proposal.in_place is not None:
         return f"{deaf[0]} to be reached before instances of {proposal.cell} are replaced in traffic"
-    return f"{deaf[0]} to be reached before {proposal.instance} is admitted" if _admits(proposal) else None
+    return f"{deaf[0]} to be reached before {proposal.instance} is admitted" if admits(proposal) else None
 
 
 def _edges_followed(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
-    if not _takes_out(proposal) or proposal.instance not in picture.serving:
+    if not takes_out(proposal) or proposal.instance not in picture.serving:
         return None
     for edge, since_s in picture.progress.deaf.items():
         until_s = since_s + picture.plan.service.drain_deadline_s
@@ -399,7 +297,7 @@ def _fall_before_rise(picture: Picture, proposal: Proposal, tally: Tally) -> str
 
 
 def _seen_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not _takes_out(proposal) or not picture.forward or proposal.instance not in picture.serving:
+    if not takes_out(proposal) or not picture.forward or proposal.instance not in picture.serving:
         return None
     goal = picture.goals.get(proposal.cell)
     if goal is None or goal.share:  # a cell that is to come back makes room first; the floor alone guards that
@@ -410,7 +308,7 @@ def _seen_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str 
 
 
 def _hold_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not _takes_out(proposal) or not picture.must_hold:
+    if not takes_out(proposal) or not picture.must_hold:
         return None
     for view in picture.observation.edges:
         if not view.held:
@@ -436,46 +334,6 @@ def _gone_before_forgotten(picture: Picture, proposal: Proposal, tally: Tally) -
             return None
         return f"{proposal.instance} to stay missing", since_s + GONE_AFTER_S
     return f"{proposal.instance} to be missing in another look", picture.now + LOOK_AGAIN_S
-
-
-# -- words ------------------------------------------------------------------------------------------------------------
-
-
-def _admits(proposal: Proposal) -> TypeGuard[Traffic]:
-    return isinstance(proposal, Traffic) and proposal.shift is Shift.ADMIT
-
-
-def _takes_out(proposal: Proposal) -> TypeGuard[Traffic]:
-    return isinstance(proposal, Traffic) and proposal.shift is Shift.OUT
-
-
-def _intent(command: Command | Proposal) -> object:
-    return evolve(command, cut=()) if isinstance(command, Retire) else command
-
-
-def _words(command: Launch | Change | Scale | Retire) -> str:
-    match command:
-        case Launch():
-            return "start"
-        case Change():
-            if command.in_place is not None:
-                return f"replace until {command.in_place.changed} of {command.replicas} run {command.revision}"
-            return f"change to {command.revision}"
-        case Scale():
-            return f"have {command.replicas} instances"
-        case Retire():
-            return "stop"
-
-
-def proposal_name(proposal: Proposal) -> str:
-    """Say in a few words what is proposed."""
-    if isinstance(proposal, Traffic):
-        return f"to {proposal.shift.value} {proposal.instance}"
-    if isinstance(proposal, Release):
-        return "to release held requests"
-    if isinstance(proposal, Hold):
-        return "to hold requests back"
-    return f"for {proposal.cell} to {_words(proposal)}"
 
 
 GUARDS: tuple[Guard, ...] = (

@@ -1,0 +1,102 @@
+"""What is asked beside the driver: the gates that are due, and the action of a stage. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zdd.model.cell import Instance, InstanceState
+from zdd.model.gate import Target
+from zdd.model.plan import Goal
+from zdd.model.verdict import Result
+from zdd.reconciler.decision import Ask, Perform
+from zdd.reconciler.learn import steady_at_s
+from zdd.reconciler.picture import PROOF_VALID_S, Picture
+from zdd.reconciler.progress import GateRecord, admission_key, stage_key
+
+REPROVE_S = PROOF_VALID_S / 3
+"""How often an instance that has passed its gates is looked at again."""
+
+PAUSE_LEAST_S = 0.05
+"""How long a gate rests at least between two looks, whatever it says itself."""
+
+
+def due_gates(picture: Picture) -> tuple[list[Ask], float]:
+    """Return the gates that are due, and when the next one will be."""
+    due, next_s = _admission_asks(picture)
+    for ask, record in stage_asks(picture):
+        at_s = _again_s(picture.now, record, ask.gate.interval_s)
+        if at_s <= picture.now:
+            due.append(ask)
+        else:
+            next_s = min(next_s, at_s)
+    return due, next_s
+
+
+def _again_s(now: float, record: GateRecord | None, pause_s: float) -> float:
+    return now if record is None else record.looked_s + max(pause_s, PAUSE_LEAST_S)
+
+
+def _admission_asks(picture: Picture) -> tuple[list[Ask], float]:
+    """Return the gates of instances that are due, and when the next one will be, or a worker counts as steady."""
+    now, due, next_s = picture.now, list[Ask](), float("inf")
+    for cell in picture.observation.cells:
+        goal = picture.goals.get(cell.name)
+        for instance in cell.instances:
+            if instance.state is not InstanceState.READY:
+                continue
+            said = picture.verdicts(instance.id)
+            if not said:
+                at_s = steady_at_s(picture.plan, instance)
+                next_s = min(next_s, at_s if at_s > now else next_s)
+            elif _concerns(picture, goal, instance):
+                gates = picture.plan.revisions[instance.revision].gates
+                for number, record in enumerate(said):
+                    pause_s = gates[number].interval_s
+                    if record is not None and record.verdict.result is Result.PASSED:
+                        pause_s = max(pause_s, REPROVE_S)
+                    at_s = _again_s(now, record, pause_s)
+                    if at_s <= now:
+                        key = admission_key(instance.revision, number)
+                        due.append(Ask(key, gates[number], picture.target(instance)))
+                    elif at_s < next_s:
+                        next_s = at_s
+    return due, next_s
+
+
+def _concerns(picture: Picture, goal: Goal | None, instance: Instance) -> bool:
+    if picture.weight(instance.id) > 0:
+        return True
+    if goal is None or not goal.replicas:
+        return False
+    if instance.revision != goal.revision:  # in a cell that is changed in place it serves until it is replaced
+        return goal.in_place is not None and bool(goal.share)
+    return bool(goal.share) or instance.revision == picture.plan.target
+
+
+def stage_asks(picture: Picture) -> Iterator[tuple[Ask, GateRecord | None]]:
+    """Yield the gates of the stage once its traffic is reached, and what each has said."""
+    if picture.progress.reached_s is None or picture.progress.stage >= len(picture.plan.stages):
+        return
+    for number, gate in enumerate(picture.stage.gates):
+        key = stage_key(picture.progress.stage, number)
+        target = stage_target(picture)
+        yield Ask(key, gate, target), picture.progress.gates.get((key, target.key))
+
+
+def stage_target(picture: Picture) -> Target:
+    """Return what a stage's gate looks at: the instances of the target revision that have traffic."""
+    plan = picture.plan
+    instances = {
+        name: instance.addresses
+        for name, (_, instance) in picture.located.items()
+        if instance.revision == plan.target and (picture.weight(name) > 0 or not picture.carries_traffic)
+    }
+    return Target(plan.service.name, plan.revisions[plan.target].version, plan.target, "", plan.entrances, instances)
+
+
+def due_action(picture: Picture) -> Perform | None:
+    """Return the action that is due: one at a time, and where everything stops for it, when it has."""
+    if not picture.pending_actions or not picture.progress.begun or (picture.stopping and picture.located):
+        return None
+    number = picture.pending_actions[0]
+    return Perform(number, picture.stage.actions[number])

@@ -1,0 +1,132 @@
+"""What would bring the world nearer to the stage's goals, and what of it the guards allow. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from attrs import evolve
+
+from zdd.model.cell import InstanceState
+from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
+from zdd.model.service import Overlap
+from zdd.model.traffic import Registration
+from zdd.reconciler.guards import Guard, Refusal, permit
+from zdd.reconciler.picture import Picture
+from zdd.reconciler.proposals import Hold, Release, Shift, Tally, Traffic
+
+
+def permitted(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command, ...], tuple[Refusal, ...], bool]:
+    """Return what may be sent, what has to wait, and whether a change of traffic is among the latter."""
+    tally = Tally()
+    refusals: list[Refusal] = []
+    commands: list[Command] = []
+    wanted = picture.wanted
+    allowed: list[Traffic] = []
+    for proposal in _shifts(picture, wanted):
+        refusal = permit(picture, proposal, tally, guards)
+        if refusal is None:
+            tally = tally.plus(picture, proposal)
+            allowed.append(proposal)
+        else:
+            refusals.append(refusal)
+    # The last one in traffic may have to stay there for good: that keeps no stage from being passed.
+    traffic_waits = any(refusal.guard != "someone-serves" for refusal in refusals)
+    held, held_refusal = _held(picture, guards)
+    if held_refusal is not None:
+        refusals.append(held_refusal)
+    if allowed or held != picture.observation.held:
+        commands.append(_route(picture, wanted, allowed, held))
+    for command in _cell_commands(picture):
+        refusal = permit(picture, command, tally, guards)
+        if refusal is None:
+            tally = tally.plus(picture, command)
+            commands.append(_with_cut(picture, command))
+        else:
+            refusals.append(refusal)
+    return tuple(commands), tuple(refusals), traffic_waits
+
+
+def _cell_commands(picture: Picture) -> Iterator[Launch | Change | Scale | Retire]:
+    goals = picture.goals
+    # What clears away comes first, so that it makes room under the ceiling for what is to start.
+    for name in sorted(goals, key=lambda name: (goals[name].replicas > 0, name)):
+        goal, cell = goals[name], picture.cells.get(name)
+        if cell is None:
+            if goal.replicas:
+                yield Launch(name, goal.revision, goal.replicas)
+        elif not goal.replicas and picture.plan.service.overlap is Overlap.FORBIDDEN and cell.replicas:
+            yield Scale(name, 0)  # it must have stopped before anything else starts; it is retired when that is passed
+        elif picture.stopping:
+            continue  # it is stopped, and runs again in this stage
+        elif not goal.replicas:
+            if (
+                cell.replicas
+                or not cell.instances
+                or any(i.state is not InstanceState.STOPPING for i in cell.instances)
+            ):
+                yield Retire(name)
+        elif goal.in_place is not None:
+            if cell.replicas != goal.replicas:
+                yield Scale(name, goal.replicas)
+            elif cell.revision != goal.revision or cell.changed_to(goal.revision) < goal.in_place.changed:
+                yield Change(name, goal.revision, goal.replicas, goal.in_place)
+        elif cell.revision != goal.revision or cell.mixed:
+            if picture.plan.service.overlap is Overlap.FORBIDDEN and (cell.replicas or cell.instances):
+                if cell.replicas:
+                    yield Scale(name, 0)
+            else:
+                yield Change(name, goal.revision, goal.replicas)
+        elif cell.replicas != goal.replicas:
+            yield Scale(name, goal.replicas)
+
+
+def _with_cut(picture: Picture, command: Launch | Change | Scale | Retire) -> Command:
+    if not isinstance(command, Retire):
+        return command
+    names = [instance.id for instance in picture.cells[command.cell].instances]
+    records = [(name, picture.record(name)) for name in names]
+    return evolve(command, cut=tuple(name for name, record in records if record and record.cut_s is not None))
+
+
+def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Traffic]:
+    # Edges give an instance that is missing its share until it is forgotten, so nobody gets it before.
+    missing = {known.cell for name, known in picture.registered.items() if known.weight and name not in picture.located}
+    lowered = [Traffic(Shift.LOWER, name, wanted[name].cell) for names in picture.overweight.values() for name in names]
+    # A cell that has too much makes room first; in any other what is given up is taken over by those that join it.
+    yield from (proposal for proposal in lowered if picture.has_too_much(proposal.cell))
+    for name, registration in wanted.items():
+        before, after = picture.weight(name), registration.weight
+        if after and not before:
+            yield Traffic(Shift.ADMIT, name, registration.cell)
+        elif after > before and registration.cell in missing:
+            continue
+        elif after > before:
+            yield Traffic(Shift.RAISE, name, registration.cell)
+        elif before and not after:
+            yield Traffic(Shift.OUT, name, registration.cell)
+    yield from (proposal for proposal in lowered if not picture.has_too_much(proposal.cell))
+    for name, known in picture.registered.items():
+        if name not in wanted:
+            yield Traffic(Shift.FORGET, name, known.cell)
+
+
+def _held(picture: Picture, guards: Sequence[Guard]) -> tuple[bool, Refusal | None]:
+    if picture.must_hold:
+        if picture.observation.held:
+            return True, None
+        refusal = permit(picture, Hold(), Tally(), guards)
+        return refusal is None, refusal
+    if not picture.observation.held:
+        return False, None
+    refusal = permit(picture, Release(), Tally(), guards)
+    return refusal is not None, refusal
+
+
+def _route(picture: Picture, wanted: Mapping[str, Registration], allowed: Sequence[Traffic], held: bool) -> Route:
+    registrations = dict(picture.registered)
+    for shift in allowed:
+        if shift.shift is Shift.FORGET:
+            del registrations[shift.instance]
+        else:
+            registrations[shift.instance] = wanted[shift.instance]
+    return Route(tuple(registrations[name] for name in sorted(registrations)), held)
