@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from attrs import field, frozen
 
+from zdd.atomic_file import write_atomically
 from zdd.backup.source import CHUNK_BYTES
 from zdd.errors import BackupError, ConfigurationError
 
@@ -81,28 +81,10 @@ class DirectoryStore:
         path = self._path(name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._write(path, data)
+            write_atomically(path, data)
         except OSError as error:
             room = ": make room, or use another directory" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
             raise BackupError(f"{path} can't be written: {error.strerror or error}{room}") from error
-
-    def _write(self, path: Path, data: Iterable[bytes]) -> None:
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for chunk in data:
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(beside).replace(path)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
     def read(self, name: str) -> Iterator[bytes]:
         """Yield the file.

@@ -11,8 +11,8 @@ from typing import Any
 
 from attrs import frozen
 
-from zdd.adapters.atomic_file import write_atomically
 from zdd.adapters.local.supervised import Phase, Supervised, SupervisedState
+from zdd.atomic_file import write_atomically
 from zdd.errors import PermanentError
 from zdd.model.address import Address
 from zdd.model.cell import Cell, Instance, InstanceState
@@ -122,7 +122,7 @@ class CellDirectory:
             "replicas": record.replicas,
             "retired": record.retired,
         }
-        write_atomically(self.path / _RECORD, json.dumps(content))
+        write_atomically(self.path / _RECORD, [json.dumps(content).encode()])
 
     def places(self) -> list[Place]:
         """Return the directories of its instances, oldest first, those that have ended among them."""

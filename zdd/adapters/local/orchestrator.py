@@ -29,11 +29,11 @@ from pathlib import Path
 
 from attrs import evolve
 
-from zdd.adapters.atomic_file import write_atomically
 from zdd.adapters.fence_file import FenceFile
 from zdd.adapters.local.cell_directory import CellDirectory, CellRecord, Place
 from zdd.adapters.local.supervised import Phase, Supervised
 from zdd.adapters.local.workload import check_interpreter, check_process, check_writable, read_workload
+from zdd.atomic_file import write_atomically
 from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
 from zdd.interfaces import Fence, OrchestratorAbilities
 from zdd.model.cell import Cell
@@ -225,7 +225,7 @@ class LocalOrchestrator:
         """Take a number that no instance of this service ever had; taken for good before it is used."""
         path = self._service_directory(service) / "next-instance"
         number = int(path.read_text(encoding="ascii")) if path.exists() else 1
-        write_atomically(path, str(number + 1))
+        write_atomically(path, [str(number + 1).encode()])
         return number
 
     def _forget(self, service: str, cell: CellDirectory) -> None:

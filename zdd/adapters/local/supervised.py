@@ -17,10 +17,10 @@ from typing import Any
 
 from attrs import field, frozen
 
-from zdd.adapters.atomic_file import write_atomically
 from zdd.adapters.local import supervisor
 from zdd.adapters.local.ports import Reservation, reserve_ports
 from zdd.adapters.local.strays import end_strays
+from zdd.atomic_file import write_atomically
 from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
 
 _BASE_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "USER", "TMPDIR", "TZ")
@@ -163,7 +163,7 @@ class Supervised:
                 "restart_reset_s": delays.reset_s,
                 "log_limit_bytes": log_limit_bytes,
             }
-            write_atomically(started.directory / "specification.json", json.dumps(specification))
+            write_atomically(started.directory / "specification.json", [json.dumps(specification).encode()])
             started._start_supervisor((lock, *reservation.descriptors()))
         except OSError as error:
             raise TemporaryError(f"{error.filename or started.directory}: {error.strerror}") from error
@@ -210,7 +210,7 @@ class Supervised:
         request = self.directory / "stop"
         try:
             if not request.exists() or grace_s < float(request.read_text(encoding="ascii")):
-                write_atomically(request, f"{grace_s}")
+                write_atomically(request, [f"{grace_s}".encode()])
         except FileNotFoundError:
             return  # it ended and was discarded in the meantime
         except OSError as error:

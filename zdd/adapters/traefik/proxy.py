@@ -18,11 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from zdd.adapters.atomic_file import write_atomically
 from zdd.adapters.local.ports import reserve_ports
 from zdd.adapters.local.supervised import Phase, Restarts, Supervised, SupervisedState
 from zdd.adapters.traefik.connections import listener
 from zdd.adapters.traefik.room import HoldingRoom
+from zdd.atomic_file import write_atomically
 from zdd.errors import ConfigurationError, PermanentError, TemporaryError
 from zdd.model.address import Address
 from zdd.model.names import check_number
@@ -247,7 +247,9 @@ class TraefikProxy:
         try:
             free = reserve_ports(("api",), {}, cursor)
             free.close()  # its own supervisor takes it; the next search begins behind it
-            write_atomically(configuration, json.dumps(self._static_configuration(free.ports["api"]), indent=1))
+            write_atomically(
+                configuration, [json.dumps(self._static_configuration(free.ports["api"]), indent=1).encode()]
+            )
         except OSError as error:
             raise PermanentError(f"{error.filename or configuration}: {error.strerror}") from error
         Supervised.start(

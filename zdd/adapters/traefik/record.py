@@ -12,8 +12,8 @@ from typing import Any
 
 from attrs import frozen
 
-from zdd.adapters.atomic_file import write_atomically
 from zdd.adapters.traefik.rendering import render
+from zdd.atomic_file import write_atomically
 from zdd.errors import PermanentError
 from zdd.model.address import Address
 from zdd.model.service import Exposure
@@ -93,7 +93,7 @@ def write_record(path: Path, record: Record) -> None:
     Raises:
         OSError: It can't be written; the old file is untouched.
     """
-    write_atomically(path, record.text())
+    write_atomically(path, [record.text().encode()])
 
 
 def _encode(record: Record) -> dict[str, Any]:

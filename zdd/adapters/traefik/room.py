@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zdd.adapters.atomic_file import write_atomically
 from zdd.adapters.local.supervised import base_environment
 from zdd.adapters.traefik import holding_room
+from zdd.atomic_file import write_atomically
 from zdd.errors import PermanentError, TemporaryError
 from zdd.model.address import Address
 from zdd.model.traffic import Registration
@@ -44,7 +44,7 @@ class HoldingRoom:
         try:
             room = cls(Path(tempfile.mkdtemp(prefix=f"{service}_", dir=rooms_directory)))
             order = {"held": True, "ports": list(ports), "maximum_s": maximum_s, "linger_s": LINGER_S, "targets": {}}
-            write_atomically(room.directory / "order.json", json.dumps(order))
+            write_atomically(room.directory / "order.json", [json.dumps(order).encode()])
             log = room.directory / "log.txt"
             with log.open("w") as output:
                 subprocess.run(
@@ -111,7 +111,7 @@ class HoldingRoom:
     def _tell(self, news: Mapping[str, Any]) -> None:
         path = self.directory / "order.json"
         try:
-            write_atomically(path, json.dumps({**self._order(), **news}))
+            write_atomically(path, [json.dumps({**self._order(), **news}).encode()])
         except FileNotFoundError:
             return  # it has just ended by itself, and removed its directory
         except OSError as error:

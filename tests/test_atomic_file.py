@@ -10,41 +10,46 @@ import threading
 
 import pytest
 
-from zdd.adapters.atomic_file import write_atomically
+from zdd.atomic_file import write_atomically
 
 
 def test_it_makes_or_replaces_the_file_for_its_owner_only(tmp_path):
     path = tmp_path / "state"
     for text in ("first", "zweite Fassung: äöü", ""):
-        write_atomically(path, text)
+        write_atomically(path, [text.encode()])
         assert path.read_text(encoding="utf-8") == text
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_mode_can_be_chosen(tmp_path):
-    write_atomically(tmp_path / "public", "hello", mode=0o644)
+    write_atomically(tmp_path / "public", [b"hello"], mode=0o644)
     assert (tmp_path / "public").stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize("text", ["\ud800 can't be encoded", None])
-def test_when_it_fails_the_old_file_is_untouched_and_nothing_lies_about(tmp_path, text):
+def test_chunks_are_written_one_after_another(tmp_path):
+    write_atomically(tmp_path / "state", (letter * 100_000 for letter in (b"a", b"b", b"")))
+    assert (tmp_path / "state").read_bytes() == b"a" * 100_000 + b"b" * 100_000
+
+
+@pytest.mark.parametrize("unfit", ["text is no bytes", None])
+def test_when_it_fails_the_old_file_is_untouched_and_nothing_lies_about(tmp_path, unfit):
     path = tmp_path / "state"
-    write_atomically(path, "old")
-    with pytest.raises((UnicodeEncodeError, TypeError)):
-        write_atomically(path, text)
+    write_atomically(path, [b"old"])
+    with pytest.raises(TypeError):
+        write_atomically(path, [b"new", unfit])
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_directory_that_is_not_there_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
-        write_atomically(tmp_path / "gone" / "state", "text")
+        write_atomically(tmp_path / "gone" / "state", [b"text"])
 
 
 def test_a_reader_never_sees_half_of_it(tmp_path):
     path, done, seen = tmp_path / "state", threading.Event(), set()
-    write_atomically(path, "a" * 100_000)
+    write_atomically(path, [b"a" * 100_000])
 
     def read() -> None:
         while not done.is_set():
@@ -52,8 +57,8 @@ def test_a_reader_never_sees_half_of_it(tmp_path):
 
     reader = threading.Thread(target=read)
     reader.start()
-    for letter in "bcdefgh" * 5:
-        write_atomically(path, letter * 100_000)
+    for letter in (b"b", b"c", b"d", b"e", b"f", b"g", b"h") * 5:
+        write_atomically(path, [letter * 100_000])
     done.set()
     reader.join()
     assert {(len(text), len(set(text))) for text in seen} == {(100_000, 1)}
@@ -62,7 +67,7 @@ def test_a_reader_never_sees_half_of_it(tmp_path):
 @pytest.mark.parametrize("number", range(1, 7))
 def test_whenever_the_writer_is_killed_the_file_is_the_old_or_the_new_one(tmp_path, number):
     script = (
-        "import os, pathlib, signal, sys; from zdd.adapters.atomic_file import write_atomically\n"
+        "import os, pathlib, signal, sys; from zdd.atomic_file import write_atomically\n"
         "left = int(sys.argv[2])\n"
         "def count(event, arguments):\n"
         "    global left\n"
@@ -70,7 +75,7 @@ def test_whenever_the_writer_is_killed_the_file_is_the_old_or_the_new_one(tmp_pa
         "        left -= 1\n"
         "        if not left: os.kill(os.getpid(), signal.SIGKILL)\n"
         "sys.addaudithook(count)\n"
-        "write_atomically(pathlib.Path(sys.argv[1]), 'new')\n"
+        "write_atomically(pathlib.Path(sys.argv[1]), [b'new'])\n"
     )
     path = tmp_path / "state"
     path.write_text("old")

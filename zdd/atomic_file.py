@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Replace the file at `path` by one with this text: written beside it, flushed to disk, renamed over it.
+def write_atomically(path: Path, chunks: Iterable[bytes], *, mode: int = 0o600) -> None:
+    """Replace the file at `path` by one with these bytes: written beside it, flushed to disk, renamed over it.
+
+    An exception that `chunks` raises leaves the old file untouched and nothing beside it.
 
     Raises:
         OSError: The directory can't be written, or the disk is full. The old file is untouched then.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), mode)
-            file.write(text)
+            for chunk in chunks:
+                file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
