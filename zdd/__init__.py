@@ -54,9 +54,9 @@ from zdd.model.service import Exposure, Overlap, Service
 from zdd.model.verdict import Result, Sample, Verdict
 from zdd.recovery import Recovered
 from zdd.report import Report
-from zdd.stack import Stack, StackObject, StackService
-from zdd.stack_deployer import StackDeployer
-from zdd.stack_report import ServiceResult, StackReport
+from zdd.stacks.deployer import StackDeployer
+from zdd.stacks.report import ServiceResult, StackReport
+from zdd.stacks.stack import Stack, StackObject, StackService
 from zdd.status import Status
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zdd.report import Report
-    from zdd.stack_report import StackReport
+    from zdd.stacks.report import StackReport
 
 
 class ZddError(Exception):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from zdd.model.release import Revision, Specification
     from zdd.model.service import Service
     from zdd.model.traffic import EdgeView, Registration
-    from zdd.stack import Stack
+    from zdd.stacks.stack import Stack
 
 __all__ = [
     "Action",

@@ -10,7 +10,7 @@ from zdd import BlueGreen, Canary, HttpGate, Overlap, Recreate
 from zdd.command_line.parser import make_parser
 from zdd.command_line.wanted import read_wanted
 from zdd.errors import ConfigurationError
-from zdd.stack import Stack, StackService
+from zdd.stacks.stack import Stack, StackService
 
 
 def read(*words: str, command: tuple[str, ...] = ()) -> Stack | StackService:

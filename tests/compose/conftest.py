@@ -10,7 +10,7 @@ import pytest
 from attrs import frozen
 
 from zdd.compose import read_stack
-from zdd.stack import Stack, StackService
+from zdd.stacks.stack import Stack, StackService
 
 
 @frozen

@@ -13,8 +13,8 @@ from zdd.command_line.wanted import read_wanted
 from zdd.display.jsonl import plan_data
 from zdd.model.plan import Plan
 from zdd.report import Report
-from zdd.stack import Stack, StackService
-from zdd.stack_report import StackReport
+from zdd.stacks.report import StackReport
+from zdd.stacks.stack import Stack, StackService
 
 
 def plan(arguments: argparse.Namespace, parts: Parts) -> int:

@@ -17,7 +17,7 @@ from zdd.display.plain import PlainLines
 from zdd.errors import ConfigurationError
 from zdd.interfaces import Edge, StackHost
 from zdd.model.address import Address
-from zdd.stack_deployer import StackDeployer
+from zdd.stacks.deployer import StackDeployer
 
 ADDRESS, TOKEN, AUTHORITY = "CONSUL_HTTP_ADDR", "CONSUL_HTTP_TOKEN", "CONSUL_CACERT"
 

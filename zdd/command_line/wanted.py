@@ -11,7 +11,7 @@ from zdd.gates import HttpGate
 from zdd.model.gate import Gate
 from zdd.model.release import Process, Release, Workload
 from zdd.model.service import Exposure, Overlap, Service
-from zdd.stack import Stack, StackService
+from zdd.stacks.stack import Stack, StackService
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary
 from zdd.strategies.in_place_update import InPlaceUpdate

@@ -10,7 +10,7 @@ from zdd.compose.document import Document, Path
 from zdd.compose.environment import read_inside
 from zdd.compose.mounts import NAMESPACE
 from zdd.compose.specification import NO_ALIASES, Sections, object_name
-from zdd.stack import StackObject
+from zdd.stacks.stack import StackObject
 
 Json = dict[str, Any]
 

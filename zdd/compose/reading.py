@@ -27,7 +27,7 @@ from zdd.errors import ConfigurationError
 from zdd.model.names import NAME_LENGTH_MAX
 from zdd.model.release import VERSION_LENGTH_MAX, Release
 from zdd.model.service import Overlap, Service
-from zdd.stack import Stack, StackService, check_stack_name
+from zdd.stacks.stack import Stack, StackService, check_stack_name
 
 Json = dict[str, Any]
 

@@ -18,7 +18,7 @@ from zdd.clock import SystemClock
 from zdd.compose import read_stack
 from zdd.errors import ConfigurationError
 from zdd.events import Outcome
-from zdd.stack import Stack
+from zdd.stacks.stack import Stack
 
 FILE = """
 version: "3.8"

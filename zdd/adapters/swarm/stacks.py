@@ -21,7 +21,7 @@ from zdd.adapters.swarm.mounted_file import MountedFile
 from zdd.adapters.swarm.specification import pinned, with_labels
 from zdd.errors import AdapterError, ConfigurationError, TemporaryError
 from zdd.model.release import Specification
-from zdd.stack import Stack, StackObject, StackService
+from zdd.stacks.stack import Stack, StackObject, StackService
 
 Json = dict[str, Any]
 

@@ -9,9 +9,9 @@ from zdd.errors import ConfigurationError, DeploymentInProgress, StackFailed
 from zdd.events import Outcome
 from zdd.model.release import Release
 from zdd.model.service import Service
-from zdd.stack import Stack, StackObject, StackService
-from zdd.stack_deployer import StackDeployer
-from zdd.stack_record import record_name
+from zdd.stacks.deployer import StackDeployer
+from zdd.stacks.record import record_name
+from zdd.stacks.stack import Stack, StackObject, StackService
 from zdd.strategies.blue_green import BlueGreen
 
 NAMES = ("shop-db", "shop-api", "shop-web")

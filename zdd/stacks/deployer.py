@@ -28,9 +28,9 @@ from zdd.interfaces import Fence, Holder, Lease, StackHost
 from zdd.model.plan import Plan
 from zdd.report import Report
 from zdd.request import release_of
-from zdd.stack import Stack, StackService
-from zdd.stack_record import StackRecord, read_record, record_name
-from zdd.stack_report import ServiceResult, StackReport
+from zdd.stacks.record import StackRecord, read_record, record_name
+from zdd.stacks.report import ServiceResult, StackReport
+from zdd.stacks.stack import Stack, StackService
 
 if TYPE_CHECKING:
     from zdd.strategies.situation import Strategy
