@@ -14,7 +14,6 @@ from zdd.adapters.memory import (
     MemoryWorld,
 )
 from zdd.codec import MissingGate
-from zdd.driver import Surroundings
 from zdd.errors import ConfigurationError, TemporaryError
 from zdd.events import Outcome
 from zdd.gates import AllOf, HttpGate, TcpGate
@@ -43,6 +42,7 @@ from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary
 from zdd.strategies.recreate import Recreate
 from zdd.strategies.rolling_update import RollingUpdate
+from zdd.surroundings import Surroundings
 
 RELEASE = Release("2.0", Behaviour())
 WEB = Service("web", replicas=2)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from zdd.driver import Surroundings
 from zdd.errors import AdapterError, ConfigurationError, JournalError
 from zdd.events import Outcome
 from zdd.history import History, read_history
 from zdd.interfaces import Examined
 from zdd.model.finding import Demand, Finding, Severity
 from zdd.preflight import findings
+from zdd.surroundings import Surroundings
 from zdd.wording import printable
 
 

@@ -17,7 +17,6 @@ from zdd.backup.backup import Backup
 from zdd.backup.manifest import Manifest
 from zdd.checkup import checkup
 from zdd.clock import SystemClock
-from zdd.driver import Surroundings
 from zdd.errors import ConfigurationError
 from zdd.events import Event
 from zdd.failover import Failover, Switching
@@ -40,6 +39,7 @@ from zdd.request import (
 from zdd.restoring import data_to_restore, kept_backups, restoration
 from zdd.sampler import InlineSampler, Sampler, ThreadSampler
 from zdd.strategies.situation import Strategy
+from zdd.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from zdd.adapters.memory import MemoryWorld

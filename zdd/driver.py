@@ -7,7 +7,7 @@ writes down the answer, then looks again before it decides anything more.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
@@ -25,16 +25,14 @@ from zdd.events import (
     StagePassed,
 )
 from zdd.inbox import Inbox
-from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Journal, Lease, Orchestrator
+from zdd.interfaces import Fence
 from zdd.model.action import Action, ActionContext
-from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
+from zdd.model.command import Command, Route
 from zdd.model.intent import Intent
 from zdd.model.observation import Observation
 from zdd.model.order import Order
 from zdd.model.plan import OnFailure, Plan
-from zdd.model.release import Revision
 from zdd.model.service import Service
-from zdd.model.traffic import EdgeView
 from zdd.planner import make_retreat, undoing
 from zdd.reconciler.decision import Decision
 from zdd.reconciler.learn import learn, learn_looks
@@ -43,42 +41,12 @@ from zdd.reconciler.progress import Completed, Fact, Observed, Passed, Progress,
 from zdd.reconciler.reconcile import reconcile
 from zdd.recorder import Recorder
 from zdd.sampler import Sampler
+from zdd.surroundings import Surroundings
 
 logger = logging.getLogger("zdd")
 
 RETRY_S_LEAST = 0.2
 RETRY_S_MOST = 5.0
-
-
-@frozen
-class Surroundings:
-    """Everything outside that a deployment needs.
-
-    Attributes:
-        orchestrator: Runs instances.
-        discovery: Knows which of them serve.
-        edges: Send requests to them.
-        journal: Keeps what happened.
-        lease: Lets one deployer at a time change a service.
-        clock: Tells the time.
-        make_sampler: Makes what runs gates and actions.
-        listeners: Are called with every event; one that raises is logged and goes on being called.
-        lease_s: How long the lease lasts when it is not renewed, in seconds.
-        control: Carries orders to this deployer; None: nobody can give it any.
-        intents: Keep what a service is meant to be, where mirrors read it sooner than from the journal.
-    """
-
-    orchestrator: Orchestrator
-    discovery: Discovery
-    edges: tuple[Edge, ...]
-    journal: Journal
-    lease: Lease
-    clock: Clock
-    make_sampler: Callable[[Clock], Sampler]
-    listeners: tuple[Callable[[Event], None], ...] = ()
-    lease_s: float = 15.0
-    control: Control | None = None
-    intents: Intents | None = None
 
 
 @frozen
@@ -327,30 +295,17 @@ class Driver:
         return ""
 
     def observe(self, service: Service) -> Observation:
-        """Look at everything once: the cells, then discovery, then the edges.
+        """Look at everything once, and keep in mind what can't be proven by that.
 
         Raises:
             AdapterError: The orchestrator or discovery can't say. An edge that can't is in the observation as such.
         """
-        as_of_s = self._now()
-        cells = self._around.orchestrator.observe(service)
-        changed = [f"{cell.name} was changed outside zdd: {cell.changed}" for cell in cells if cell.changed]
-        self._recorder.unproven.extend(line for line in changed if line not in self._recorder.unproven)
-        if not service.exposures:
-            return Observation(as_of_s, cells)
-        registrations, held = self._around.discovery.registrations(service)
-        places = [registration.addresses for registration in registrations]
-        places += [instance.addresses for cell in cells for instance in cell.instances]
-        watched = tuple(dict.fromkeys(address for addresses in places for address in addresses.values()))
-        views = []
-        for edge in self._around.edges:
-            asked_s = self._now()
-            try:
-                views.append(evolve(edge.view(service, watched), as_of_s=asked_s))
-            except AdapterError as error:
-                views.append(EdgeView(edge.name, asked_s, reachable=False, note=str(error)))
-                self._recorder.unproven.append(f"{edge.name} could not be reached: {error}")
-        return Observation(as_of_s, cells, registrations, held, tuple(views))
+        observation, unproven = self._around.observe(service), self._recorder.unproven
+        changed = [f"{cell.name} was changed outside zdd: {cell.changed}" for cell in observation.cells if cell.changed]
+        unproven.extend(line for line in changed if line not in unproven)
+        deaf = [view for view in observation.edges if not view.reachable]
+        unproven.extend(f"{view.edge} could not be reached: {view.note}" for view in deaf)
+        return observation
 
     def _send(self, plan: Plan, progress: Progress, command: Command, observation: Observation) -> Progress:
         self._number += 1
@@ -358,7 +313,7 @@ class Driver:
         self._recorder.emit(CommandIntended, number=number, command=command)
         settles_s, refused = 0.0, False
         try:
-            self._act(plan, command, observation)
+            self._around.act(plan, command, observation, self._fence)
         except OutcomeUnknown as error:
             settles_s = self._now() + error.settles_within_s
             self._recorder.emit(CommandAnswered, number=number, error=str(error), unknown=True)
@@ -375,23 +330,6 @@ class Driver:
             self._errors = 0
             self._recorder.emit(CommandAnswered, number=number)
         return self._learn(plan, progress, Sent(command, settles_s, refused))
-
-    def _act(self, plan: Plan, command: Command, observation: Observation) -> None:
-        service, fence, orchestrator = plan.service, self._fence, self._around.orchestrator
-        match command:
-            case Launch():
-                orchestrator.launch(service, plan.revisions[command.revision], command, fence)
-            case Change():
-                orchestrator.change(service, plan.revisions[command.revision], command, fence)
-            case Scale():
-                cell = observation.cell(command.cell)
-                name = cell.revision if cell else plan.target
-                revision = plan.revisions.get(name) or Revision(name, "unknown", {})  # somebody changed the cell
-                orchestrator.scale(service, revision, command, fence)
-            case Retire():
-                orchestrator.retire(service, command, fence)
-            case Route():
-                self._around.discovery.apply(service, command, fence)
 
     def _renew(self) -> None:
         """Keep the lease; stop before it can have expired."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from attrs import define, evolve
 
-from zdd.driver import Driver, Surroundings
+from zdd.driver import Driver
 from zdd.errors import (
     AdapterError,
     ConfigurationError,
@@ -31,6 +31,7 @@ from zdd.reconciler.progress import Fact, Observed, Progress, Sent
 from zdd.reconciler.reconcile import reconcile
 from zdd.reconciler.upkeep import ABANDONED, QUIET, UPKEEP, plan_of_upkeep, strangers
 from zdd.sampler import Sampler
+from zdd.surroundings import Surroundings
 
 LEASE_S = 10.0
 """For how long it takes the lease of a service, for one change, in seconds."""

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from zdd.backup.restore import Restore
 from zdd.codec import MissingStrategy
-from zdd.driver import Driver, Surroundings
+from zdd.driver import Driver
 from zdd.errors import ConfigurationError, ZddError
 from zdd.events import DeploymentEnded, Outcome
 from zdd.failure import failure_of
@@ -39,6 +39,7 @@ from zdd.request import (
     serving_version,
 )
 from zdd.strategies.situation import Strategy
+from zdd.surroundings import Surroundings
 
 logger = logging.getLogger("zdd")
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from zdd.driver import Surroundings
 from zdd.errors import ConfigurationError, DeploymentInProgress
 from zdd.events import DeploymentEnded, DeploymentStarted, Event, Ordered, StageEntered
 from zdd.history import OPEN_OUTCOMES, Deployment, read_history
 from zdd.interfaces import Holder
 from zdd.model.order import Order, OrderKind
+from zdd.surroundings import Surroundings
 from zdd.wording import change, date_and_time, printable
 
 BEGINS_WITHIN_S = 1.0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zdd.driver import Surroundings
 from zdd.errors import AdapterError, ConfigurationError
 from zdd.interfaces import Inspected, mirror_role
 from zdd.model.finding import Demand, Finding, Severity
 from zdd.model.plan import Plan
 from zdd.model.release import Specification
 from zdd.model.service import Service
+from zdd.surroundings import Surroundings
 
 
 def findings(around: Surroundings, service: Service, workload: Specification, demand: Demand) -> tuple[Finding, ...]:

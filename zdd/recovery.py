@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from zdd.driver import Surroundings
 from zdd.errors import DeploymentError, DeploymentInterrupted, ZddError
 from zdd.events import Outcome
 from zdd.history import Deployment
 from zdd.orders import standing
+from zdd.surroundings import Surroundings
 from zdd.wording import printable
 
 if TYPE_CHECKING:

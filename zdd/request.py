@@ -7,7 +7,6 @@ from collections.abc import Callable
 from attrs import evolve, frozen
 
 from zdd.codec import MissingGate
-from zdd.driver import Surroundings
 from zdd.errors import ConfigurationError, TemporaryError
 from zdd.gates import TcpGate
 from zdd.history import History
@@ -23,6 +22,7 @@ from zdd.preflight import demand_of, findings, warnings_of
 from zdd.strategies.recreate import Recreate
 from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Strategy, divide
+from zdd.surroundings import Surroundings
 
 
 @frozen

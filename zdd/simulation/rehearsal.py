@@ -23,7 +23,7 @@ from zdd.adapters.memory import (
     MemoryWorld,
     What,
 )
-from zdd.driver import Driver, Surroundings
+from zdd.driver import Driver
 from zdd.errors import ConfigurationError
 from zdd.events import Outcome
 from zdd.interfaces import OrchestratorAbilities
@@ -35,6 +35,7 @@ from zdd.model.traffic import Registration
 from zdd.report import Report
 from zdd.sampler import InlineSampler
 from zdd.strategies.situation import divide, split
+from zdd.surroundings import Surroundings
 from zdd.wording import change, count, duration, printable
 
 SEEDS = 100

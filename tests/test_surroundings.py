@@ -1,0 +1,85 @@
+"""Everything outside, looked at once: what can't be asked is in the look as such, and nobody is asked for nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from zdd.adapters.memory import (
+    Behaviour,
+    MemoryDiscovery,
+    MemoryJournal,
+    MemoryLease,
+    MemoryOrchestrator,
+    MemoryWorld,
+)
+from zdd.interfaces import Fence
+from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
+from zdd.model.observation import Observation
+from zdd.model.plan import Goal, Plan
+from zdd.model.release import Release, Revision
+from zdd.model.service import Service
+from zdd.sampler import InlineSampler
+from zdd.surroundings import Surroundings
+
+WEB = Service("web", replicas=2)
+R1, R2 = (Revision(name, name, Release(name, Behaviour()).workload) for name in ("r1", "r2"))
+PLAN = Plan(WEB, "r2", {"r1": R1, "r2": R2}, (Goal("web", "r1", 2, 1),), (), 0, 4)
+FENCE = Fence(1, "ana@host:1")
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    world = MemoryWorld()
+    world.add_edge()
+    return world
+
+
+@pytest.fixture
+def around(world: MemoryWorld) -> Surroundings:
+    return Surroundings(
+        MemoryOrchestrator(world),
+        MemoryDiscovery(world),
+        tuple(world.edges),
+        MemoryJournal(),
+        MemoryLease(world.clock),
+        world.clock,
+        InlineSampler,
+    )
+
+
+def after(around: Surroundings, world: MemoryWorld, *commands: Command) -> Observation:
+    for command in commands:
+        around.act(PLAN, command, around.observe(WEB), FENCE)
+        world.clock.run_until(world.clock.now() + 30)
+    return around.observe(WEB)
+
+
+def test_each_command_goes_to_whom_it_concerns(around: Surroundings, world: MemoryWorld) -> None:
+    def cells(seen: Observation) -> list[tuple[str, str, int]]:
+        return [(cell.name, cell.revision, cell.replicas) for cell in seen.cells]
+
+    assert cells(after(around, world, Launch("web", "r1", 1))) == [("web", "r1", 1)]
+    assert cells(after(around, world, Scale("web", 2))) == [("web", "r1", 2)]
+    assert cells(after(around, world, Change("web", "r2", 2))) == [("web", "r2", 2)]
+    assert after(around, world, Route((), held=True)).held
+    assert cells(after(around, world, Retire("web"))) == []
+
+
+def test_a_cell_that_somebody_changed_is_scaled_as_what_it_is(around: Surroundings, world: MemoryWorld) -> None:
+    after(around, world, Launch("web", "r1", 1))
+    unknown = Plan(WEB, "r2", {"r2": R2}, (), (), 0, 4)
+    around.act(unknown, Scale("web", 2), around.observe(WEB), FENCE)
+    assert around.observe(WEB).cells[0].replicas == 2
+
+
+def test_an_edge_that_cannot_be_asked_is_in_the_look_as_such(around: Surroundings, world: MemoryWorld) -> None:
+    assert [view.reachable for view in around.observe(WEB).edges] == [True]
+    world.edges[0].cut_off()
+    (view,) = around.observe(WEB).edges
+    assert (view.reachable, bool(view.note)) == (False, True)
+
+
+def test_nobody_is_asked_about_the_traffic_of_a_worker(around: Surroundings, world: MemoryWorld) -> None:
+    world.edges[0].cut_off()
+    seen = around.observe(Service("web", exposures=()))
+    assert (seen.registrations, seen.edges, seen.held) == ((), (), False)

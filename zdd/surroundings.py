@@ -1,0 +1,90 @@
+"""Everything outside that a deployment needs, looked at and acted on as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import evolve, frozen
+
+from zdd.errors import AdapterError
+from zdd.events import Event
+from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Journal, Lease, Orchestrator
+from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
+from zdd.model.observation import Observation
+from zdd.model.plan import Plan
+from zdd.model.release import Revision
+from zdd.model.service import Service
+from zdd.model.traffic import EdgeView
+from zdd.sampler import Sampler
+
+
+@frozen
+class Surroundings:
+    """Everything outside that a deployment needs.
+
+    Attributes:
+        orchestrator: Runs instances.
+        discovery: Knows which of them serve.
+        edges: Send requests to them.
+        journal: Keeps what happened.
+        lease: Lets one deployer at a time change a service.
+        clock: Tells the time.
+        make_sampler: Makes what runs gates and actions.
+        listeners: Are called with every event; one that raises is logged and goes on being called.
+        lease_s: How long the lease lasts when it is not renewed, in seconds.
+        control: Carries orders to this deployer; None: nobody can give it any.
+        intents: Keep what a service is meant to be, where mirrors read it sooner than from the journal.
+    """
+
+    orchestrator: Orchestrator
+    discovery: Discovery
+    edges: tuple[Edge, ...]
+    journal: Journal
+    lease: Lease
+    clock: Clock
+    make_sampler: Callable[[Clock], Sampler]
+    listeners: tuple[Callable[[Event], None], ...] = ()
+    lease_s: float = 15.0
+    control: Control | None = None
+    intents: Intents | None = None
+
+    def observe(self, service: Service) -> Observation:
+        """Look at everything once: the cells, then discovery, then the edges.
+
+        Raises:
+            AdapterError: The orchestrator or discovery can't say. An edge that can't is in the observation as such.
+        """
+        as_of_s = self.clock.now()
+        cells = self.orchestrator.observe(service)
+        if not service.exposures:
+            return Observation(as_of_s, cells)
+        registrations, held = self.discovery.registrations(service)
+        places = [registration.addresses for registration in registrations]
+        places += [instance.addresses for cell in cells for instance in cell.instances]
+        watched = tuple(dict.fromkeys(address for addresses in places for address in addresses.values()))
+        views = []
+        for edge in self.edges:
+            asked_s = self.clock.now()
+            try:
+                views.append(evolve(edge.view(service, watched), as_of_s=asked_s))
+            except AdapterError as error:
+                views.append(EdgeView(edge.name, asked_s, reachable=False, note=str(error)))
+        return Observation(as_of_s, cells, registrations, held, tuple(views))
+
+    def act(self, plan: Plan, command: Command, observation: Observation, fence: Fence) -> None:
+        """Send a command of the plan to whom it concerns. Raises what the adapter does."""
+        service = plan.service
+        match command:
+            case Launch():
+                self.orchestrator.launch(service, plan.revisions[command.revision], command, fence)
+            case Change():
+                self.orchestrator.change(service, plan.revisions[command.revision], command, fence)
+            case Scale():
+                cell = observation.cell(command.cell)
+                name = cell.revision if cell else plan.target
+                revision = plan.revisions.get(name) or Revision(name, "unknown", {})  # somebody changed the cell
+                self.orchestrator.scale(service, revision, command, fence)
+            case Retire():
+                self.orchestrator.retire(service, command, fence)
+            case Route():
+                self.discovery.apply(service, command, fence)
