@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -57,19 +57,7 @@ def unpacked(name: str, packages: Sequence[str], *, whole: bool = False) -> Path
     Raises:
         NoLab: They can't be had here.
     """
-    directory = cache_directory() / name
-    if directory.is_dir():
-        return directory
-    for tool in ("apt-get", "dpkg"):
-        if shutil.which(tool) is None:
-            raise NoLab(f"{tool} is needed to fetch {', '.join(packages)}: use a Debian machine")
-    half = directory.with_name(f"{name}.half-{os.getpid()}")
-    try:
-        _fetch(packages, half, whole=whole)
-        half.rename(directory)
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
-    return directory
+    return _kept(name, ", ".join(packages), lambda half: _fetch(packages, half, whole=whole))
 
 
 def unpacked_from(suite: str, name: str, packages: Sequence[str]) -> Path:
@@ -78,18 +66,32 @@ def unpacked_from(suite: str, name: str, packages: Sequence[str]) -> Path:
     Raises:
         NoLab: They can't be had here.
     """
+    return _kept(name, f"{', '.join(packages)} of {suite}", lambda half: _fetch_from(suite, packages, half))
+
+
+def _kept(name: str, what: str, fetch: Callable[[Path], None]) -> Path:
+    """Return the folder of that name in the cache. It is fetched if it isn't there, and is whole once it is."""
     directory = cache_directory() / name
     if directory.is_dir():
         return directory
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
-            raise NoLab(f"{tool} is needed to fetch {', '.join(packages)} of {suite}: use a Debian machine")
+            raise NoLab(f"{tool} is needed to fetch {what}: use a Debian machine")
+    half = directory.with_name(f"{name}.half-{os.getpid()}")
+    try:
+        fetch(half)
+        half.rename(directory)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return directory
+
+
+def _fetch_from(suite: str, packages: Sequence[str], directory: Path) -> None:
     targets = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Created-By: Packages")
     mirror = re.search(r"^(\S+/debian/?) main$", targets, re.MULTILINE)
     if mirror is None:
         raise NoLab(f"this machine's package sources name no Debian archive that could have {suite}")
-    half = directory.with_name(f"{name}.half-{os.getpid()}")
-    work = half.with_suffix(".packages")
+    work = directory.with_suffix(".packages")
     signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
     own = ["-o", f"Dir::Etc::SourceList={work}/sources.list", "-o", "Dir::Etc::SourceParts=/dev/null"]
     own += ["-o", f"Dir::State::Lists={work}/lists", "-o", f"Dir::Cache={work}/cache", "-o", "APT::Sandbox::User="]
@@ -99,14 +101,11 @@ def unpacked_from(suite: str, name: str, packages: Sequence[str]) -> Path:
         (work / "sources.list").write_text(f"deb {signed}{mirror[1]} {suite} main\n")
         run("apt-get", "-q", *own, "update")
         run("apt-get", "-q", *own, "download", *packages, cwd=work)
-        half.mkdir()
+        directory.mkdir()
         for package in work.glob("*.deb"):
-            run("dpkg", "-x", str(package), str(half))
-        half.rename(directory)
+            run("dpkg", "-x", str(package), str(directory))
     finally:
         shutil.rmtree(work, ignore_errors=True)
-        shutil.rmtree(half, ignore_errors=True)
-    return directory
 
 
 def _fetch(packages: Sequence[str], directory: Path, *, whole: bool) -> None:

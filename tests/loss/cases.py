@@ -141,7 +141,7 @@ class Stand:
         logs = directory / "logs"
         logs.mkdir()
         with self._deployer(edge, directory) as deployer:
-            operator = Operator(self.lab, self.agent, case, service, logs, deployer, self.wanted)
+            operator = Operator(self.lab, self.agent, case, service, logs, deployer, self.wanted, self.tell)
             try:
                 operator.begin()
                 with running_load(edge.entrance, self.wanted.longest_s) as load:
@@ -201,6 +201,7 @@ class Operator:
     logs: Path
     deployer: Deployer
     wanted: Wanted
+    tell: Callable[[str], None]
     _version: int = 0
 
     @property
@@ -239,14 +240,21 @@ class Operator:
         raise ValueError(self.case.strategy)
 
     def end(self) -> None:
-        """Take the service out, whatever has happened and however, so that the next case finds the swarm empty."""
+        """Take the service out, whatever has happened and however, so that the next case finds the swarm empty.
+
+        Containers that are still there after 20 seconds are told: the next case begins beside them.
+        """
         for item in self.agent.ask("GET", f"/v1/health/service/{self.name}?consistent"):
             self.agent.ask("PUT", f"/v1/agent/service/deregister/{item['Service']['ID']}")
         with closing(docker.APIClient(base_url=self.lab["engine"], version="auto")) as api:
             for one in api.services(filters={"name": self.name}):
                 api.remove_service(one["ID"])
             deadline = time.monotonic() + GONE_WITHIN_S
-            while api.containers(filters={"label": "com.docker.swarm.service.name"}) and time.monotonic() < deadline:
+            while left := api.containers(filters={"label": "com.docker.swarm.service.name"}):
+                if time.monotonic() > deadline:
+                    names = ", ".join(name for one in left for name in one["Names"])
+                    self.tell(f"{self.case}: still there {GONE_WITHIN_S:g} s after their service was removed: {names}")
+                    break
                 time.sleep(0.1)
 
     def _deploy(self, strategy: Any) -> Report:

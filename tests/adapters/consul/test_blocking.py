@@ -61,8 +61,10 @@ def test_it_goes_on_when_the_agent_stalls_dies_and_comes_back_without_its_data(o
     with followed(BlockingQuery(connection, KEY, wait_s=1.0)) as found:
         assert found.get(timeout=5.0) is not None
         own_agent.pause()
-        threading.Timer(1.5, own_agent.go_on).start()
-        time.sleep(1.6)  # for longer than it waits
+        goes_on = threading.Timer(1.5, own_agent.go_on)  # it stalls for longer than it is asked to wait
+        goes_on.start()
+        goes_on.join()
+        assert found.empty()
         put(own_agent, "after the pause")
         assert found.get(timeout=10.0) == "YWZ0ZXIgdGhlIHBhdXNl"
         own_agent.kill()
