@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +24,9 @@ from zdd.adapters.local.orchestrator import LocalOrchestrator
 from zdd.events import CommandAnswered, Event, Outcome
 from zdd.model.address import Address
 
+sys.path.append(str(Path(__file__).parents[2] / "lab"))
+from strict_clients import Load, mixed
+
 SERVICE = Service("app", replicas=2, drain_deadline_s=10.0, stop_grace_s=2.0, start_deadline_s=20.0)
 
 # It ends at once when it is told to: whatever is in flight then is lost.
@@ -36,8 +36,8 @@ import http.server, os, signal, sys, time
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
-        if self.path == "/slow":
-            time.sleep(0.7)
+        if self.path.startswith("/sleep/"):
+            time.sleep(float(self.path.rpartition("/")[2]))
         body = sys.argv[1].encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -49,44 +49,6 @@ signal.signal(signal.SIGTERM, lambda *arguments: os._exit(0))
 http.server.ThreadingHTTPServer.request_queue_size = 128
 http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
-
-
-@define(eq=False)
-class Load:
-    """Strict clients: each keeps its connection and never retries."""
-
-    entrance: Address
-    answers: Counter[str] = field(factory=Counter)
-    lost: list[str] = field(factory=list)
-    _end: threading.Event = field(factory=threading.Event)
-
-    @contextmanager
-    def running(self) -> Iterator[Load]:
-        threads = [threading.Thread(target=self._run, args=(path,)) for path in ["/"] * 5 + ["/slow"] * 3]
-        for thread in threads:
-            thread.start()
-        try:
-            yield self
-        finally:
-            self._end.set()
-            for thread in threads:
-                thread.join()
-
-    def _run(self, path: str) -> None:
-        client = http.client.HTTPConnection(self.entrance.host, self.entrance.port, timeout=30.0)
-        while not self._end.wait(0.01):
-            try:
-                client.request("GET", path)
-                response = client.getresponse()
-                text = response.read().decode()
-                if response.status == 200:
-                    self.answers[text] += 1
-                else:
-                    self.lost.append(f"{time.time():.2f} {path}: {response.status} {text[:80]}")
-            except (OSError, http.client.HTTPException) as error:
-                self.lost.append(f"{time.time():.2f} {path}: {error!r}")
-                client.close()
-        client.close()
 
 
 @define(eq=False)
@@ -170,7 +132,7 @@ def test_nothing_is_lost_when_the_leader_or_an_agent_fails_in_the_middle(scene: 
 
     scene.deploy("1", {})
     assert scene.listed() == {("1", "node-0"): 1, ("1", "node-1"): 1}
-    with Load(Address("127.0.0.1", scene.haproxy.port)).running() as load:
+    with Load(Address("127.0.0.1", scene.haproxy.port), mixed(5, 3)).running() as load:
         scene.deploy("2", {3: kill_the_leader, 6: crash_an_agent_that_loses_its_data})
     for timer in timers:
         timer.join()

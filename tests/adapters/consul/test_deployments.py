@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import http.client
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, evolve, field
+from attrs import define, evolve
 
 from zdd import BlueGreen, Canary, Deployer, Process, Release, RollingUpdate, Service
 from zdd.adapters.consul.connection import ConsulConnection
@@ -31,6 +29,9 @@ from zdd.events import CommandAnswered, CommandIntended, Event, InstanceMoved, M
 from zdd.model.address import Address
 from zdd.model.command import Route
 
+sys.path.append(str(Path(__file__).parents[2] / "lab"))
+from strict_clients import Load, Request, mixed
+
 # It ends at once when it is told to: whatever is in flight then is lost.
 APPLICATION = """
 import http.server, os, signal, sys, time
@@ -39,8 +40,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path == "/slow":
-            time.sleep(0.7)
+        if self.path.startswith("/sleep/"):
+            time.sleep(float(self.path.rpartition("/")[2]))
         body = sys.argv[1].encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -54,50 +55,12 @@ http.server.ThreadingHTTPServer.request_queue_size = 128
 http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
 
+CLIENTS = {**mixed(5, 3), Request("/", "POST", b"x" * 5000): 2}
 ROUTE = ("traefik.http.routers.app.rule=PathPrefix(`/`)",)
 
 
 def release(version: str) -> Release:
     return Release(version, Process([sys.executable, "-c", APPLICATION, version]))
-
-
-@define(eq=False)
-class Load:
-    """Strict clients: each keeps its connection and never retries."""
-
-    entrance: Address
-    answers: Counter[str] = field(factory=Counter)
-    lost: list[str] = field(factory=list)
-    _end: threading.Event = field(factory=threading.Event)
-
-    @contextmanager
-    def running(self) -> Iterator[Load]:
-        kinds = [("GET", "/", b"")] * 5 + [("POST", "/", b"x" * 5000)] * 2 + [("GET", "/slow", b"")] * 3
-        threads = [threading.Thread(target=self._run, args=kind) for kind in kinds]
-        for thread in threads:
-            thread.start()
-        try:
-            yield self
-        finally:
-            self._end.set()
-            for thread in threads:
-                thread.join()
-
-    def _run(self, method: str, path: str, body: bytes) -> None:
-        client = http.client.HTTPConnection(self.entrance.host, self.entrance.port, timeout=30.0)
-        while not self._end.wait(0.01):
-            try:
-                client.request(method, path, body)
-                response = client.getresponse()
-                text = response.read().decode()
-                if response.status == 200:
-                    self.answers[text] += 1
-                else:
-                    self.lost.append(f"{method} {path}: {response.status} {text[:80]}")
-            except (OSError, http.client.HTTPException) as error:
-                self.lost.append(f"{method} {path}: {error!r}")
-                client.close()
-        client.close()
 
 
 @define(eq=False)
@@ -198,7 +161,7 @@ def test_nothing_is_lost_by_applications_that_end_at_once(world: World) -> None:
     steps: list[tuple[str, Any]] = [("2.0", RollingUpdate()), ("3.0", BlueGreen())]
     if world.edge == "haproxy":  # the other one knows no weights
         steps.append(("4.0", Canary(steps=(20, 100), hold_s=0.5)))
-    with Load(Address(*world.entrance)).running() as load:
+    with Load(Address(*world.entrance), CLIENTS).running() as load:
         for version, strategy in steps:
             report = deployer.deploy(SERVICE, release(version), strategy)
             assert report.outcome is Outcome.SUCCEEDED, report
@@ -232,7 +195,7 @@ def test_a_reload_of_haproxy_makes_the_count_unknown_until_the_process_before_ha
 
     with made_world("haproxy", agent, prefix, tmp_path / "state", start, start_traefik) as world:
         edge = HaproxyEdge(world.where[0], {"http": Address(*world.entrance)}, old_process_s=old_process_s)
-        load = Load(Address(*world.entrance))
+        load = Load(Address(*world.entrance), CLIENTS)
         deployer = world.deployer(reload, wrap=lambda _: edge)
         deployer.deploy(SERVICE, release("1.0"), RollingUpdate())
         with load.running():
@@ -274,7 +237,7 @@ def _deploy_until_killed(world: World, version: str, wanted: int) -> None:
 @pytest.mark.parametrize("world", ["haproxy"], indirect=True)
 def test_a_killed_deployer_leaves_nothing_out_for_ever(world: World, wanted: int) -> None:
     world.deployer().deploy(SERVICE, release("1.0"))
-    with Load(Address(*world.entrance)).running() as load:
+    with Load(Address(*world.entrance), CLIENTS).running() as load:
         killed = multiprocessing.get_context("spawn").Process(target=_deploy_until_killed, args=(world, "2.0", wanted))
         killed.start()
         killed.join(60.0)
@@ -311,7 +274,7 @@ class Careless:
 def test_without_the_count_of_what_is_in_flight_requests_are_lost(world: World) -> None:
     deployer = world.deployer(wrap=Careless)
     deployer.deploy(SERVICE, release("1.0"))
-    with Load(Address(*world.entrance)).running() as load:
+    with Load(Address(*world.entrance), CLIENTS).running() as load:
         for version in ("2.0", "3.0", "4.0", "5.0"):  # one deployment may by chance stop all of them between requests
             deployer.deploy(SERVICE, release(version), RollingUpdate())
             if load.lost:
@@ -331,7 +294,7 @@ def test_an_agent_that_crashes_in_the_middle_and_comes_back_costs_nothing(own_wo
             crashed[0].start()
 
     own_world.deployer().deploy(SERVICE, release("1.0"))
-    with Load(Address(*own_world.entrance)).running() as load:
+    with Load(Address(*own_world.entrance), CLIENTS).running() as load:
         report = own_world.deployer(crash, lease_s=15.0).deploy(SERVICE, release("2.0"), RollingUpdate())
     crashed[0].join()
     print(f"{sum(load.answers.values())} answered, {len(load.lost)} lost while Consul was away")
@@ -350,7 +313,7 @@ def test_a_consul_that_does_not_come_back_ends_it_with_a_clear_error_and_traffic
 
     own_world.deployer().deploy(SERVICE, release("1.0"))
     before = own_world.registered(SERVICE)
-    with Load(Address(*own_world.entrance)).running() as load:
+    with Load(Address(*own_world.entrance), CLIENTS).running() as load:
         began_s = time.monotonic()
         with pytest.raises((JournalError, LeaseLost), match="can't be reached"):
             own_world.deployer(crash, lease_s=15.0).deploy(SERVICE, release("2.0"), RollingUpdate())

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from attrs import define, field, frozen
+from attrs import define, field
 
 from zdd import Deployer, HttpGate, Release, Service
 from zdd.adapters.consul.connection import ConsulConnection
@@ -29,6 +28,9 @@ from zdd.adapters.haproxy.edge import HaproxyEdge
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 from zdd.interfaces import mirror_role
 from zdd.model.address import Address
+
+sys.path.append(str(Path(__file__).parents[2] / "lab"))
+from strict_clients import Load, mixed
 
 SERVICE = Service("web", replicas=3, gates=(HttpGate("/health"),), stop_grace_s=3.0, start_deadline_s=40.0)
 
@@ -46,53 +48,6 @@ def load_lab(part: str) -> ModuleType:
 
 _consul = load_lab("consul")
 _haproxy = load_lab("haproxy")
-
-
-@frozen
-class Lost:
-    """A request that was not answered as it should have been."""
-
-    began_s: float
-    what: str
-
-
-@define(eq=False)
-class Load:
-    """Clients that keep their connection and never retry."""
-
-    address: Address
-    lost: list[Lost] = field(factory=list)
-    answered: int = 0
-    _end: threading.Event = field(factory=threading.Event)
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[Load]:
-        threads = [threading.Thread(target=self._run, args=(path,)) for path in ["/"] * 6 + ["/sleep/0.7"] * 6]
-        for thread in threads:
-            thread.start()
-        try:
-            yield self
-        finally:
-            self._end.set()
-            for thread in threads:
-                thread.join()
-
-    def _run(self, path: str) -> None:
-        client = http.client.HTTPConnection(self.address.host, self.address.port, timeout=20)
-        while not self._end.wait(0.01):
-            began_s = time.monotonic()
-            try:
-                client.request("GET", path)
-                response = client.getresponse()
-                text = response.read().decode()
-                if response.status == 200:
-                    self.answered += 1
-                else:
-                    self.lost.append(Lost(began_s, f"{path}: {response.status} {text[:60]}"))
-            except (OSError, http.client.HTTPException) as error:
-                self.lost.append(Lost(began_s, f"{path}: {error!r}"))
-                client.close()
-        client.close()
 
 
 @define(eq=False)
@@ -223,7 +178,7 @@ def test_tasks_that_die_are_replaced_without_a_person_whatever_happens_to_the_mi
     scene.deploy("1")
     first, second = scene.start_mirror(), scene.start_mirror()
     assert scene.active() == first.pid
-    load = Load(Address("127.0.0.1", scene.haproxy.port))
+    load = Load(Address("127.0.0.1", scene.haproxy.port), mixed(6, 6))
     died = []
     with load.running():
         before = scene.instances()
@@ -252,7 +207,8 @@ def test_tasks_that_die_are_replaced_without_a_person_whatever_happens_to_the_mi
         assert after == indexes
         assert scene.active() == third.pid
     own = [one for one in load.lost if any(one.began_s <= end_s <= one.began_s + 5 for end_s in died)]
-    print(f"{load.answered} answered; lost with 3 crashed tasks: {len(own)}, otherwise: {len(load.lost) - len(own)}")
+    answered, others = load.answers.total(), len(load.lost) - len(own)
+    print(f"{answered} answered; lost with 3 crashed tasks: {len(own)}, otherwise: {others}")
     print(f"healed after {healed_s:.1f} s; after the active mirror had died {taken_over_s:.1f} s")
     print(scene.told())
     assert [one for one in load.lost if one not in own] == []
