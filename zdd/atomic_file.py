@@ -7,6 +7,9 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+HALF_WRITTEN = ".half-written"
+"""How the name of a file ends that a writer has not finished, and never will if it was killed."""
+
 
 def write_atomically(path: Path, chunks: Iterable[bytes], *, mode: int = 0o600) -> None:
     """Replace the file at `path` by one with these bytes: written beside it, flushed to disk, renamed over it.
@@ -16,7 +19,7 @@ def write_atomically(path: Path, chunks: Iterable[bytes], *, mode: int = 0o600) 
     Raises:
         OSError: The directory can't be written, or the disk is full. The old file is untouched then.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=HALF_WRITTEN)
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), mode)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from zdd.atomic_file import write_atomically
+from zdd.atomic_file import HALF_WRITTEN, write_atomically
 from zdd.backup.source import CHUNK_BYTES
 from zdd.errors import BackupError, ConfigurationError
 
@@ -73,7 +73,7 @@ class DirectoryStore:
             raise ConfigurationError(f"backups can't be kept in {self.directory}: {nearest} can't be written")
 
     def write(self, name: str, data: Iterable[bytes]) -> None:
-        """Write beside, flush to disk, and rename.
+        """Write beside, flush to disk, and rename. What a killed process left half written in its folder is deleted.
 
         Raises:
             BackupError: It can't be written; nothing of it is left.
@@ -81,6 +81,8 @@ class DirectoryStore:
         path = self._path(name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for left in path.parent.glob(f".*{HALF_WRITTEN}"):  # one at a time writes there, under the service's lease
+                left.unlink(missing_ok=True)
             write_atomically(path, data)
         except OSError as error:
             room = ": make room, or use another directory" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
@@ -113,11 +115,6 @@ class DirectoryStore:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise BackupError(f"{path} can't be deleted: {error.strerror or error}") from error
-
-    def sweep(self) -> None:
-        """Delete what a process that was killed left half written. Call it only while nobody else is writing."""
-        for path in Path(self.directory).glob("*/.writing-*"):
-            path.unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
