@@ -30,6 +30,7 @@ from attrs import evolve
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses, TaskAddresses
 from zdd.adapters.swarm.archive import Archive
+from zdd.adapters.swarm.cell_names import CellNames
 from zdd.adapters.swarm.container import Container, read_container
 from zdd.adapters.swarm.content_store import check_files
 from zdd.adapters.swarm.drift import difference
@@ -101,7 +102,7 @@ class SwarmOrchestrator:
         self._engine = Engine(docker_host, timeout_s)
         self._publish = isinstance(way, NodePorts)
         self._addresses = TaskAddresses(self._engine, way)
-        self._names = dict(names or {})
+        self._names = CellNames(dict(names or {}))
         self._poll_s = poll_s
         self._fences = SwarmFences(self._engine)
         self._archive = Archive(self._engine, SwarmRevisions(self._engine, kept_revisions), publish=self._publish)
@@ -129,7 +130,7 @@ class SwarmOrchestrator:
         container = read_container(workload)
         try:
             found = self._found(service)
-            base = self._archive.base(service, found, self._first_name(service))
+            base = self._archive.base(service, found, self._names.first(service))
             nodes = self._engine.nodes()
         except AdapterError as error:
             raise ConfigurationError(f"{service.name} can't be deployed here: {error}") from error
@@ -150,7 +151,7 @@ class SwarmOrchestrator:
         """
         container = read_container(workload)
         found = self._found(service)
-        base = self._archive.base(service, found, self._first_name(service))
+        base = self._archive.base(service, found, self._names.first(service))
         planned = Revision("planned", "planned", workload)
         spec = resolved(base, container, PinnedImage(container.image), service, planned, publish=self._publish)
         alone = len(found) == 1
@@ -185,7 +186,7 @@ class SwarmOrchestrator:
 
     def watch(self, service: Service, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` when the Engine tells of a service or a container that may be this service's."""
-        watch = Watch(self._engine, self._prefixes(service), wake)
+        watch = Watch(self._engine, self._names.prefixes(service), wake)
         self._listing.watch(service.name, watch)
         watch.start()
         return watch.end
@@ -225,9 +226,9 @@ class SwarmOrchestrator:
             _check_revision(service, command.cell, current, revision)
             self._scale(service, current, command.replicas, fence)
             return
-        first = self._original(service, found, revision)
+        first = self._names.original(service, found, revision)
         record = self._archive.record(service, revision, found, first)
-        name = self._swarm_name(service, command.cell, first)
+        name = self._names.of_cell(service, command.cell, first)
         spec = for_cell(
             record.spec, service.name, command.cell, name, revision.id, command.replicas, fence.token, first=first
         )
@@ -249,7 +250,7 @@ class SwarmOrchestrator:
         elif same and not is_under_way(current["Spec"]):
             self._scale(service, current, command.replicas, fence)
             return
-        first = self._original(service, found, revision)
+        first = self._names.original(service, found, revision)
         record = self._archive.record(service, revision, found, first)
         spec = for_cell(
             record.spec, service.name, command.cell, current["Spec"]["Name"], revision.id, command.replicas,
@@ -376,9 +377,9 @@ class SwarmOrchestrator:
 
     def _found(self, service: Service) -> dict[str, Json]:
         """Return cell name → Swarm service, for those that are this service's or that it is to adopt."""
-        first = self._first_name(service)
+        first = self._names.first(service)
         found = {}
-        for one in self._engine.services(self._prefixes(service)):
+        for one in self._engine.services(self._names.prefixes(service)):
             owner = (one["Spec"].get("Labels") or {}).get(labels.SERVICE)
             if owner == service.name or (owner is None and one["Spec"]["Name"] == first):
                 found[cell_of(one)] = one
@@ -392,36 +393,8 @@ class SwarmOrchestrator:
             raise TemporaryError(f"cell {cell} of {service.name} is being retired")
         return current
 
-    def _prefixes(self, service: Service) -> tuple[str, ...]:
-        """Return what the names of its Swarm services begin with; a stack's ``shop_web`` is found under ``shop``."""
-        return tuple(sorted({service.name.partition("-")[0], self._first_name(service)}))
-
-    def _first_name(self, service: Service) -> str:
-        return self._names.get(service.name, service.name)
-
-    def _original(self, service: Service, found: dict[str, Json], revision: Revision) -> str:
-        """Return the name of the Swarm service that is, or was, the first cell."""
-        if service.name in self._names:
-            return self._names[service.name]
-        stated = read_container(revision.workload).service_name if revision.workload else None
-        there = found.get(service.name)
-        return stated or (str(there["Spec"]["Name"]) if there is not None else service.name)
-
-    def _swarm_name(self, service: Service, cell: str, first: str) -> str:
-        if cell == service.name:  # what has the name of a stack's service is a cell of that name
-            return f"{first}-1" if service.name in self._names and first != service.name else first
-        if cell == first or service.name not in self._names:
-            return cell if cell == first or cell.startswith(f"{service.name}-") else f"{service.name}-{cell}"
-        return first + cell.removeprefix(service.name) if cell.startswith(f"{service.name}-") else f"{first}-{cell}"
-
     def _check_name(self, service: Service, container: Container, found: dict[str, Json]) -> None:
-        stated = container.service_name
-        if stated is not None and not stated.startswith(service.name.partition("-")[0]):
-            raise ConfigurationError(
-                f"service_name {stated} of {service.name}: let both begin with the same letters, up to the first "
-                "hyphen or underscore"
-            )
-        first = stated or self._first_name(service)
+        first = self._names.wanted(service, container)
         if any(one["Spec"]["Name"] == first for one in found.values()):
             return
         for one in self._engine.services([first]):
