@@ -89,6 +89,14 @@ def load_yaml() -> ModuleType:
     return yaml
 
 
+def too_large(name: str, size_bytes: int) -> ConfigurationError:
+    """Return the error about a file above `BYTES_MAX`."""
+    return ConfigurationError(
+        f"{name} has {size_bytes:,} bytes: compose files of up to {BYTES_MAX:,} bytes are read; "
+        "put data into files of its own, as configs or volumes"
+    )
+
+
 def read_document(name: str, content: bytes) -> Document:
     """Read a compose file.
 
@@ -97,10 +105,7 @@ def read_document(name: str, content: bytes) -> Document:
     """
     yaml = load_yaml()
     if len(content) > BYTES_MAX:
-        raise ConfigurationError(
-            f"{name} has {len(content):,} bytes: compose files of up to {BYTES_MAX:,} bytes are read; "
-            "put data into files of its own, as configs or volumes"
-        )
+        raise too_large(name, len(content))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -20,8 +20,7 @@ def environment_of(
     """
     found: dict[str, str | None] = {}
     for name in text_list(service.get("env_file") or []):
-        path = inside(document, (*at, "env_file"), directory, name)
-        lines = _filled(_lines(document, (*at, "env_file"), path, name), variables)
+        lines = _filled(_lines(document, (*at, "env_file"), directory, name), variables)
         found.update({key: text for key, text in lines.items() if text is not None})
     found.update(_filled(optional_pairs(service.get("environment")), variables))
     for name, text in found.items():
@@ -32,12 +31,26 @@ def environment_of(
     return found
 
 
-def inside(document: Document, at: Path, directory: FilePath, name: str) -> FilePath:
-    """Return the path of a file in the project's folder.
+def read_inside(document: Document, at: Path, directory: FilePath, name: str) -> bytes:
+    """Return what a file in the project's folder has.
 
     Raises:
-        ConfigurationError: It isn't there, or is elsewhere; also if a link leads there.
+        ConfigurationError: It isn't there, or is elsewhere, also if a link leads there; or it can't be read, or has
+            more than `BYTES_MAX`.
     """
+    path = _inside(document, at, directory, name)
+    try:
+        with path.open("rb") as file:
+            content = file.read(BYTES_MAX + 1)
+    except OSError as error:
+        raise document.refusal(at, f"file {name} can't be read: {error.strerror}") from None
+    if len(content) > BYTES_MAX:
+        raise document.refusal(at, f"file {name} has more than {BYTES_MAX:,} bytes")
+    return content
+
+
+def _inside(document: Document, at: Path, directory: FilePath, name: str) -> FilePath:
+    """Return the path of a file in the project's folder."""
     if "\0" in name or not name:
         raise document.refusal(at, f"{name!r} is no path")
     path = directory / name
@@ -53,25 +66,8 @@ def inside(document: Document, at: Path, directory: FilePath, name: str) -> File
     return real
 
 
-def read_inside(document: Document, at: Path, directory: FilePath, name: str) -> bytes:
-    """Return what a file in the project's folder has.
-
-    Raises:
-        ConfigurationError: As `inside`; or it can't be read, or is larger than Swarm takes.
-    """
-    path = inside(document, at, directory, name)
-    try:
-        with path.open("rb") as file:
-            content = file.read(BYTES_MAX + 1)
-    except OSError as error:
-        raise document.refusal(at, f"file {name} can't be read: {error.strerror}") from None
-    if len(content) > BYTES_MAX:
-        raise document.refusal(at, f"file {name} has more than {BYTES_MAX:,} bytes")
-    return content
-
-
-def _lines(document: Document, at: Path, path: FilePath, name: str) -> dict[str, str | None]:
-    content = read_inside(document, at, path.parent, path.name)
+def _lines(document: Document, at: Path, directory: FilePath, name: str) -> dict[str, str | None]:
+    content = read_inside(document, at, directory, name)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

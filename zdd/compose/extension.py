@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -15,7 +16,7 @@ from zdd.gates import CommandGate, HttpGate, TcpGate
 from zdd.model.gate import Gate
 from zdd.model.in_place import UpdateOrder
 from zdd.model.plan import OnFailure
-from zdd.model.service import Exposure
+from zdd.model.service import Exposure, Overlap
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary
 from zdd.strategies.in_place_update import InPlaceUpdate
@@ -60,7 +61,7 @@ class Extension:
         surge: How many instances may be replaced at once; None: as many as the largest cell has.
         cells: As `zdd.Service`.
         deadlines: ``start_deadline_s``, ``drain_deadline_s``, ``settle_s`` of `zdd.Service`, as far as stated.
-        overlap: ``allowed`` or ``forbidden``; None: what the service's volumes and ports say.
+        overlap: Whether two revisions may run side by side; None: what the service's volumes and ports say.
     """
 
     name: str | None = None
@@ -74,7 +75,7 @@ class Extension:
     surge: int | None = None
     cells: int | None = None
     deadlines: Mapping[str, float] = field(factory=dict)
-    overlap: str | None = None
+    overlap: Overlap | None = None
 
 
 def read_extension(document: Document, at: Path, value: Any) -> Extension:
@@ -162,18 +163,16 @@ def _any(_: Stated, value: Any) -> Any:
     return value
 
 
-def _order(stated: Stated, value: Any) -> UpdateOrder:
-    known = {one.value: one for one in UpdateOrder}
-    if not isinstance(value, str) or value not in known:
-        raise stated.refusal(f"{_shown(value)}: use {' or '.join(known)}")
-    return known[value]
+def _word(kind: type[Enum]) -> Reader:
+    """Return what reads a word that stands for one of these."""
+    known = {one.value: one for one in kind}
 
+    def read(stated: Stated, value: Any) -> Enum:
+        if not isinstance(value, str) or value not in known:
+            raise stated.refusal(f"{_shown(value)}: use {' or '.join(known)}")
+        return known[value]
 
-def _on_failure(stated: Stated, value: Any) -> OnFailure:
-    known = {one.value: one for one in OnFailure}
-    if not isinstance(value, str) or value not in known:
-        raise stated.refusal(f"{_shown(value)}: use {' or '.join(known)}")
-    return known[value]
+    return read
 
 
 def _numbers(stated: Stated, value: Any) -> tuple[int, ...]:
@@ -210,12 +209,6 @@ def _exposure(stated: Stated, value: Any) -> tuple[Exposure, int]:
     return Exposure(**found), target
 
 
-def _overlap(stated: Stated, value: Any) -> str:
-    if value not in ("allowed", "forbidden"):
-        raise stated.refusal(f"{_shown(value)}: use allowed or forbidden")
-    return str(value)
-
-
 def _deadlines(stated: Stated, value: Any) -> dict[str, float]:
     names = {"start": "start_deadline_s", "drain": "drain_deadline_s", "settle": "settle_s"}
     return {names[key]: one for key, one in _mapping(stated, value, dict.fromkeys(names, _seconds)).items()}
@@ -240,7 +233,7 @@ _GATES: dict[str, Reader] = {
         CommandGate, {"command": _of(list), "environment": _of(dict), **_PACE}, _PACE_NAMES, "command"
     ),
 }  # fmt: skip
-_UNDER_TRAFFIC: dict[str, Reader] = {"gates": _gates, "on_failure": _on_failure}
+_UNDER_TRAFFIC: dict[str, Reader] = {"gates": _gates, "on_failure": _word(OnFailure)}
 _STRATEGIES: dict[str, Reader] = {
     "rolling": _made(
         RollingUpdate, {"batch": _of(int), "hold": _seconds, **_UNDER_TRAFFIC}, {"hold": "hold_s"}
@@ -251,7 +244,8 @@ _STRATEGIES: dict[str, Reader] = {
     ),
     "recreate": _made(Recreate, {}, {}),
     "in-place": _made(
-        InPlaceUpdate, {"batch": _any, "order": _order, "hold": _seconds, **_UNDER_TRAFFIC}, {"hold": "hold_s"}
+        InPlaceUpdate, {"batch": _any, "order": _word(UpdateOrder), "hold": _seconds, **_UNDER_TRAFFIC},
+        {"hold": "hold_s"},
     ),
 }  # fmt: skip
 _EVERY: dict[str, Reader] = {"strategy": _strategy, "gates": _gates, "deadlines": _deadlines}
@@ -262,7 +256,7 @@ SERVICE_KEYS: dict[str, Reader] = {
     "replicas": _of(int),
     "surge": _of(int),
     "cells": _of(int),
-    "overlap": _overlap,
+    "overlap": _word(Overlap),
     "name": _of(str),
     "version": _of(str),
 }

@@ -43,10 +43,8 @@ _SERVICE: dict[tuple[str, ...], Callable[[str], Any]] = {
     ("healthcheck", "retries"): _number,
     ("healthcheck", "disable"): _boolean,
     ("deploy", "replicas"): _number,
-    ("deploy", "update_config", "parallelism"): _number,
-    ("deploy", "update_config", "max_failure_ratio"): _fraction,
-    ("deploy", "rollback_config", "parallelism"): _number,
-    ("deploy", "rollback_config", "max_failure_ratio"): _fraction,
+    **{("deploy", key, "parallelism"): _number for key in ("update_config", "rollback_config")},
+    **{("deploy", key, "max_failure_ratio"): _fraction for key in ("update_config", "rollback_config")},
     ("deploy", "restart_policy", "max_attempts"): _number,
     ("deploy", "placement", "max_replicas_per_node"): _number,
     ("ports", "*", "target"): _number,
@@ -70,12 +68,9 @@ _SERVICE: dict[tuple[str, ...], Callable[[str], Any]] = {
 }
 _CASTS: dict[tuple[str, ...], Callable[[str], Any]] = {
     **{("services", "*", *path): cast for path, cast in _SERVICE.items()},
-    ("networks", "*", "external"): _boolean,
+    **{(section, "*", "external"): _boolean for section in ("networks", "volumes", "secrets", "configs")},
     ("networks", "*", "internal"): _boolean,
     ("networks", "*", "attachable"): _boolean,
-    ("volumes", "*", "external"): _boolean,
-    ("secrets", "*", "external"): _boolean,
-    ("configs", "*", "external"): _boolean,
 }
 
 

@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 NAMESPACE = "com.docker.stack.namespace"
 
-_OPTIONS = {"volume": ("volume",), "bind": ("bind",), "tmpfs": ("tmpfs",), "npipe": ("bind",), "image": ("image",)}
+_OPTIONS = {"volume": "volume", "bind": "bind", "tmpfs": "tmpfs", "npipe": "bind", "image": "image"}
 
 
 def mounts_of(document: Document, at: Path, service: Json, volumes: Mapping[str, Any], stack: str) -> list[Json]:
@@ -33,7 +33,7 @@ def _mount(document: Document, path: Path, volume: Json, volumes: Mapping[str, A
     if not volume.get("target"):
         raise document.refusal(path, "a volume needs a target: the path in the container")
     for option in ("volume", "bind", "tmpfs", "image"):
-        if volume.get(option) is not None and option not in _OPTIONS[kind]:
+        if volume.get(option) is not None and option != _OPTIONS[kind]:
             raise document.refusal(path, f"{option} options don't fit a volume of type {kind}")
     made: Json = {"Type": kind, "Target": volume["target"]}
     if source:

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import frozen
 
 from zdd.adapters.swarm.container import Container
-from zdd.compose.document import BYTES_MAX, Document, Place, read_document
+from zdd.compose.document import BYTES_MAX, Document, Place, read_document, too_large
 from zdd.compose.document import Path as DocumentPath
 from zdd.compose.extension import KEY, Extension, both, read_extension
 from zdd.compose.interpolation import interpolate
@@ -102,10 +102,7 @@ def _content(path: FilePath) -> bytes:
         with path.open("rb") as file:
             content = file.read(BYTES_MAX + 1)
             if len(content) > BYTES_MAX:
-                raise ConfigurationError(
-                    f"{path} has {path.stat().st_size:,} bytes: compose files of up to {BYTES_MAX:,} bytes are read; "
-                    "put data into files of its own, as configs or volumes"
-                )
+                raise too_large(str(path), path.stat().st_size)
             return content
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"compose file {path} can't be read: {getattr(error, 'strerror', error)}") from None
@@ -122,9 +119,10 @@ def _merge(name: str, documents: list[Document], around: Surroundings) -> _Merge
         services = merge_services(services, written) if number else dict(sorted(written.items()))
         for section in SECTIONS:
             sections[section] = merge_sections(sections[section], write_out_section(document, section))
-        own = {**own, **(document.data.get(KEY) or {})} if isinstance(document.data.get(KEY), dict | None) else own
-        if KEY in document.data and not isinstance(document.data[KEY], dict | None):
-            read_extension(document, (), document.data[KEY])
+        stated = document.data.get(KEY) or {}
+        if not isinstance(stated, dict):
+            read_extension(document, (), stated)  # refuses it, with its place in this file
+        own |= stated
         places |= document.places
     document = Document(documents[0].name, {"services": services, **sections}, places)
     if not services:
@@ -147,13 +145,14 @@ def _ignored(document: Document, services: Json) -> list[str]:
 
 
 def _zdd_name(document: Document, stack: str, key: str, merged: _Merged) -> str:
-    stated = (merged.services[key].get(KEY) or {}) if isinstance(merged.services[key].get(KEY), dict) else {}
-    first = re.split(r"[-_]", stack)[0]
-    if isinstance(stated.get("name"), str):
-        if re.split(r"[-_]", stated["name"])[0] != first:
-            why = f"{stated['name']!r}: begin it with {first}-, as the stack's name does, so that zdd finds it again"
+    extension = merged.services[key].get(KEY)
+    stated = extension.get("name") if isinstance(extension, dict) else None
+    if isinstance(stated, str):
+        first = re.split(r"[-_]", stack)[0]
+        if re.split(r"[-_]", stated)[0] != first:
+            why = f"{stated!r}: begin it with {first}-, as the stack's name does, so that zdd finds it again"
             raise document.refusal(("services", key, KEY, "name"), f"services.{key}.{KEY}.name: {why}")
-        return str(stated["name"])
+        return stated
     name = re.sub(r"[^a-z0-9]+", "-", f"{stack}-{key}".lower()).strip("-")
     if len(name) > NAME_LENGTH_MAX:
         raise document.refusal(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from importlib import resources
 from typing import Any
 
-from zdd.compose.document import Document, Path, load_yaml
+from zdd.compose.document import Document, Path
 from zdd.errors import ConfigurationError
 
 _VERSION = re.compile(r"3(\.([0-9]|1[0-3]))?")
@@ -50,7 +50,6 @@ def _validator() -> Any:
     try:
         from jsonschema import Draft4Validator
     except ImportError:
-        load_yaml()
         raise ConfigurationError("compose files need jsonschema: pip install 'zdd-deploy[compose]'") from None
     text = resources.files("zdd.compose").joinpath("schema/config_schema_v3.8.json").read_text(encoding="utf-8")
     schema = json.loads(text)
@@ -77,14 +76,14 @@ def check_schema(document: Document) -> None:
         for key in _FORBIDDEN if isinstance(service, dict) else ():
             if key in service:
                 raise document.refusal(("services", name, key), f"{key} of service {name}: {_FORBIDDEN[key]}")
-    errors = sorted(_validator().iter_errors(dict(document.data)), key=lambda error: document_order(document, error))
+    errors = sorted(_validator().iter_errors(dict(document.data)), key=lambda error: _order(document, error))
     if errors:
         error = _deepest(errors[0])
         path = tuple(error.absolute_path)
         raise document.refusal(_told_at(error, path), _message(error, path))
 
 
-def document_order(document: Document, error: Any) -> tuple[int, int]:
+def _order(document: Document, error: Any) -> tuple[int, int]:
     """Return where the error is, so that the first one in the file is told."""
     place = document.place(tuple(error.absolute_path))
     return place.line, place.column

@@ -52,11 +52,9 @@ def _service(document: Document, at: Path, service: Json, around: Surroundings) 
             made[key] = _formed(document, (*at, key), form, made[key])
     if "environment" in service or "env_file" in service:
         made["environment"] = environment_of(document, at, service, around.directory, around.variables)
-    for key in ("healthcheck", "deploy"):
+    for key, forms in (("healthcheck", _HEALTHCHECK), ("deploy", _DEPLOY)):
         if key in made:
-            made[key] = _nested(
-                document, (*at, key), made[key] or {}, _HEALTHCHECK if key == "healthcheck" else _DEPLOY
-            )
+            made[key] = _nested(document, (*at, key), made[key] or {}, forms)
     if "ports" in made:
         made["ports"] = [one for number, port in enumerate(made["ports"])
                          for one in _formed(document, (*at, "ports", number), _port, port)]  # fmt: skip

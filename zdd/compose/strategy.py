@@ -56,7 +56,7 @@ def manner_of(document: Document, name: str, service: Json, extension: Extension
     whole = batch == 0 or (service.get("deploy") or {}).get("replicas", 1) <= (batch or 1)
     stop_first = stated.get("order") == "stop-first"
     why = _alone(service, stated) or ("update_config says stop-first" if stop_first and whole else "")
-    if why or extension.overlap == Overlap.FORBIDDEN.value:
+    if why or extension.overlap is Overlap.FORBIDDEN:
         note = f"{document.place(at)}: {name} is stopped before it is started again: {why}"
         return Manner(Recreate(), Overlap.FORBIDDEN, (note,) if why else ())
     if stop_first or _through_the_mesh(service):
@@ -72,7 +72,7 @@ def manner_of(document: Document, name: str, service: Json, extension: Extension
 
 
 def _chosen(strategy: Strategy, extension: Extension) -> Manner:
-    forbidden = isinstance(strategy, Recreate) or extension.overlap == Overlap.FORBIDDEN.value
+    forbidden = isinstance(strategy, Recreate) or extension.overlap is Overlap.FORBIDDEN
     return Manner(strategy, Overlap.FORBIDDEN if forbidden else Overlap.ALLOWED)
 
 

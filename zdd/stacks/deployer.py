@@ -235,8 +235,8 @@ class _Run:
             if self._served(name) == self.origins[name]:
                 continue
             if not self.origins[name] and self._ran_before(name):
-                self.notes += (
-                    f"{name} ran before zdd knew it, so there is nothing to go back to: it was left as it is",
+                self.notes.append(
+                    f"{name} ran before zdd knew it, so there is nothing to go back to: it was left as it is"
                 )
                 continue
             try:
