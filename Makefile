@@ -15,7 +15,7 @@ ALL ?=
 .PHONY: help demo test unit guards lint
 
 help: ## Show what there is
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 demo: ## Seven deployments of a small service under load, on this machine; the last line is the verdict as JSON
 	@scripts/with-environment demo python examples/demo
