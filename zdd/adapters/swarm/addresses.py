@@ -41,7 +41,11 @@ class OverlayAddresses:
 
 
 class TaskAddresses:
-    """Tells the addresses of tasks. The addresses of nodes are asked for once, and again for a node that is new."""
+    """Tells the addresses of tasks.
+
+    The addresses of nodes are asked for once, and again for a node that is new or had none: a leader of the swarm that
+    has just been elected knows no address of a worker until that has reported to it.
+    """
 
     def __init__(self, engine: Engine, way: NodePorts | OverlayAddresses) -> None:
         self._engine = engine
@@ -62,8 +66,9 @@ class TaskAddresses:
         return {name: Address(node, numbers[number]) for name, number in ports.items()} if node else {}
 
     def _node(self, node_id: str, way: NodePorts) -> str:
-        if node_id not in self._nodes:
-            self._nodes = {node["ID"]: _node_address(node, way) for node in self._engine.nodes()}
+        if not self._nodes.get(node_id):
+            told = {node["ID"]: _node_address(node, way) for node in self._engine.nodes()}
+            self._nodes |= {node: address for node, address in told.items() if address}
         return self._nodes.get(node_id, "")
 
 

@@ -1,0 +1,64 @@
+"""Where the edges reach a task, from what Swarm says of nodes and tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from attrs import define
+
+from zdd.adapters.swarm.addresses import NodePorts, TaskAddresses
+from zdd.model.address import Address
+from zdd.model.service import Service
+
+TASK = {
+    "NodeID": "n-1",
+    "Spec": {"ContainerSpec": {"Labels": {"zdd.revision": "r-1", "zdd.port.http": "8080"}}},
+    "Status": {"PortStatus": {"Ports": [{"Protocol": "tcp", "TargetPort": 8080, "PublishedPort": 32768}]}},
+}
+
+
+@define(eq=False)
+class Manager:
+    """A swarm of one node, as its manager tells of it now."""
+
+    status: dict[str, Any]
+    manager: dict[str, Any] | None = None
+    asked: int = 0
+
+    def nodes(self) -> list[dict[str, Any]]:
+        self.asked += 1
+        node: dict[str, Any] = {"ID": "n-1", "Description": {"Hostname": "worker-1"}, "Status": self.status}
+        return [node | ({"ManagerStatus": self.manager} if self.manager else {})]
+
+
+def found(addresses: TaskAddresses) -> dict[str, Address]:
+    return addresses.of(Service("web"), {"Spec": {}}, TASK)
+
+
+def test_a_node_without_an_address_is_looked_up_again_and_one_with_an_address_is_not() -> None:
+    manager = Manager({"State": "unknown"})  # a new leader has forgotten it until the node reports to it
+    addresses = TaskAddresses(manager, NodePorts())
+    assert found(addresses) == {}
+    manager.status = {"State": "ready", "Addr": "10.0.0.7"}
+    assert found(addresses) == {"http": Address("10.0.0.7", 32768)}
+    asked = manager.asked
+    manager.status = {"State": "unknown"}
+    assert found(addresses) == {"http": Address("10.0.0.7", 32768)}
+    assert manager.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("nodes", "manager", "host"),
+    [
+        ({}, None, "10.0.0.7"),
+        ({}, {"Addr": "10.0.0.8:2377"}, "10.0.0.8"),
+        ({}, {"Addr": "[fd00::8]:2377"}, "fd00::8"),
+        ({"worker-1": "192.0.2.1"}, {"Addr": "10.0.0.8:2377"}, "192.0.2.1"),
+    ],
+)
+def test_what_is_stated_holds_then_the_address_among_managers(
+    nodes: dict[str, str], manager: dict[str, Any] | None, host: str
+) -> None:
+    addresses = TaskAddresses(Manager({"Addr": "10.0.0.7"}, manager), NodePorts(nodes))
+    assert found(addresses) == {"http": Address(host, 32768)}
