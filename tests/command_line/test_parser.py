@@ -1,0 +1,39 @@
+"""The words that the command line understands, and its help."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from zdd.command_line.main import main
+from zdd.command_line.parser import make_parser
+
+
+def test_it_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["mirror", "--help"])
+    assert ended.value.code == 0
+    assert "every service that was ever deployed" in capsys.readouterr().out
+
+
+def test_a_command_that_is_missing_or_unknown_is_not_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["marvel"]):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 2
+    assert "mirror" in capsys.readouterr().err
+
+
+def test_every_command_is_in_the_documentation_and_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
+    table = page.split("| command | what it does |")[1].split("\n\n")[0]
+    documented = {name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.split(" | ")[0])}
+    usage = make_parser().format_help()
+    assert documented == set(re.findall(r"^    (\w+)  ", usage, re.MULTILINE))
+    for name in documented:
+        with pytest.raises(SystemExit) as ended:
+            main([name, "--help"])
+        assert ended.value.code == 0
+        assert "--json" in capsys.readouterr().out
