@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from zdd.adapters.consul.connection import ConsulConnection
+from zdd.adapters.consul.events import ConsulEvents
 from zdd.model.address import Address
 from zdd.model.service import Exposure, Service
 from zdd.model.traffic import Registration
@@ -178,3 +179,11 @@ def connect(guarded_agent: Any, request: pytest.FixtureRequest) -> Iterator[Call
     for policy, token in made:
         guarded_agent.ask("DELETE", f"/v1/acl/token/{token}")
         guarded_agent.ask("DELETE", f"/v1/acl/policy/{policy}")
+
+
+@pytest.fixture
+def fire(connection: ConsulConnection, prefix: str) -> Iterator[ConsulEvents]:
+    """Fires events with a prefix of the test's own."""
+    events = ConsulEvents(connection, prefix=prefix)
+    yield events
+    events.close()
