@@ -12,11 +12,9 @@ from typing import Any
 import docker
 import pytest
 
-from zdd import Perform
 from zdd.adapters.swarm.images import ImageProgress, Images
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 from zdd.adapters.swarm.pull_everywhere import PullEverywhere
-from zdd.codec import decode, encode
 from zdd.errors import AdapterError, ConfigurationError, PermanentError
 from zdd.interfaces import Fence
 from zdd.model.action import ActionContext
@@ -28,7 +26,6 @@ from zdd.model.service import Service
 ONE = Fence(1, "first deployer")
 CONTEXT = ActionContext("web", "web-1", "", "1")
 NOBODY = "127.0.0.1:9"
-ABSENT = "sha256:" + "0" * 64
 
 
 @pytest.fixture
@@ -171,15 +168,6 @@ def test_nodes_pull_with_the_credentials_of_the_docker_client(
         wait_until(runs, "it runs")
 
 
-def test_a_node_that_can_not_pull_says_why(swarm: Any) -> None:
-    image = f"{swarm.facts.registry}/shop/nothing@{ABSENT}"
-    with pytest.raises(PermanentError, match=r"node \S+ can't have .*No such image"):
-        PullEverywhere(image, swarm.engine, deadline_s=30).run(CONTEXT)
-    assert not swarm.api.services()
-    with pytest.raises(ConfigurationError, match="has no digest"):
-        PullEverywhere("shop/web:1")
-
-
 def test_the_newest_images_stay_and_those_that_somebody_needs(
     swarm: Any, images: Images, orchestrator: SwarmOrchestrator, source: Path, service: Service
 ) -> None:
@@ -204,8 +192,3 @@ def test_the_newest_images_stay_and_those_that_somebody_needs(
     with pytest.raises(ConfigurationError, match="keep"):
         images.clean(repository, keep=0)
     forget(swarm, repository)
-
-
-def test_a_resumed_deployment_pulls_again() -> None:
-    strategy = Perform([PullEverywhere(f"shop/web@{ABSENT}", constraints=("node.role==worker",), deadline_s=30)])
-    assert decode(encode(strategy)) == strategy
