@@ -10,6 +10,7 @@ import pytest
 from attrs import frozen
 
 from zdd.compose import read_stack
+from zdd.errors import ConfigurationError
 from zdd.stacks.stack import Stack, StackService
 
 
@@ -38,6 +39,18 @@ class Project:
     def spec(self, text: str, **options: Any) -> dict[str, Any]:
         found = self.service(text, **options).release.workload["service_spec"]
         return dict(found)
+
+    def refusal(self, text: str) -> str:
+        """Read the text as a file; return why it is refused, from the line on."""
+        file = self.write("compose.yml", text)
+        with pytest.raises(ConfigurationError) as caught:
+            read_stack("shop", [file], variables={})
+        assert str(caught.value).startswith(f"{file}:")
+        return str(caught.value).removeprefix(f"{file}:")
+
+    def service_refusal(self, text: str) -> str:
+        """Return why a service that says this, in its line 4, is refused."""
+        return self.refusal(f"services:\n  web:\n    image: web:1\n    {text}")
 
 
 @pytest.fixture

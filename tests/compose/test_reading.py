@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from zdd import BlueGreen, ConfigurationError, Exposure, HttpGate, Overlap, Recreate, RollingUpdate
+from zdd import BlueGreen, ConfigurationError, Exposure, HttpGate, Overlap, Recreate
+from zdd.compose import read_stack
 
 SHOP = """
 version: "3.8"
@@ -62,47 +63,64 @@ def test_what_swarm_leaves_out_is_told_with_its_line(project: Any) -> None:
     assert note.endswith("compose-0.yml:20:5: container_name of api is left out, as Swarm does")
 
 
-def test_objects_belong_to_the_stack(project: Any) -> None:
-    project.write("token.txt", "hunter2")
-    text = "services: {web: {image: web, secrets: [token]}}\nsecrets: {token: {file: token.txt}}"
-    network, secret = project.stack(text).objects
-    assert (network.kind, network.name, network.specification["Driver"]) == ("network", "shop_default", "overlay")
-    assert (secret.kind, secret.name, secret.content) == ("secret", "shop_token", b"hunter2")
-    assert secret.specification["Labels"] == {"com.docker.stack.namespace": "shop"}
-    assert "hunter2" not in repr(secret)
-
-
-def test_a_later_file_goes_first(project: Any) -> None:
-    first = "services:\n  web: {image: web:1, environment: [A=1, B=1], ports: ['80:80'], cap_add: [SYS_TIME]}"
-    later = "services:\n  web: {image: web:2, environment: {B: 2}, ports: ['80:81', '443:443'], cap_add: [NET_ADMIN]}"
-    (web,) = project.stack(first, later).services
-    spec = web.release.workload["service_spec"]
-    assert spec["TaskTemplate"]["ContainerSpec"]["Env"] == ["A=1", "B=2"]
-    assert [port["TargetPort"] for port in spec["EndpointSpec"]["Ports"]] == [81, 443]
-    assert spec["TaskTemplate"]["ContainerSpec"]["CapabilityAdd"] == ["CAP_NET_ADMIN", "CAP_SYS_TIME"]
-    assert web.release.workload["image"] == "web:2"
-
-
 def test_a_change_gives_a_release_another_version_and_no_change_the_same(project: Any) -> None:
     first, same, other = (project.service(f"user: {user}").release for user in ("app", "app", "root"))
     assert first == same
     assert first.version != other.version
 
 
-RULES = [
-    ("{}", RollingUpdate()),
-    ("{order: start-first, parallelism: 2, delay: 10s, monitor: 20s}", RollingUpdate(hold_s=20)),
-    ("{order: stop-first}", Recreate()),
-    ("{failure_action: pause}", RollingUpdate(on_failure="freeze")),
-    ("{failure_action: rollback}", RollingUpdate()),
-]
+SERVICE = [
+    ("deploy: {replicas: 0}", "2:3: replicas of shop-web is 0"),
+    ("deploy: {mode: global}", "2:3: a global service runs on each node that fits: say on how many"),
+    ("depends_on: [db]", "4:5: web depends on 'db', which is not there"),
+    ("depends_on: [web]", "1:1: shop-web → shop-web depend on each other"),
+    ("x-zdd: {floor: 2}", "2:3: floor of shop-web is 2, above its 1 replicas"),
+    ("x-zdd: {name: other}", "4:13: services.web.x-zdd.name: 'other'"),
+    ("x-zdd: {gates: [http: /health]}", "2:3: gate"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("update_config", "strategy"), RULES)
-def test_update_config_leads_to_a_strategy(project: Any, update_config: str, strategy: object) -> None:
-    assert project.service(f"deploy: {{update_config: {update_config}}}").strategy == strategy
+@pytest.mark.parametrize(("text", "message"), SERVICE)
+def test_a_service_that_can_not_be_had_is_refused(project: Any, text: str, message: str) -> None:
+    assert project.service_refusal(text).startswith(message)
 
 
-def test_what_zdd_does_not_do_is_refused_by_name_file_and_line(project: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"compose-0\.yml:5:34: failure_action 'continue' of web: zdd never"):
-        project.service("deploy:\n  update_config: {delay: 1s, failure_action: continue}")
+ONE = "services:\n  web:\n    image: web:1\n"
+
+FILE = [
+    ("services: {}", "1:1: there are no services"),
+    ("services: {web: {}}", "1:12: web: it has no image"),
+    ("services: {web: {image: 'a b'}}", "1:18: web: image 'a b' is none"),
+    (ONE + "  we-b: {image: a}\n  we_b: {image: b}", "1:1: two services of a stack are called shop-we-b"),
+    (ONE + "x-zdd: [floor]", "4:1: x-zdd: ['floor']: use a mapping with strategy, gates, deadlines"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), FILE)
+def test_a_file_without_what_can_be_deployed_is_refused(project: Any, text: str, message: str) -> None:
+    assert project.refusal(text).startswith(message)
+
+
+def test_a_cycle_is_told_with_its_members(project: Any) -> None:
+    text = "services:\n" + "".join(f"  {a}: {{image: x, depends_on: [{b}]}}\n" for a, b in ("ab", "bc", "ca"))
+    with pytest.raises(ConfigurationError, match="shop-a → shop-b → shop-c → shop-a depend on each other"):
+        project.stack(text)
+
+
+@pytest.mark.parametrize("name", ["Shop", "a b", "", "x" * 41, "-a"])
+def test_a_stack_s_name_is_checked(project: Any, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="stack name"):
+        read_stack(name, [project.write("a.yml", ONE)], variables={})
+
+
+def test_a_file_that_is_not_there_is_named(project: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"compose file .*missing\.yml can't be read: No such file"):
+        read_stack("shop", [project.directory / "missing.yml"])
+    with pytest.raises(ConfigurationError, match="name at least one compose file"):
+        read_stack("shop", [])
+
+
+def test_a_file_of_10_mb_is_not_read(project: Any) -> None:
+    file = project.write("large.yml", b"a: 1\n" * 2 * 1024 * 1024)
+    with pytest.raises(ConfigurationError, match=r"large\.yml has 10,485,760 bytes: compose files of up to 1,048,576"):
+        read_stack("shop", [file])

@@ -62,7 +62,7 @@ def size_bytes(value: int | str) -> int:
     match = _SIZE.fullmatch(value.strip())
     if not match:
         raise ValueError(f"{value[:40]!r} is no size: use a number with a unit, such as 512M or 2G")
-    power = "kmgtp".find((match[2] or "").lower()) + 1
+    power = " kmgtp".index((match[2] or " ").lower())
     return int(float(match[1]) * 1024**power) if "." in match[1] else int(match[1]) * 1024**power
 
 
