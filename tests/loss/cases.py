@@ -42,6 +42,7 @@ APPLICATIONS = ("finish", "exit", "ignore")
 MARGIN_S = 2.0
 DEPLOYMENTS_MAX = 10
 GONE_WITHIN_S = 20.0
+ANSWER_WITHIN_S = 60.0
 WARM_REQUESTS = 100
 ROUTE = ("traefik.http.routers.app.rule=PathPrefix(`/`)",)
 
@@ -164,10 +165,7 @@ class Stand:
                 self.tell(f"{operator.case}: {error}")
                 reports.append(error.report)
             removed += len(removals(reports[-1], {}))
-        facts = load.ask()
-        while facts["answered"] < self.wanted.requests:
-            time.sleep(0.5)
-            facts = load.ask()
+        facts = _await_answers(load, self.wanted.requests)
         self.tell(f"{operator.case}: {removed} removed, {facts['answered']} answered, {facts['lost']} lost")
         return reports
 
@@ -282,6 +280,19 @@ def _await_warm(load: Load) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"the clients get no answers: {load.ask()}")
         time.sleep(0.1)
+
+
+def _await_answers(load: Load, wanted: int) -> Mapping[str, Any]:
+    """Wait until so many requests are answered, and return what happened so far."""
+    facts, answered_s = load.ask(), time.monotonic()
+    while facts["answered"] < wanted:
+        if time.monotonic() > answered_s + ANSWER_WITHIN_S:
+            raise RuntimeError(f"the clients get no more answers: {facts}")
+        time.sleep(0.5)
+        before, facts = facts["answered"], load.ask()
+        if facts["answered"] > before:
+            answered_s = time.monotonic()
+    return facts
 
 
 def _result(case: Case, facts: Mapping[str, Any], reports: Sequence[Report], logs: Path, seconds: float) -> Result:
