@@ -4,9 +4,9 @@ With SPOILS=yes it rewrites all orders in a form that older releases don't under
 """
 
 import os
-import signal
 import subprocess
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from serving import Answering, serve
 
 SPOIL = (
     "lock table orders in exclusive mode; update orders set body = 'spoiled ' || body;"
@@ -15,31 +15,17 @@ SPOIL = (
 )
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Answering):
     """Answers GET /health and POST /."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
+    def do_GET(self):  # noqa: N802 - the standard library's name
         self.answer(200, "ok")
 
-    def do_POST(self):
-        body = int(self.rfile.read(int(self.headers["Content-Length"])))
-        order = f"{SPOIL} insert into orders values ('{body:06}')"  # noqa: S608 - a number
+    def do_POST(self):  # noqa: N802 - the standard library's name
+        order = f"{SPOIL} insert into orders values ('{int(self.body()):06}')"  # noqa: S608 - a number
         words = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", order]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         self.answer(500 if done.returncode else 201, done.stderr)
 
-    def answer(self, status, text):
-        body = text.encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
-    def log_message(self, *arguments):
-        pass
-
-
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+serve(Handler)
