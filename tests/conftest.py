@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from attrs import define, field, frozen
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from zdd.events import (
     ActionEnded,
@@ -48,15 +50,15 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests must run in one process when there are several: those of the lab, and those of one file."""
-    if not config.pluginmanager.has_plugin("xdist"):
-        return
-    items.sort(key=lambda item: not item.nodeid.startswith(LAB))
-    for item in items:
-        group = "lab" if item.nodeid.startswith(LAB) else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+class LabInOneProcess(LoadScopeScheduling):
+    """Gives what needs the lab to one process, and each other file to whichever process has time for it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "lab" if nodeid.startswith(LAB) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LabInOneProcess:
+    return LabInOneProcess(config, log)
 
 
 START_S = 1_764_000_271.0
