@@ -165,6 +165,8 @@ class Reader:
         if "seen" in flags:
             self.weights[address] = int(flags["in"])
             record = evolve(record, seen_at=("edge",), seen_s=NOW - 49)
+        if "unsure" in flags:
+            record = evolve(record, unsure_at={"edge": False}, seen_at=(), seen_s=None)
         if "out" in flags:
             record = evolve(record, out_s=NOW - float(flags["out"]))
         if "sent" in flags:

@@ -142,6 +142,32 @@ def test_to_be_put_back_forgets_that_it_was_out():
     assert (back.admitted_s, back.out_s, back.gone_s, back.seen_s, back.idle_looks) == (23, None, None, None, 0)
 
 
+def put_back(at_s, sends):
+    return look(at_s, weight=5, edges=[("edge", sends, 0)])
+
+
+def test_put_back_before_the_edge_let_go_it_is_seen_only_after_the_edge_did_or_has_had_time_to():
+    late = 23 + EDGE_FOLLOWS_S
+    assert record(IN, OUT, put_back(23, True), put_back(late - 0.1, True)).seen_s is None  # it may not follow yet
+    assert record(IN, OUT, put_back(23, True), put_back(late, True)).seen_s == late
+    assert record(IN, OUT, put_back(23, True), put_back(24, False), put_back(25, True)).seen_s == 25
+    assert record(IN, OUT, away(22), put_back(23, True)).seen_s == 23
+
+
+def test_put_back_twice_an_edge_that_lets_go_may_do_so_for_the_first_time():
+    twice = (IN, OUT, put_back(23, True), look(24, weight=0, edges=[("edge", True, 0)]), put_back(25, True))
+    late = 25 + EDGE_FOLLOWS_S
+    assert record(*twice, put_back(26, False), put_back(27, True)).seen_s is None
+    assert record(*twice, put_back(26, False), put_back(late, True)).seen_s == late
+
+
+def test_an_edge_that_was_put_out_again_before_it_was_sure_has_let_go_only_after_its_time():
+    again = (IN, OUT, put_back(23, True), look(24, weight=0, edges=[("edge", True, 0)]))
+    late = 24 + EDGE_FOLLOWS_S
+    assert record(*again, away(25), away(late - 0.1)).gone_s is None
+    assert record(*again, away(25), away(late)).gone_s == late
+
+
 def test_it_has_stopped_when_it_is_no_longer_listed_unless_it_is_listed_again():
     assert record(look(20), look(21, None)).stopped_s == 21
     assert record(look(20), look(21, None), look(22)).stopped_s is None

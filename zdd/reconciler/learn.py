@@ -41,7 +41,8 @@ LOOK_AGAIN_S = 0.1
 
 EDGE_FOLLOWS_S = 10.0
 """How long an edge may take to follow what discovery was told. An instance that was admitted and taken back before an
-edge showed it may still get requests from there until then."""
+edge showed it may still get requests from there until then; one that was taken out and put back before the edge let go
+of it may still lose them."""
 
 UNSEEN_SETTLES_S = 1.0
 """The same for an instance that this deployer has never seen with traffic."""
@@ -187,21 +188,47 @@ def _traffic(
 
 
 def _in_traffic(record: InstanceRecord, addresses: Sequence[Address], observation: Observation) -> InstanceRecord:
+    as_of_s = observation.as_of_s
     if record.out_s is not None or record.admitted_s is None:
+        unsure_at = {} if record.out_s is None else _unsure(record, observation.edges)
         record = evolve(
-            record, admitted_s=observation.as_of_s, seen_s=None, out_s=None, gone_s=None, idle_s=None, cut_s=None,
-            seen_at=(), gone_at={}, idle_looks=0,
+            record, admitted_s=as_of_s, seen_s=None, out_s=None, gone_s=None, idle_s=None, cut_s=None,
+            seen_at=(), gone_at={}, unsure_at=unsure_at, idle_looks=0,
         )  # fmt: skip
+    if record.unsure_at:
+        record = _surer(record, addresses, observation.edges)
     seen = tuple(
         view.edge
         for view in observation.edges
-        if view.edge in record.seen_at or (view.reachable and all(address in view.weights for address in addresses))
+        if view.edge in record.seen_at
+        or (
+            view.reachable
+            and view.edge not in record.unsure_at
+            and all(address in view.weights for address in addresses)
+        )
     )
     if seen != record.seen_at:
         record = evolve(record, seen_at=seen)
     if record.seen_s is None and len(seen) == len(observation.edges):
-        record = evolve(record, seen_s=observation.as_of_s)
+        record = evolve(record, seen_s=as_of_s)
     return record
+
+
+def _unsure(record: InstanceRecord, edges: Sequence[EdgeView]) -> dict[str, bool]:
+    """Return the edges that were not seen to have let go of what is put back, and whether that was so before."""
+    return {view.edge: view.edge in record.unsure_at for view in edges if view.edge not in record.gone_at}
+
+
+def _surer(record: InstanceRecord, addresses: Sequence[Address], edges: Sequence[EdgeView]) -> InstanceRecord:
+    """Return the record without the edges that were seen to let go after all, or have had time to follow."""
+    since_s = record.admitted_s if record.admitted_s is not None else 0.0
+    left = dict(record.unsure_at)
+    for view in edges:
+        if view.reachable and view.edge in left and view.as_of_s >= since_s:
+            gone = not left[view.edge] and not any(address in view.weights for address in addresses)
+            if gone or view.as_of_s >= since_s + EDGE_FOLLOWS_S:
+                del left[view.edge]
+    return record if len(left) == len(record.unsure_at) else evolve(record, unsure_at=left)
 
 
 def _out(record: InstanceRecord, addresses: Sequence[Address], observation: Observation, plan: Plan) -> InstanceRecord:

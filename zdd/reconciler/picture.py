@@ -275,7 +275,15 @@ class Picture:
     # -- traffic ----------------------------------------------------------------------------------------------------
 
     def seen(self, instance: str) -> bool:
-        """Tell whether every edge sends requests to it. An edge that can't be reached is believed what it said last."""
+        """Tell whether every edge sends requests to it for certain: none shows it only because it lags."""
+        return instance not in self._unsure and self.shown(instance)
+
+    @cached_property
+    def _unsure(self) -> frozenset[str]:
+        return frozenset([name for name, record in self.progress.instances.items() if record.unsure_at])
+
+    def shown(self, instance: str) -> bool:
+        """Tell whether every edge shows it. An edge that can't be reached is believed what it said last."""
         addresses = self._reached.get(instance)
         if not addresses:
             return False
@@ -308,7 +316,7 @@ class Picture:
         else:
             located = self.located
             sent = (name for name, known in self.registered.items() if known.weight > 0 and name in located)
-            found = (name for name in sent if located[name][1].state is ready and self.seen(name))
+            found = (name for name in sent if located[name][1].state is ready and self.shown(name))
         return {name: None for name in found if name not in condemned}
 
     def serves(self, instance: str) -> bool:
@@ -318,8 +326,8 @@ class Picture:
     @cached_property
     def useful(self) -> Mapping[str, None]:
         """Those that are proven to serve. Only these count as what is left."""
-        proven = self._proven
-        return {name: None for name in self.serving if name in proven}
+        proven, unsure = self._proven, self._unsure
+        return {name: None for name in self.serving if name in proven and name not in unsure}
 
     @cached_property
     def measured(self) -> bool:
@@ -343,7 +351,7 @@ class Picture:
 
     @cached_property
     def _wholly_serving(self) -> frozenset[str]:
-        serving = self.serving
+        serving = self.serving.keys() - self._unsure
         return frozenset(
             cell.name
             for cell in self.observation.cells

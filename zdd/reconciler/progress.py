@@ -39,6 +39,8 @@ class InstanceRecord:
         stopped_s: No longer listed.
         seen_at: Edges that were seen to send to it since it was last admitted.
         gone_at: Edge → when it was seen to have let go since it was taken out.
+        unsure_at: Edge → whether that was so before. It was put back before this edge was seen to have let go, so that
+            the edge may show it only because it follows neither yet.
         sent_s: When an edge was first seen to send requests to its address, whoever had told it to.
         idle_looked_s: When the last look was in which nothing was in flight.
         idle_at: The edge processes that said so; what another process counts says nothing.
@@ -63,6 +65,7 @@ class InstanceRecord:
     stopped_s: float | None = None
     seen_at: tuple[str, ...] = ()
     gone_at: Mapping[str, float] = field(factory=dict)
+    unsure_at: Mapping[str, bool] = field(factory=dict)
     sent_s: float | None = None
     idle_looked_s: float = 0.0
     idle_at: tuple[str, ...] = ()
