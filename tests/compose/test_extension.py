@@ -68,6 +68,10 @@ REFUSED = [
     ("x-zdd: {overlap: maybe}", "4:13: services.web.x-zdd.overlap: 'maybe': use allowed or forbidden"),
     ("x-zdd: {strategy: {in-place: {order: x}}}", "4:35: services.web.x-zdd.strategy.in-place.order: 'x': use"),
     ("x-zdd: {exposures: [{port: a, target: 0}]}", "4:35: services.web.x-zdd.exposures.0.target: 0 is no port"),
+    ("x-zdd: {overlap: forbidden, floor: 1}", "4:33: services.web.x-zdd.floor: web is stopped before"),
+    ("x-zdd: {strategy: recreate, floor: 1}", "4:33: services.web.x-zdd.floor: web is stopped before"),
+    ("x-zdd: {floor: 1}\n    volumes: ['/a:/b']", "4:13: services.web.x-zdd.floor: web is stopped before"),
+    ("x-zdd: {strategy: canary, surge: 1}", "4:31: services.web.x-zdd.surge: Canary(steps="),
     ("x-zdd: [floor]", "4:5: services.web.x-zdd: ['floor']: use a mapping with strategy, gates"),
 ]  # fmt: skip
 

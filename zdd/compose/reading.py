@@ -172,6 +172,7 @@ def _service(merged: _Merged, key: str, service: Json, zdd_names: Mapping[str, s
         )
     extension = both(merged.every, read_extension(document, at, service.get(KEY)))
     manner = manner_of(document, key, service, extension)
+    _check_capacity(document, key, extension, manner)
     spec = specification_of(document, key, service, merged.sections)
     depends_on = []
     for other in service.get("depends_on") or []:
@@ -187,6 +188,17 @@ def _service(merged: _Merged, key: str, service: Json, zdd_names: Mapping[str, s
     except ConfigurationError as error:
         raise document.refusal(at, str(error)) from None
     return StackService(wanted, release, manner.strategy, tuple(depends_on), key), list(manner.notes)
+
+
+def _check_capacity(document: Document, key: str, extension: Extension, manner: Manner) -> None:
+    """Refuse what `x-zdd` says of capacity and what can't hold for the way in which the service is replaced."""
+    at = ("services", key, KEY)
+    if manner.overlap is Overlap.FORBIDDEN and extension.floor:
+        why = f"{key} is stopped before it is started again ({manner.why}), so no instance is kept: take the floor away"
+        raise document.refusal((*at, "floor"), f"services.{key}.{KEY}.floor: {why}")
+    if extension.surge is not None and not manner.uses_surge:
+        why = f"{manner.strategy} does not use it: take it away, or state the strategy's own batch"
+        raise document.refusal((*at, "surge"), f"services.{key}.{KEY}.surge: {why}")
 
 
 def _zdd_service(name: str, service: Json, spec: Json, extension: Extension, manner: Manner) -> Service:

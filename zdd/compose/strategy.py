@@ -19,6 +19,7 @@ from zdd.strategies.situation import Strategy
 Json = dict[str, Any]
 
 _SECOND_NS = 1_000_000_000
+_STATED = "x-zdd says overlap: forbidden"
 _ACTIONS = {None: OnFailure.RETREAT, "rollback": OnFailure.RETREAT, "pause": OnFailure.FREEZE}
 
 
@@ -30,11 +31,15 @@ class Manner:
         strategy: What should happen.
         overlap: Whether two revisions may run side by side.
         notes: What zdd does otherwise than Swarm would.
+        why: Why two revisions must not run side by side; empty if they may.
+        uses_surge: Whether ``x-zdd: {surge: …}`` counts.
     """
 
     strategy: Strategy
     overlap: Overlap
     notes: tuple[str, ...] = ()
+    why: str = ""
+    uses_surge: bool = False
 
 
 def manner_of(document: Document, name: str, service: Json, extension: Extension) -> Manner:
@@ -58,7 +63,7 @@ def manner_of(document: Document, name: str, service: Json, extension: Extension
     why = _alone(service, stated) or ("update_config says stop-first" if stop_first and whole else "")
     if why or extension.overlap is Overlap.FORBIDDEN:
         note = f"{document.place(at)}: {name} is stopped before it is started again: {why}"
-        return Manner(Recreate(), Overlap.FORBIDDEN, (note,) if why else ())
+        return Manner(Recreate(), Overlap.FORBIDDEN, (note,) if why else (), why or _STATED)
     if stop_first or _through_the_mesh(service):
         order = UpdateOrder.STOP_FIRST if stop_first else UpdateOrder.START_FIRST
         in_place = InPlaceUpdate(
@@ -68,12 +73,16 @@ def manner_of(document: Document, name: str, service: Json, extension: Extension
     if extension.usual is not None:
         return _chosen(extension.usual, extension)
     rolling = RollingUpdate(extension.surge, hold_s=hold_s, on_failure=_ACTIONS[action])
-    return Manner(rolling, Overlap.ALLOWED, _notes(document, at, name, service, stated, extension))
+    notes = _notes(document, at, name, service, stated, extension)
+    return Manner(rolling, Overlap.ALLOWED, notes, uses_surge=True)
 
 
 def _chosen(strategy: Strategy, extension: Extension) -> Manner:
-    forbidden = isinstance(strategy, Recreate) or extension.overlap is Overlap.FORBIDDEN
-    return Manner(strategy, Overlap.FORBIDDEN if forbidden else Overlap.ALLOWED)
+    if isinstance(strategy, Recreate):
+        return Manner(strategy, Overlap.FORBIDDEN, why=f"its strategy is {strategy}")
+    if extension.overlap is Overlap.FORBIDDEN:
+        return Manner(strategy, Overlap.FORBIDDEN, why=_STATED)
+    return Manner(strategy, Overlap.ALLOWED)
 
 
 def _through_the_mesh(service: Json) -> bool:
