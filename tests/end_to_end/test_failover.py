@@ -18,6 +18,9 @@ import pytest
 
 import zdd
 
+sys.path.append(str(Path(__file__).parents[1] / "lab"))
+from suspended import suspend
+
 HERE = Path(__file__).parent
 
 
@@ -157,7 +160,7 @@ def test_a_watch_that_is_killed_in_the_middle_of_the_switch_is_finished(primary:
 
 def test_a_primary_that_hangs_is_not_taken_for_gone_until_a_person_says_so(primary: Any) -> None:
     (hung,) = primary.processes()
-    os.kill(hung, signal.SIGSTOP)
+    suspend(hung)
     failover = zdd.Failover(standby(primary), deadline_s=2)
     with pytest.raises(zdd.PrimaryNotConfirmed, match=r"may still write: web\.0001\.1") as asked:
         primary.deployer().fail_over("web", failover)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, field
+from suspended import let_go_on, suspend
 
 SUITES = ("bullseye", "bookworm", "trixie")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -310,10 +311,10 @@ class ConsulAgent:
 
     def pause(self) -> None:
         """Let it answer nothing, while its ports stay open."""
-        os.kill(self.pid, signal.SIGSTOP)
+        suspend(self.pid)
 
     def go_on(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
+        let_go_on(self.pid)
 
     def forget_everything(self) -> None:
         """Remove its data; it must not be running."""

@@ -102,14 +102,6 @@ class LabHaproxy:
             except OSError:
                 return False
 
-    def pause(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
-
     def stop(self) -> None:
         """End it, and what it was before, by force if that takes too long."""
         for process in (*self.former, *([self.process] if self.process else [])):

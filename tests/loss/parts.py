@@ -21,6 +21,7 @@ from zdd.model.address import Address
 
 HERE = Path(__file__).parent
 LAB = HERE.parent / "lab"
+sys.path.append(str(LAB))  # its parts import each other
 LAB_TIMEOUT_S = 300.0
 END_TIMEOUT_S = 60.0
 

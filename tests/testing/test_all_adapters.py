@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.client
 import http.server
 import itertools
-import os
-import signal
 import socket
 import sqlite3
 import sys
@@ -51,6 +49,9 @@ from zdd.testing import (
     check_lease,
     check_orchestrator,
 )
+
+sys.path.append(str(Path(__file__).parents[1] / "lab"))
+from suspended import suspended
 
 TWO_PORTS = (Exposure("http"), Exposure("admin", path="/admin"))
 SERVICE = Service("kit", exposures=TWO_PORTS, stop_grace_s=1.5)
@@ -238,17 +239,6 @@ def held_request(proxy: TraefikProxy, backends: list[Backend]) -> Iterator[None]
         client.close()
 
 
-@contextmanager
-def paused(proxy: TraefikProxy) -> Iterator[None]:
-    """Let the proxy's process answer nothing for a while."""
-    process = int(proxy.identity.split()[1].rstrip(","))
-    os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(process, signal.SIGCONT)
-
-
 @pytest.mark.timeout(300)
 def test_the_traefik_edge_keeps_every_rule(directories: Callable[[], Path], backends: list[Backend]) -> None:
     @contextmanager
@@ -261,7 +251,7 @@ def test_the_traefik_edge_keeps_every_rule(directories: Callable[[], Path], back
                 discovery=TraefikDiscovery(proxy),
                 registrations=[backend.registration for backend in backends],
                 open_request=partial(held_request, proxy, backends),
-                cut_off=partial(paused, proxy),
+                cut_off=lambda: suspended(int(proxy.identity.split()[1].rstrip(","))),
             )
 
     able = {rule for rule in names(EDGE_RULES) if "an edge that can't" not in rule or rule.endswith("says so")}

@@ -22,11 +22,14 @@ MANAGEMENT_TOKEN = "7d0f6b3e-0000-4000-8000-5f6c1d1e2a3b"  # noqa: S105 - of an 
 TWO_PORTS = (Exposure("http"), Exposure("admin", path="/admin"))
 
 
+LAB = Path(__file__).parents[2] / "lab"
+sys.path.append(str(LAB))  # its parts import each other
+
+
 def load_lab(part: str) -> ModuleType:
     name = f"zdd_lab_{part}"
     if name not in sys.modules:
-        path = Path(__file__).parents[2] / "lab" / f"{part}.py"
-        spec = importlib.util.spec_from_file_location(name, path)
+        spec = importlib.util.spec_from_file_location(name, LAB / f"{part}.py")
         assert spec is not None
         assert spec.loader is not None
         sys.modules[name] = importlib.util.module_from_spec(spec)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import http.client
 import http.server
 import json
-import os
-import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +29,9 @@ from zdd.model.finding import Demand, Severity
 from zdd.model.service import Exposure, Service
 from zdd.model.traffic import Registration
 from zdd.testing import EDGE_RULES, Conditions, EdgeBench, Rule, check_edge
+
+sys.path.append(str(Path(__file__).parents[2] / "lab"))
+from suspended import suspended
 
 TWO_PORTS = (Exposure("http"), Exposure("admin", path="/admin"))
 SERVICE = Service("edged", exposures=TWO_PORTS)
@@ -98,15 +100,6 @@ def held_request(entrance: Address, backends: list[Backend]) -> Iterator[None]:
         client.close()
 
 
-@contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
 def traefik_rule(service: Service, exposure: Exposure) -> tuple[str, ...]:
     return (f"traefik.http.routers.{default_name(service, exposure)}.rule=PathPrefix(`{exposure.path}`)",)
 
@@ -131,7 +124,7 @@ def make_bench(
             ),
             registrations=[backend.registration for backend in backends],
             open_request=lambda: held_request(entrance, backends),
-            cut_off=lambda: stopped(pid),
+            cut_off=lambda: suspended(pid),
         )
 
     return make

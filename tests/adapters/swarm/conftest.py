@@ -6,8 +6,6 @@ import contextlib
 import functools
 import io
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -27,6 +25,9 @@ from zdd.deployer import Deployer
 from zdd.events import Event
 from zdd.model.cell import Instance, InstanceState
 from zdd.model.service import Service
+
+sys.path.append(str(Path(__file__).parents[2] / "lab"))
+from suspended import suspended
 
 LAB = Path(__file__).parents[2] / "lab"
 NO_LAB = 3
@@ -134,11 +135,8 @@ class Swarm:
             pytest.skip("an engine that the user named is not stopped")
         children = Path(f"/proc/{self.facts.pid}/task/{self.facts.pid}/children").read_text().split()
         (engine,) = [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text().strip() == "dockerd"]
-        os.kill(engine, signal.SIGSTOP)
-        try:
+        with suspended(engine):
             yield
-        finally:
-            os.kill(engine, signal.SIGCONT)
 
     def clear(self) -> None:
         """Remove everything that tests have made, and wait until it has gone."""

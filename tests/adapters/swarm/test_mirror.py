@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import importlib.util
-import os
 import signal
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from zdd.model.address import Address
 
 sys.path.append(str(Path(__file__).parents[2] / "lab"))
 from strict_clients import Load, mixed
+from suspended import let_go_on, suspend
 
 SERVICE = Service("web", replicas=3, gates=(HttpGate("/health"),), stop_grace_s=3.0, start_deadline_s=40.0)
 
@@ -195,13 +195,13 @@ def test_tasks_that_die_are_replaced_without_a_person_whatever_happens_to_the_mi
         taken_over_s = time.monotonic() - died[1]
 
         third = scene.start_mirror()
-        os.kill(second.pid, signal.SIGSTOP)
+        suspend(second.pid)
         before = scene.instances()
         died.append(scene.crash())
         scene.await_whole(before)
         assert scene.active() == third.pid
         indexes = {name: item["Service"]["ModifyIndex"] for name, item in scene.agent.listed("web").items()}
-        os.kill(second.pid, signal.SIGCONT)
+        let_go_on(second.pid)
         scene.wait_until(lambda: scene.told().count("another copy is active") >= 3, "the one that was paused looks")
         after = {name: item["Service"]["ModifyIndex"] for name, item in scene.agent.listed("web").items()}
         assert after == indexes
