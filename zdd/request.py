@@ -129,12 +129,23 @@ def make_request(
         strategy = Recreate() if service.overlap is Overlap.FORBIDDEN else RollingUpdate()
     ports = tuple(exposure.port for exposure in service.exposures)
     revision = Revision("planned", release.version, release.workload, gates, ports, release.changes_data)
+    refuse_no_floor(service, strategy)
     if getattr(strategy, "stops_everything", False):
         together = evolve(service, overlap=Overlap.FORBIDDEN, floor=None)
         return Request(together, revision, strategy, stated=service)
     if getattr(strategy, "overlaps", False):
         return Request(evolve(service, overlap=Overlap.ALLOWED, floor=0), revision, strategy, stated=service)
     return Request(service, revision, strategy)
+
+
+def refuse_no_floor(service: Service, strategy: Strategy) -> None:
+    """Raise `ConfigurationError` if a floor was stated and the strategy lets nothing serve in the middle."""
+    parts = getattr(strategy, "parts", (strategy,))
+    if service.floor and service.overlap is Overlap.ALLOWED and any(isinstance(one, Recreate) for one in parts):
+        raise ConfigurationError(
+            f"{service.name} states a floor of {service.floor}, and with {strategy} nothing serves while the new "
+            "instances start: use RollingUpdate(), or leave the floor out"
+        )
 
 
 def accepts_connections(service: Service) -> tuple[Gate, ...]:

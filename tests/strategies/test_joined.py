@@ -80,3 +80,19 @@ def test_each_part_begins_where_the_one_before_leads() -> None:
     report = deploy(world, "2.0", zdd.Canary((50, 100), hold_s=1) + zdd.RollingUpdate())
     assert report.succeeded
     assert [stage.title for stage in report.stages][-1] == "nothing changes"
+
+
+@pytest.mark.parametrize("strategy", [zdd.Recreate(), zdd.Perform([]) + zdd.Recreate()], ids=str)
+def test_what_stops_everything_keeps_no_floor_and_says_so(strategy: zdd.Strategy) -> None:
+    world = MemoryWorld()
+    deploy(world, "1.0", zdd.RollingUpdate())
+    deployer, service = deployers[id(world)], zdd.Service("web", replicas=2)
+    plan = deployer.plan(service, zdd.Release("2.0", Behaviour()), strategy)
+    assert (plan.floor, plan.agreed) == (0, service)
+    assert "there is a gap until the new one is ready" in str(plan)
+    assert deploy(world, "2.0", strategy).outcome is zdd.Outcome.SUCCEEDED
+    assert deploy(world, "3.0", zdd.RollingUpdate()).floor == 2  # the service is as it was stated
+    with pytest.raises(
+        zdd.ConfigurationError, match=r"web states a floor of 1, and with .*Recreate\(\) nothing serves"
+    ):
+        deployer.plan(zdd.Service("web", replicas=2, floor=1), zdd.Release("4.0", Behaviour()), strategy)

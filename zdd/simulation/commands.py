@@ -109,8 +109,13 @@ def _route(watch: Watch, process: Process, look: Look, command: Route) -> None:
     if process.forward:
         lowered = _lowered(watch, look, weights)
         _others_first(watch, process, look, goals, lowered, lost)
-    if watch.service.overlap is Overlap.FORBIDDEN:
+    if look.held or _forbidden(process):
         _held(watch, process, look, goals, command, lost)
+
+
+def _forbidden(process: Process) -> bool:
+    """Tell whether nothing may overlap: the service says so, or the strategy stops everything."""
+    return process.plan is not None and process.plan.service.overlap is Overlap.FORBIDDEN
 
 
 def _route_repeated(watch: Watch, process: Process, command: Route) -> None:
@@ -123,7 +128,7 @@ def _route_repeated(watch: Watch, process: Process, command: Route) -> None:
 
 def _someone(watch: Watch, process: Process, weights: Mapping[str, int], lost: set[str]) -> None:
     plan = process.plan
-    if plan is None or not lost or watch.service.overlap is Overlap.FORBIDDEN:
+    if plan is None or not lost or _forbidden(process):
         return
     if not any(goal.share for goal in plan.goals_at(process.stage).values()):
         return
@@ -185,11 +190,11 @@ def _held(
     watch: Watch, process: Process, look: Look, goals: Mapping[str, Goal], command: Route, lost: set[str]
 ) -> None:
     plan = process.plan
-    if plan is None or process.stage >= len(plan.stages) or not plan.stages[process.stage].held:
+    if plan is None or process.stage >= len(plan.stages):
         return
-    if lost and not look.held and any(one in look.surely for one in lost):
+    if plan.stages[process.stage].held and lost and not look.held and any(one in look.surely for one in lost):
         watch.say(Invariant.HELD, f"{sorted(lost)[0]} leaves before requests are held")
     if look.held and not command.held and process.forward:  # going back, what never left traffic serves on
         for goal in goals.values():
-            if goal.share and _proven(watch, goal) < goal.replicas:
+            if goal.share and goal.revision == plan.target and _proven(watch, goal) < goal.replicas:
                 watch.say(Invariant.HELD, f"requests go on before {goal.cell} is proven")

@@ -266,7 +266,10 @@ class Watch:
             self.say(Invariant.PROVEN, f"{entry.edge} sends to {entry.instance}, which never passed its gates")
 
     def _launched(self, entry: Entry) -> None:
-        if self.service.overlap is Overlap.ALLOWED or (self.process is not None and self.process.interfered):
+        process = self.process
+        plan = process.plan if process is not None else None
+        overlap = (plan.service if plan is not None else self.service).overlap
+        if overlap is Overlap.ALLOWED or (process is not None and process.interfered):
             return
         instances = self.world.cells.existing
         others = [one.id for one in instances.values() if one.revision != instances[entry.instance].revision]
@@ -400,7 +403,8 @@ class Watch:
         if len(process.plans) > 2 or (len(process.plans) == 2 and plan.direction is Direction.FORWARD):
             self.say(Invariant.ROLLBACK_MEANS, f"plan number {len(process.plans)} in one deployment")
         serving = sum(goal.replicas for goal in plan.origin if goal.share)
-        agreed = min(self.service.agreed_floor, serving, self.service.replicas)
+        stated = plan.service if plan.stated is not None else self.service  # what stops everything keeps no floor
+        agreed = min(stated.agreed_floor, serving, self.service.replicas)
         if plan.direction is Direction.FORWARD and plan.floor < agreed:
             self.say(Invariant.COMMAND_KEEPS_FLOOR, f"a plan has the floor {plan.floor}, {agreed} was agreed")
         if before is not None and plan.direction is Direction.BACK:

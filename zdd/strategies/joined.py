@@ -36,6 +36,11 @@ class Joined:
 
     __add__ = join
 
+    @property
+    def stops_everything(self) -> bool:
+        """Whether nothing of the service may run in the middle of one of them."""
+        return any(getattr(part, "stops_everything", False) for part in self.parts)
+
     def __str__(self) -> str:
         return " + ".join(map(str, self.parts))
 

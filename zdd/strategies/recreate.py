@@ -14,10 +14,16 @@ class Recreate:
     """Hold requests back, drain and stop the old instances, start the new ones, let requests go on.
 
     The gap is what stopping, starting and proving take. An edge that can hold requests answers them late; at one that
-    can't, they fail meanwhile.
+    can't, they fail meanwhile. So it keeps no floor, whatever the service says of overlap; one that was stated refuses
+    it.
     """
 
     __add__ = join
+
+    @property
+    def stops_everything(self) -> bool:
+        """Whether nothing of the service may run in the middle, whatever the service says of overlap."""
+        return True
 
     def __str__(self) -> str:
         return "Recreate()"
