@@ -53,6 +53,9 @@ simulate: ## Lives of services drawn from seeds, with everything going wrong; th
 # How many requests are sent and how many instances are removed under load by `make loss`, at least.
 REQUESTS ?= 100000
 REMOVALS ?= 300
+# A file that keeps what came of each case: a run that was interrupted goes on with the others.
+FIGURES ?=
 
 loss: ## What strict clients lose while instances are replaced on a real swarm; the last line is the verdict as JSON
-	@scripts/with-environment dev python tests/loss --requests $(REQUESTS) --removals $(REMOVALS) $(CASES)
+	@scripts/with-environment dev python tests/loss --requests $(REQUESTS) --removals $(REMOVALS) \
+	  $(addprefix --figures ,$(FIGURES)) $(CASES)

@@ -1,7 +1,7 @@
 """The application that `make loss` deploys. It needs nothing but Python.
 
-Every request names itself with an id. What it did is written down at its end, in a file of the instance's own: the
-kind, the id, when it began and when it ended, in seconds since the epoch.
+Every request names itself with an id. It is written down in a file of the instance's own when it begins, and again when
+it has been answered: the kind, the id, when it began and when it ended, in seconds since the epoch.
 
     GET  /health
     GET  /work?id=…&seconds=…    answered after so many seconds
@@ -63,6 +63,7 @@ class Application:
             await self.converse(headers["sec-websocket-key"], reader, writer)
         elif path == "/work":
             asked = dict(urllib.parse.parse_qsl(query))
+            os.write(self.log, f"{method} {asked['id']} {began:.6f}\n".encode())
             await asyncio.sleep(float(asked["seconds"]))
             os.write(self.log, f"{method} {asked['id']} {began:.6f} {time.time():.6f}\n".encode())
             await self.send(writer, self.version)

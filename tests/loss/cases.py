@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import docker
-from attrs import define, field, frozen
-from evidence import Removal, lost_posts, read_logs, removals, split_websockets
-from parts import HERE, Load, RunningEdge, running_edge, running_load
+from attrs import define, frozen
+from evidence import excused, lost_posts, read_logs, removals, split_websockets
+from figures import IN_PLACE, Case, Result
+from parts import HERE, Load, RunningEdge, running_consul, running_edge, running_load
 
 from zdd import (
     BlueGreen,
@@ -35,34 +37,16 @@ from zdd.adapters.sqlite import SqliteJournal, SqliteLease
 from zdd.adapters.swarm.container import Container
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 
-IN_PLACE = "in-place"
 EDGES = ("haproxy", "traefik")
 STRATEGIES = ("rolling", "blue-green", "canary", "rollback", IN_PLACE)
 APPLICATIONS = ("finish", "exit", "ignore")
 MARGIN_S = 2.0
 DEPLOYMENTS_MAX = 10
+STOP_GRACE_S = 2.0
 GONE_WITHIN_S = 20.0
 ANSWER_WITHIN_S = 60.0
 WARM_REQUESTS = 100
 ROUTE = ("traefik.http.routers.app.rule=PathPrefix(`/`)",)
-
-
-@frozen
-class Case:
-    """One case.
-
-    Attributes:
-        edge: Which proxy.
-        strategy: How the instances are replaced.
-        application: What it does on SIGTERM: finish, exit, or ignore it.
-    """
-
-    edge: str
-    strategy: str
-    application: str
-
-    def __str__(self) -> str:
-        return f"{self.edge}/{self.strategy}/{self.application}"
 
 
 @frozen
@@ -74,107 +58,77 @@ class Wanted:
         removals: How many instances are to be removed at least.
         longest_s: How long the longest requests take, in seconds.
         replicas: How many instances serve; half of them are a batch.
+        load: What is asked for: ``mixed``, or ``light``, which leaves instances without requests now and then.
+        slow_edge: Whether the edges follow Consul as slowly as they do by default.
     """
 
     requests: int
     removals: int
     longest_s: float
     replicas: int
-
-
-@frozen
-class Result:
-    """What came of one case.
-
-    Attributes:
-        case: Which one.
-        requests: Answered and lost ones, websocket handshakes among them.
-        losses: Each lost request in words; POSTs without or with several traces in the logs, and websockets that
-            something else than the drain deadline has cut, are among them.
-        cut_websockets: How many the drain deadline has cut.
-        removed: The instances that were taken out and stopped.
-        seconds: How long it took under load.
-        versions: How often each version has answered.
-    """
-
-    case: Case
-    requests: int
-    losses: Sequence[str]
-    cut_websockets: int
-    removed: Sequence[Removal]
-    seconds: float
-    versions: Mapping[str, int]
-
-    @property
-    def broken(self) -> bool:
-        """Whether something was lost that must not be. In place, Swarm stops what it has replaced, drained or not."""
-        return bool(self.losses) and self.case.strategy != IN_PLACE
-
-    @property
-    def busy_removals(self) -> int:
-        """How many of them had at least one request in flight when their drain began, by the servers' own logs."""
-        return sum(one.in_flight > 0 for one in self.removed)
+    load: str
+    slow_edge: bool
 
 
 @define(eq=False)
 class Stand:
-    """What all cases share: the lab, the agent, and the process that may change how the deployer works."""
+    """What all cases share: the lab, and the process that may change how the deployer works."""
 
     lab: Mapping[str, Any]
-    agent: Any
     wanted: Wanted
     tell: Callable[[str], None]
-    _numbers: int = field(default=0)
 
-    def play(self, case: Case) -> Result:
-        """Carry out a case."""
-        self._numbers += 1
+    def play(self, cases: Sequence[Case]) -> Iterator[Result]:
+        """Carry out cases one after the other, with an edge and a service that they share."""
         # The swarm remembers who deployed a service last, longer than a run's own journal does.
         service = f"loss-{secrets.token_hex(4)}"
         directory = Path(tempfile.mkdtemp(prefix="zdd-loss-"))
+        logs = directory / "logs"
+        logs.mkdir()
         try:
-            with running_edge(case.edge, self.agent, service, directory / "edge") as edge:
-                return self._play(case, service, edge, directory)
+            with (
+                running_consul(directory / "consul") as agent,
+                running_edge(cases[0].edge, agent, service, directory / "edge", slow=self.wanted.slow_edge) as edge,
+                self._deployer(agent, edge, directory) as deployer,
+            ):
+                operator = Operator(self.lab, cases[0], service, logs, deployer, self.wanted, self.tell)
+                try:
+                    operator.begin()
+                    for case in cases:
+                        yield self._play(case, operator, edge)
+                finally:
+                    operator.end()
         finally:
             shutil.rmtree(directory, ignore_errors=True)
 
-    def _play(self, case: Case, service: str, edge: RunningEdge, directory: Path) -> Result:
-        logs = directory / "logs"
-        logs.mkdir()
-        with self._deployer(edge, directory) as deployer:
-            operator = Operator(self.lab, self.agent, case, service, logs, deployer, self.wanted, self.tell)
-            try:
-                operator.begin()
-                with running_load(edge.entrance, self.wanted.longest_s) as load:
-                    _await_warm(load)
-                    began_s, reports = time.monotonic(), self._deploy(operator, load)
-                    seconds = time.monotonic() - began_s
-                    facts = load.end()
-            finally:
-                operator.end()
-        return _result(case, facts, reports, logs, seconds)
+    def _play(self, case: Case, operator: Operator, edge: RunningEdge) -> Result:
+        operator.prepare(case)
+        with running_load(edge.entrance, self.wanted.load, self.wanted.longest_s) as load:
+            _await_warm(load)
+            began_s, reports = time.monotonic(), self._deploy(case, operator, load)
+            seconds = time.monotonic() - began_s
+            facts = load.end()
+        return _result(case, facts, reports, operator.logs, seconds)
 
-    def _deploy(self, operator: Operator, load: Load) -> list[Report]:
+    def _deploy(self, case: Case, operator: Operator, load: Load) -> list[Report]:
         """Deploy until enough instances were removed and enough requests sent."""
         reports: list[Report] = []
-        removed = 0
-        while removed < self.wanted.removals and len(reports) < DEPLOYMENTS_MAX:
+        busy = 0
+        while busy < self.wanted.removals and len(reports) < DEPLOYMENTS_MAX:
             try:
-                reports.append(operator.step())
+                reports.append(operator.step(case.strategy))
             except DeploymentFailed as error:  # it was taken back, under the same load: that counts as well
-                self.tell(f"{operator.case}: {error}")
+                self.tell(f"{case}: {error}")
                 reports.append(error.report)
-            removed += len(removals(reports[-1], {}))
-        facts = _await_answers(load, self.wanted.requests)
-        self.tell(f"{operator.case}: {removed} removed, {facts['answered']} answered, {facts['lost']} lost")
+            busy += sum(one.in_flight > 0 for one in removals(reports[-1], read_logs(operator.logs), STOP_GRACE_S))
+        _await_answers(load, self.wanted.requests)
         return reports
 
     @contextmanager
-    def _deployer(self, edge: RunningEdge, directory: Path) -> Iterator[Deployer]:
-        connection = ConsulConnection(address=self.agent.address)
+    def _deployer(self, agent: Any, edge: RunningEdge, directory: Path) -> Iterator[Deployer]:
+        connection = ConsulConnection(address=agent.address)
         discovery = ConsulDiscovery(
             connection,
-            prefix=f"loss-{self._numbers}",
             tags_for=lambda _service, _exposure: ROUTE,
             weight_tags_for=weight_tags,
         )
@@ -190,10 +144,19 @@ class Stand:
 
 @define(eq=False)
 class Operator:
-    """Deploys one version after the other, as the case has it."""
+    """Deploys one version of a service after the other.
+
+    Attributes:
+        lab: Where.
+        case: The first of the cases that share the service: the same application, all in place or none.
+        name: The service's.
+        logs: Where its instances write down what they have answered.
+        deployer: Who deploys.
+        wanted: How many instances.
+        tell: Where to say something.
+    """
 
     lab: Mapping[str, Any]
-    agent: Any
     case: Case
     name: str
     logs: Path
@@ -210,21 +173,24 @@ class Operator:
             cells=1 if self.case.strategy == IN_PLACE else self.wanted.replicas,
             gates=(HttpGate("/health"),),
             drain_deadline_s=self.wanted.longest_s + MARGIN_S,
-            stop_grace_s=2.0,
+            stop_grace_s=STOP_GRACE_S,
             start_deadline_s=120.0,
         )
 
     def begin(self) -> None:
-        """Deploy the first version; for rollbacks a second one, so that there is something to go back to."""
+        """Deploy the first version."""
         self._deploy(BlueGreen())
-        if self.case.strategy == "rollback":
+
+    def prepare(self, case: Case) -> None:
+        """See to it that there is something to go back to, if the case does so."""
+        if case.strategy == "rollback" and self._version == 1:
             self._deploy(BlueGreen())
 
-    def step(self) -> Report:
+    def step(self, strategy: str) -> Report:
         """Replace all instances once."""
         batch = self.wanted.replicas // 2
         rolling = RollingUpdate(batch=batch)
-        match self.case.strategy:
+        match strategy:
             case "rolling":
                 return self._deploy(rolling)
             case "blue-green":
@@ -235,20 +201,18 @@ class Operator:
                 return self._deploy(InPlaceUpdate(batch))
             case "rollback":
                 return self.deployer.rollback(self.name, strategy=rolling)
-        raise ValueError(self.case.strategy)
+        raise ValueError(strategy)
 
     def end(self) -> None:
-        """Take the service out, whatever has happened and however, so that the next case finds the swarm empty.
+        """Take the service out, whatever has happened and however, so that the next case finds the machine free.
 
         Containers that are still there after 20 seconds are told: the next case begins beside them.
         """
-        for item in self.agent.ask("GET", f"/v1/health/service/{self.name}?consistent"):
-            self.agent.ask("PUT", f"/v1/agent/service/deregister/{item['Service']['ID']}")
         with closing(docker.APIClient(base_url=self.lab["engine"], version="auto")) as api:
             for one in api.services(filters={"name": self.name}):
                 api.remove_service(one["ID"])
             deadline = time.monotonic() + GONE_WITHIN_S
-            while left := api.containers(filters={"label": "com.docker.swarm.service.name"}):
+            while left := api.containers(filters={"name": self.name}):
                 if time.monotonic() > deadline:
                     names = ", ".join(name for one in left for name in one["Names"])
                     self.tell(f"{self.case}: still there {GONE_WITHIN_S:g} s after their service was removed: {names}")
@@ -274,6 +238,14 @@ class Operator:
         )
 
 
+def grouped(cases: Sequence[Case]) -> list[list[Case]]:
+    """Put cases together that can share an edge and a service, in an order that overlaps them well."""
+    groups: dict[tuple[str, str, bool], list[Case]] = {}
+    for case in cases:
+        groups.setdefault((case.edge, case.application, case.strategy == IN_PLACE), []).append(case)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
 def _await_warm(load: Load) -> None:
     deadline = time.monotonic() + 30.0
     while load.ask()["answered"] < WARM_REQUESTS:
@@ -297,7 +269,25 @@ def _await_answers(load: Load, wanted: int) -> Mapping[str, Any]:
 
 def _result(case: Case, facts: Mapping[str, Any], reports: Sequence[Report], logs: Path, seconds: float) -> Result:
     written = read_logs(logs)
-    removed = [removal for report in reports for removal in removals(report, written)]
-    cut, broken = split_websockets(facts, removed)
-    losses = [f"{at_s:.2f} {words}" for at_s, words in facts["losses"]] + broken + lost_posts(facts, written)
-    return Result(case, facts["answered"] + facts["lost"], losses, cut, removed, seconds, facts["versions"])
+    removed = [removal for report in reports for removal in removals(report, written, STOP_GRACE_S)]
+    cut, ended = split_websockets(facts, removed)
+    lost = [*((at_s, words) for at_s, words in facts["losses"]), *ended]
+    posts = lost_posts(facts, written)
+    kept = [(at_s, words) for at_s, words in lost if case.strategy == IN_PLACE and excused(at_s, removed)]
+    broken = [one for one in lost if one not in kept]
+    below = [f"fewer than {one.floor} served for {one.below_floor_s:.1f} s" for one in reports if one.below_floor_s]
+    return Result(
+        case,
+        requests=facts["answered"] + facts["lost"],
+        losses=[*_in_words(lost), *posts],
+        broken=[*_in_words(broken), *posts, *below],
+        cut_websockets=cut,
+        removals=len(removed),
+        busy_removals=sum(one.in_flight > 0 for one in removed),
+        drain_median_s=median([one.drained_s for one in removed] or [0.0]),
+        seconds=seconds,
+    )
+
+
+def _in_words(lost: Sequence[tuple[float, str]]) -> list[str]:
+    return [f"{at_s:.2f} {words}" for at_s, words in lost]

@@ -1,4 +1,4 @@
-"""Strict clients: each keeps its connection and never sends a request twice. ``clients.py HOST PORT LONGEST_S``.
+"""Strict clients: each keeps its connection and never sends a request twice. ``clients.py HOST PORT LOAD LONGEST_S``.
 
 Every line on standard input is answered with one line of JSON: what happened so far. When the input ends, the clients
 finish what they have begun, and the last line follows.
@@ -24,6 +24,8 @@ MESSAGE_INTERVAL_S = 0.2
 CLIENTS = (("GET", 14, 0.005, 0.1), ("POST", 4, 0.005, 0.1), ("GET", 45, 1.0, 0.02), ("POST", 10, 1.0, 0.02))
 LONGEST = 3
 WEBSOCKETS = 2
+# So few and so short that an instance often has nothing in hand while it still gets requests.
+LIGHT_CLIENTS = (("GET", 14, 0.1, 0.1), ("POST", 4, 0.1, 0.1))
 
 
 class Lost(Exception):
@@ -156,16 +158,19 @@ class Client:
         writer.write(b"\x88\x80\0\0\0\0")
 
 
-async def main(host: str, port: int, longest_s: float) -> None:
+async def main(host: str, port: int, load: str, longest_s: float) -> None:
     tally, stopping = Tally(), asyncio.Event()
     mark = base64.b32encode(os.urandom(5)).decode()
     running = []
-    for kind, (method, number, seconds, pause_s) in enumerate((*CLIENTS, ("GET", LONGEST, longest_s, 0.1))):
+    clients = LIGHT_CLIENTS if load == "light" else (*CLIENTS, ("GET", LONGEST, longest_s, 0.1))
+    for kind, (method, number, seconds, pause_s) in enumerate(clients):
         for one in range(number):
             client = Client(f"{mark}-{kind}-{one}", host, port, tally, stopping)
             delay_s = (one + 0.5) / number * (seconds + pause_s)
             running.append(asyncio.create_task(client.run(method, seconds, pause_s, delay_s)))
-    talkers = [Client(f"{mark}-w-{one}", host, port, tally, stopping) for one in range(WEBSOCKETS)]
+    talkers = [
+        Client(f"{mark}-w-{one}", host, port, tally, stopping) for one in range(0 if load == "light" else WEBSOCKETS)
+    ]
     running += [asyncio.create_task(talker.converse()) for talker in talkers]
     questions = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(questions), sys.stdin)
@@ -181,4 +186,4 @@ async def main(host: str, port: int, longest_s: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4])))

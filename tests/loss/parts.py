@@ -24,6 +24,11 @@ LAB = HERE.parent / "lab"
 sys.path.append(str(LAB))  # its parts import each other
 LAB_TIMEOUT_S = 300.0
 END_TIMEOUT_S = 60.0
+SLOW = {
+    "haproxy": {"timeout resolve 100ms": "timeout resolve 1s"},
+    "traefik": {"providersThrottleDuration: 100ms": "providersThrottleDuration: 2s"},
+}
+"""How fast they follow where their configuration does not say."""
 
 
 def load_lab(part: str) -> ModuleType:
@@ -87,19 +92,20 @@ class RunningEdge:
 
 
 @contextmanager
-def running_edge(kind: str, agent: Any, service: str, directory: Path) -> Iterator[RunningEdge]:
-    """Start HAProxy or Traefik with the configuration of the example, for one service."""
+def running_edge(kind: str, agent: Any, service: str, directory: Path, *, slow: bool) -> Iterator[RunningEdge]:
+    """Start HAProxy or Traefik with the configuration of the example, for one service; slow: at its default pace."""
+    settings = SLOW[kind] if slow else {}
     port, api_port = consul_lab.free_ports(2)
     entrance = Address("127.0.0.1", port)
     if kind == "haproxy":
         program = haproxy_lab.find_haproxy(consul_lab.cache_directory(), consul_lab.fetch_own_release)
-        part = haproxy_lab.LabHaproxy(program, directory, agent.dns_port, {service: "/"}, port)
+        part = haproxy_lab.LabHaproxy(program, directory, agent.dns_port, {service: "/"}, port, settings)
         edge: Edge = HaproxyEdge(part.socket, {"http": entrance}, old_process_s=0)
     else:
         program = traefik_lab.find_traefik()
         if program is None:
             raise SystemExit("there is no traefik: install the extra `edge`")
-        part = traefik_lab.LabTraefik(program, directory, agent.http_port, port, api_port)
+        part = traefik_lab.LabTraefik(program, directory, agent.http_port, port, api_port, settings)
         edge = CatalogTraefikEdge(Address("127.0.0.1", api_port), {"http": entrance}, weighs=True)
     part.start()
     try:
@@ -113,13 +119,14 @@ class Load:
     """The clients of `clients.py`."""
 
     entrance: Address
+    kind: str
     longest_s: float
     _process: subprocess.Popen[str] | None = None
     _last: dict[str, Any] = field(factory=dict)
 
     def start(self) -> None:
         where = (self.entrance.host, str(self.entrance.port))
-        command = [sys.executable, str(HERE / "clients.py"), *where, str(self.longest_s)]
+        command = [sys.executable, str(HERE / "clients.py"), *where, self.kind, str(self.longest_s)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self) -> dict[str, Any]:
@@ -147,8 +154,8 @@ class Load:
 
 
 @contextmanager
-def running_load(entrance: Address, longest_s: float) -> Iterator[Load]:
-    load = Load(entrance, longest_s)
+def running_load(entrance: Address, kind: str, longest_s: float) -> Iterator[Load]:
+    load = Load(entrance, kind, longest_s)
     with ExitStack() as last:
         last.callback(load.kill)
         load.start()

@@ -26,7 +26,18 @@ def _drained_without_idle(picture: Picture, proposal: Proposal, tally: Tally) ->
     return None
 
 
+def _drained_without_gone(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+    """Wait until discovery was told and nothing is in flight right now, wherever the edges still send requests."""
+    for name in victims(picture, proposal):
+        places = picture.addresses(picture.located[name][1]).values()
+        counts = [view.in_flight.get(place) for view in picture.observation.edges for place in places]
+        if picture.carries_traffic and (picture.weight(name) > 0 or any(count != 0 for count in counts)):
+            return f"{name} to have nothing in flight"
+    return None
+
+
 WAITS: dict[str, Callable[[Picture, Proposal, Tally], str | None]] = {
+    "gone": _drained_without_gone,
     "idle": _drained_without_idle,
 }
 
