@@ -6,7 +6,7 @@ export PYTHON
 
 # Tests of these folders start processes, proxies and servers. `make unit` leaves them out.
 REAL_PARTS := tests/adapters/local tests/adapters/traefik tests/adapters/consul tests/adapters/swarm tests/docs \
-  tests/examples tests/end_to_end tests/lab tests/loss tests/testing/test_all_adapters.py
+  tests/examples tests/end_to_end tests/lab tests/loss tests/matrix tests/testing/test_all_adapters.py
 # What pytest gets besides: make test TESTS="tests/gates -x"
 TESTS ?=
 # Anything: also what takes minutes more.
@@ -59,3 +59,8 @@ FIGURES ?=
 loss: ## What strict clients lose while instances are replaced on a real swarm; the last line is the verdict as JSON
 	@scripts/with-environment dev python tests/loss --requests $(REQUESTS) --removals $(REMOVALS) \
 	  $(addprefix --figures ,$(FIGURES)) $(CASES)
+
+.PHONY: matrix
+
+matrix: ## A deployer killed at all that it writes or changes, on real processes; the last line is the verdict as JSON
+	@scripts/with-environment dev python tests/matrix $(POINTS)

@@ -93,7 +93,7 @@ class Load:
                 client.request(sent.method, sent.path, sent.body)
                 response = client.getresponse()
                 text = response.read().decode()
-                if response.status == 200:
+                if 200 <= response.status < 300:
                     self.answers[text] += 1
                 else:
                     self.lost.append(Lost(began_s, f"{sent.method} {sent.path}: {response.status} {text[:80]}"))

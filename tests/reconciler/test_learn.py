@@ -226,9 +226,14 @@ def test_only_the_last_looks_are_kept():
 
 def test_what_was_sent_is_known_and_when():
     launch, route = Launch("web", "r1", 1), Route(())
-    progress = learn(learn(Progress(), PLAN, Sent(launch), 5.0), PLAN, Sent(route, 9.0), 6.0)
+    progress = learn(learn(Progress(), PLAN, Sent(launch), 5.0), PLAN, Sent(route), 6.0)
     assert progress.told == {"web": Told(launch, 5.0)}
-    assert (progress.routed, progress.routed_s, progress.settles_s) == (route, 6.0, 9.0)
+    assert (progress.routed, progress.routed_s, progress.settles_s) == (route, 6.0, 0.0)
+
+
+def test_what_discovery_was_told_without_an_answer_may_be_shown_from_when_it_has_settled():
+    progress = learn(Progress(), PLAN, Sent(Route(()), 9.0), 6.0)
+    assert (progress.routed_s, progress.settles_s) == (9.0, 9.0)
 
 
 def test_what_was_refused_was_not_told_but_has_to_settle():

@@ -67,7 +67,8 @@ def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
             if isinstance(command, Launch | Change | Scale | Retire):
                 told[command.cell] = Told(command, now)
             if isinstance(command, Route):
-                progress = evolve(progress, routed=command, routed_s=now)
+                # Without an answer it may take effect at the last moment, and be shown only after that.
+                progress = evolve(progress, routed=command, routed_s=max(now, settles_s))
             return evolve(progress, told=told)
         case Performed(number, succeeded, note):
             if not succeeded:

@@ -117,7 +117,7 @@ class Progress:
         settles_s: A request without an answer may take effect until then; nothing but looking is done before.
         deaf: Edge → since when it can't be reached.
         routed: What discovery was told last.
-        routed_s: When.
+        routed_s: When it took effect at the latest.
         complete_s: Cell → when it was last seen to have all its instances, proven.
         paused: The order by which no stage is passed until another one; None: it is not paused.
         paused_s: When that order was heeded.

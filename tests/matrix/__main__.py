@@ -1,0 +1,235 @@
+"""Kills a deployer before, during and after all that it writes or changes, and has another one finish or undo it.
+
+``python tests/matrix`` does so with real processes behind a real proxy, under load from strict clients. A table says at
+which point it was killed how often, what was lost and what was left over; the last line is the verdict as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent / "lab"))
+
+from deploy import service  # noqa: E402
+from remains import shape, wrong  # noqa: E402
+from strict_clients import Load, Request  # noqa: E402
+
+from zdd.adapters.embedded import Embedded  # noqa: E402
+from zdd.model.address import Address  # noqa: E402
+
+STRATEGIES = ("RollingUpdate", "BlueGreen", "Recreate")
+
+LEASE_S = 4.0
+TIDY_WITHIN_S = 5.0
+"""Within how many seconds after `recover` returned nothing may be left over."""
+
+SCRIPT_S = 100.0
+CLIENTS = {Request("/"): 2, Request("/", "POST", b"order"): 1, Request("/?seconds=0.7"): 2}
+
+
+@frozen
+class Point:
+    """A moment at which a deployer is killed: the first, second, … call of this name, before, during or after it."""
+
+    call: str
+    number: int
+    when: str
+
+    def __str__(self) -> str:
+        return f"{self.when} {self.call} {self.number}"
+
+
+@define
+class Row:
+    """What came of the points of one call: how many there are, at how many it died, what was lost and left over."""
+
+    points: int = 0
+    reached: int = 0
+    lost: int = 0
+    orphans: int = 0
+    slowest_s: float = 0.0
+
+    def plus(self, other: Row) -> Row:
+        """Return both together."""
+        slowest_s = max(self.slowest_s, other.slowest_s)
+        counts = (self.points + other.points, self.reached + other.reached, self.lost + other.lost)
+        return Row(*counts, self.orphans + other.orphans, slowest_s)
+
+    def __str__(self) -> str:
+        return f"{self.points:>5} {self.reached:>5} {self.lost:>5} {self.orphans:>5} {self.slowest_s:>7.2f} s"
+
+
+@define(eq=False)
+class Machine:
+    """A state directory, a port, a strategy, and the clients that go on all the time."""
+
+    state: Path
+    port: int
+    strategy: str
+    version: int = 0
+    parts: Embedded = field(init=False)
+    load: Load = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.parts = Embedded(self.state, port=self.port)
+        self.load = Load(Address("127.0.0.1", self.port), CLIENTS)
+
+    def run(self, version: str, point: Point | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a deployer to its end, whatever that is."""
+        words = [sys.executable, str(HERE / "deploy.py"), str(self.state), str(self.port), str(LEASE_S), version]
+        words.append(self.strategy)
+        words += [] if point is None else [point.call, str(point.number), point.when]
+        return subprocess.run(words, capture_output=True, text=True, timeout=SCRIPT_S, check=False)
+
+    def deploy(self, point: Point | None = None) -> subprocess.CompletedProcess[str]:
+        """Deploy the next version."""
+        self.version += 1
+        return self.run(f"{self.version}.0", point)
+
+    def await_no_lease(self) -> None:
+        """Wait until the lease of one that died has ended."""
+        end_s = time.monotonic() + LEASE_S + 5.0
+        while self.parts.lease.holder("web") is not None:
+            if time.monotonic() > end_s:
+                raise TimeoutError("the lease of a deployer that died does not end")
+            time.sleep(0.05)
+
+    def await_tidy(self, before: Counter[str]) -> tuple[list[str], float]:
+        """Return what is left over in the end, and after how many seconds nothing was."""
+        began_s = time.monotonic()
+        while True:
+            found = wrong(self.parts, service(self.strategy), before)
+            spent_s = time.monotonic() - began_s
+            if not found or spent_s > TIDY_WITHIN_S:
+                return found, spent_s
+            time.sleep(0.05)
+
+
+def points_of(calls: Sequence[str]) -> Iterator[Point]:
+    """Return every point of a deployment that made these calls. Only what takes a while can be killed in the middle."""
+    for call, number in Counter(calls).items():
+        for one in range(1, number + 1):
+            whens = ("before", "after") if call.startswith(("journal", "lease")) else ("before", "during", "after")
+            yield from (Point(call, one, when) for when in whens)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(strategy: str) -> Iterator[tuple[Machine, list[str], Counter[str]]]:
+    """Give a machine on which the service runs, what a deployment calls there, and what there is afterwards."""
+    with tempfile.TemporaryDirectory(prefix="zdd-matrix-") as directory:
+        machine = Machine(Path(directory) / "state", free_port(), strategy)
+        try:
+            for _ in range(2):
+                done = machine.deploy()
+                if done.returncode:
+                    raise RuntimeError(f"without being killed it failed: {done.stderr}")
+            _await_no_room(machine.state)
+            yield machine, [line for line in done.stdout.splitlines() if line], shape(machine.state)
+        finally:
+            machine.parts.stop_everything(1.0)
+
+
+def _await_no_room(state: Path) -> None:
+    """Wait until nothing of a room is left in which requests waited: it lingers for a while."""
+    end_s = time.monotonic() + 20.0
+    while any("holding_room" in name for name in shape(state)) and time.monotonic() < end_s:
+        time.sleep(0.1)
+
+
+def play(task: tuple[str, tuple[Point, ...]]) -> tuple[str, dict[str, Row], int, list[str]]:
+    """Kill at each of these points; return the strategy, the rows, the answers, and what was wrong."""
+    strategy, points = task
+    rows: dict[str, Row] = {}
+    problems: list[str] = []
+    with running(strategy) as (machine, _, before):
+        with machine.load.running():
+            for point in points:
+                problems += kill_at(machine, point, before, rows.setdefault(point.call, Row()))
+        lost = len(machine.load.lost) - sum(row.lost for row in rows.values())
+        if lost:
+            problems.append(f"{strategy}: {lost} lost while nobody was killed: {machine.load.lost[-1].what}")
+        return strategy, rows, sum(machine.load.answers.values()), problems
+
+
+def kill_at(machine: Machine, point: Point, before: Counter[str], row: Row) -> list[str]:
+    """Kill a deployer at this point and let another one recover; return what was wrong, one line each."""
+    lost = len(machine.load.lost)
+    died = machine.deploy(point)
+    row.points += 1
+    row.reached += died.returncode == -9
+    problems = [] if died.returncode in (0, -9) else [f"{machine.strategy} {point}: {died.stderr.strip()[-300:]}"]
+    machine.await_no_lease()
+    recovered = machine.run("recover")
+    if recovered.returncode:
+        problems.append(f"{machine.strategy} {point}: recover: {recovered.stderr.strip()[-300:]}")
+    left, spent_s = machine.await_tidy(before)
+    losses = machine.load.lost[lost:]
+    row.lost, row.orphans, row.slowest_s = row.lost + len(losses), row.orphans + len(left), max(row.slowest_s, spent_s)
+    problems += [f"{machine.strategy} {point}: {what}" for what in left]
+    problems += [f"{machine.strategy} {point}: lost {one.what}" for one in losses[:3]]
+    for problem in problems:
+        print(f"  {problem}", flush=True)
+    return problems
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python tests/matrix", description=__doc__)
+    parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=STRATEGIES)
+    parser.add_argument("--every", type=int, default=1, help="of how many points one is tried")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--jobs", type=int, default=2, help="on how many machines at once")
+    arguments = parser.parse_args()
+    began_s, tasks = time.monotonic(), []
+    for strategy in arguments.strategies:
+        with running(strategy) as (_, calls, _):
+            points = tuple(points_of(calls))[arguments.first :: arguments.every]
+        tasks += [(strategy, points[job :: arguments.jobs]) for job in range(arguments.jobs)]
+    answered, problems = 0, list[str]()
+    rows: dict[str, dict[str, Row]] = {strategy: {} for strategy in arguments.strategies}
+    with multiprocessing.get_context("fork").Pool(arguments.jobs) as pool:
+        for strategy, found, answers, wrong_ones in pool.imap_unordered(play, tasks, chunksize=1):
+            answered, problems = answered + answers, problems + wrong_ones
+            for call, row in found.items():
+                rows[strategy][call] = rows[strategy].get(call, Row()).plus(row)
+    total = Row()
+    for strategy in arguments.strategies:
+        print(f"{strategy}: killed at, points, died there, lost, left over, slowest to be tidy")
+        for call, row in rows[strategy].items():
+            print(f"  {call:<32} {row}")
+            total = total.plus(row)
+    verdict = {
+        "points": total.points,
+        "killed": total.reached,
+        "requests": answered,
+        "lost": total.lost,
+        "orphans": total.orphans,
+        "problems": len(problems),
+        "tidy_within_s": round(total.slowest_s, 2),
+        "seconds": round(time.monotonic() - began_s, 1),
+    }
+    print(json.dumps(verdict))
+    return 1 if problems or not total.reached else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
