@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.timeout(310)
 def test_a_deployer_that_is_killed_leaves_nothing_that_another_one_does_not_finish() -> None:
     command = [
         sys.executable,
@@ -19,7 +22,7 @@ def test_a_deployer_that_is_killed_leaves_nothing_that_another_one_does_not_fini
         "--first",
         "13",
     ]
-    done = subprocess.run([*command, "--jobs", "1"], capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run([*command, "--jobs", "1"], capture_output=True, text=True, timeout=300, check=False)
     assert done.stdout, done.stderr
     verdict = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 0, done.stdout
