@@ -154,7 +154,10 @@ class Driver:
             if stage.on_failure is OnFailure.FREEZE:
                 return self._end(Outcome.FROZEN, ending.reason)
             # Only what was told to run can have changed the data.
-            undo = undoing(plan, ending.progress.stage) if ending.progress.told else ()
+            told = [one.command for one in ending.progress.told.values()]
+            started = any(getattr(command, "revision", "") == plan.target for command in told)
+            done = [stage.actions[number].name for number in ending.progress.done if started]
+            undo = undoing(plan, ending.progress.stage, done) if told else ()
             return self._take_back(plan, ending, from_version, undo)
         finally:
             unwatch()

@@ -176,7 +176,7 @@ class Operations:
             reason = str(aborted) if aborted is not None else unfinished.reason
             reason = reason or f"{unfinished.to_version} was being taken back when its deployer ended"
             plan = unfinished.plan
-            undo = () if unfinished.undone else undoing(plan, unfinished.stages_passed)
+            undo = () if unfinished.undone else undoing(plan, unfinished.stages_passed, unfinished.acted)
 
             def take_back() -> DeploymentEnded:
                 return driver.take_back(plan, reason, unfinished.from_version, undo)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from attrs import evolve
 
@@ -230,13 +230,22 @@ def _retreat_in_place(
     )
 
 
-def undoing(plan: Plan, stage: int) -> tuple[Action, ...]:
-    """Return what undoes the actions of the stages before this one, last first, if going back leaves changed data."""
+def undoing(plan: Plan, stage: int, done: Container[str]) -> tuple[Action, ...]:
+    """Return what undoes the actions, last first, if going back leaves changed data.
+
+    Args:
+        plan: What is taken back.
+        stage: How many of its stages have passed.
+        done: The names of the actions of the stage after those that were done: what that stage starts may have run.
+    """
     kept = {goal.revision for goal in plan.retreat}
     left = {plan.target, *(goal.revision for goal in plan.origin)} - kept
     if not any(plan.revisions[name].changes_data for name in left if name in plan.revisions):
         return ()
-    undo = [getattr(action, "undo", None) for step in plan.stages[:stage] for action in step.actions]
+    acted = [action for step in plan.stages[:stage] for action in step.actions]
+    if stage < len(plan.stages):
+        acted += [action for action in plan.stages[stage].actions if action.name in done]
+    undo = [getattr(action, "undo", None) for action in acted]
     return tuple(action for action in reversed(undo) if action is not None)
 
 

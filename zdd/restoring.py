@@ -83,6 +83,11 @@ def data_to_restore(history: History, revision: Revision, *, restore: bool | Non
     raise ConfigurationError(f"no backup from before {version} is kept, so the data can't be restored")
 
 
+def _may_have_run(one: Deployment) -> bool:
+    """Tell whether it got so far that its release may have run: in its first stage, after what is done before."""
+    return bool(one.stages_passed) or bool(one.acted and one.plan.stages[0].goals)
+
+
 def _first_that_changed(history: History, revision: Revision) -> Deployment | None:
     """Return the first deployment, since this revision was deployed last, whose release changes data and ran."""
     since: list[Deployment] = []
@@ -90,7 +95,7 @@ def _first_that_changed(history: History, revision: Revision) -> Deployment | No
         target = one.plan.revisions.get(one.plan.target)
         if target is not None and one.to_version and target.digest == revision.digest:
             since = []
-        elif one.stages_passed and one.outcome is not Outcome.ROLLED_BACK:
+        elif _may_have_run(one) and one.outcome is not Outcome.ROLLED_BACK:
             since.append(one)
     changed = [one for one in since if one.to_version and one.plan.revisions[one.plan.target].changes_data]
     return changed[0] if changed else None

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
+import zdd
 from zdd import codec
+from zdd.adapters.memory import Behaviour, MemoryWorld
 from zdd.backup import Backup, Files, Restore
 from zdd.backup.backup import MakeBackup, RestoreBackup
-from zdd.errors import ConfigurationError
+from zdd.errors import BackupError, ConfigurationError
 from zdd.model.plan import Stage
 
 
@@ -65,3 +67,99 @@ def test_a_plan_stays_readable_when_a_source_cannot_be_imported_any_more(gone, m
 def test_what_are_no_sources_is_refused(sources) -> None:
     with pytest.raises(ConfigurationError, match="source"):
         Backup(sources, "kept")
+
+
+CELLS: dict[str, object] = {}
+"""What the sources of the tests below save, and the world at which they look, by name."""
+
+
+@frozen
+class Cellar:
+    """Data in memory, and who runs while they are saved or restored."""
+
+    name: str
+    repeats: bool = True
+
+    def check(self): ...
+
+    def position(self):
+        return ""
+
+    def _look(self):
+        seen = [one.version for one in CELLS["world"].instances("web")]
+        CELLS.setdefault("seen", []).append((seen, CELLS["world"].registered("web")[1]))
+        if CELLS.get("broken"):
+            raise BackupError("no room")
+
+    def save(self):
+        self._look()
+        yield CELLS[self.name]
+
+    def load(self, data):
+        self._look()
+        CELLS[self.name] = b"".join(data)
+
+
+@pytest.fixture
+def cellar(tmp_path: Path):
+    """A deployer of a world in which 1.0 serves, and a backup that is made while nothing runs."""
+    CELLS.clear()
+    world = MemoryWorld()
+    world.add_edge("edge")
+    CELLS.update({"world": world, "wine": b"good"})
+    deployer = zdd.Deployer.in_memory(world)
+    deployer.deploy(zdd.Service("web"), zdd.Release("1.0", Behaviour()))
+    return deployer, world, Backup([Cellar("wine")], str(tmp_path / "kept"), while_stopped=True)
+
+
+def spoil(world, version):
+    def look(_):
+        if any(one.version == version for one in world.instances("web")):
+            CELLS["wine"] = b"vinegar"
+
+    world.observe_changes(look)
+
+
+NEVER = zdd.FunctionGate(lambda _: False)
+
+
+def test_it_is_made_in_the_gap_and_comes_back_when_what_started_after_it_is_taken_back(cellar) -> None:
+    deployer, world, backup = cellar
+    spoil(world, "2.0")
+    release = zdd.Release("2.0", Behaviour(), gates=[NEVER], changes_data=True)
+    with pytest.raises(zdd.DeploymentFailed) as failed:
+        deployer.deploy(zdd.Service("web", start_deadline_s=5), release, backup + zdd.Recreate())
+    assert failed.value.report.outcome is zdd.Outcome.ROLLED_BACK
+    assert [stage.title for stage in failed.value.report.stages] == ["back up wine, replace", "take back"]
+    assert CELLS["wine"] == b"good"
+    assert CELLS["seen"]
+    assert all(seen == ([], True) for seen in CELLS["seen"])  # nothing ran, and requests were held
+    assert [one.version for one in world.serving("web")] == ["1.0"]
+
+
+def test_by_hand_the_data_that_were_saved_in_the_gap_come_back_too(cellar) -> None:
+    deployer, world, backup = cellar
+    spoil(world, "2.0")
+    deployer.deploy(zdd.Service("web"), zdd.Release("2.0", Behaviour(), changes_data=True), backup + zdd.Recreate())
+    assert CELLS["wine"] == b"vinegar"
+    with pytest.raises(ConfigurationError, match="say restore=True"):
+        deployer.rollback("web")
+    assert deployer.rollback("web", restore=True).to_version == "1.0"
+    assert CELLS["wine"] == b"good"
+
+
+def test_if_it_fails_in_the_gap_what_served_is_started_again_and_nothing_is_restored(cellar) -> None:
+    deployer, world, backup = cellar
+    CELLS["broken"] = True
+    release = zdd.Release("2.0", Behaviour(), changes_data=True)
+    with pytest.raises(zdd.DeploymentFailed, match="no room") as failed:
+        deployer.deploy(zdd.Service("web"), release, backup + zdd.Recreate())
+    assert failed.value.report.outcome is zdd.Outcome.ROLLED_BACK
+    assert [one.version for one in world.serving("web")] == ["1.0"]
+    assert len(CELLS["seen"]) == 1
+
+
+def test_nothing_may_run_in_the_gap_so_a_strategy_that_has_none_is_refused(cellar) -> None:
+    deployer, _, backup = cellar
+    with pytest.raises(ConfigurationError, match=r"use Recreate\(\)"):
+        deployer.deploy(zdd.Service("web"), zdd.Release("2.0", Behaviour()), backup + zdd.BlueGreen())

@@ -40,6 +40,8 @@ class Backup:
         retention: How long backups of this service are kept there.
         key_file: The path of a file with a key of 32 bytes; None: not encrypted.
         deadline_s: Seconds within which it must be made and verified, or restored.
+        while_stopped: Make it while nothing of the service runs, in the gap of the `Recreate()` that it is joined to:
+            for a volume that is always written to. If it fails, what served is started again.
     """
 
     sources: tuple[Source, ...] = field(converter=sources_of)
@@ -47,6 +49,7 @@ class Backup:
     retention: Retention = field(factory=Retention, kw_only=True)
     key_file: str | None = field(default=None, kw_only=True)
     deadline_s: float = field(default=3600.0, kw_only=True)
+    while_stopped: bool = field(default=False, kw_only=True)
 
     __add__ = join
 
@@ -55,6 +58,11 @@ class Backup:
 
     def __str__(self) -> str:
         return f"Backup({', '.join(source.name for source in self.sources)})"
+
+    @property
+    def stops_everything(self) -> bool:
+        """Whether nothing of the service runs in the middle, whatever the service says of overlap."""
+        return self.while_stopped
 
     def archive(self, service: str) -> Archive:
         """Return the backups of a service that are kept there."""
@@ -65,14 +73,15 @@ class Backup:
         return 0
 
     def stages(self, situation: Situation) -> tuple[Stage, ...]:
-        """Return one stage that changes nothing.
+        """Return one stage that changes nothing, or becomes part of the next one if it is made while all is stopped.
 
         Raises:
             ConfigurationError: No backup could be made.
         """
         self.archive(situation.service.name).check()
         action = MakeBackup(self)
-        return (Stage(action.name, actions=(action,), deadline_s=self.deadline_s + 30.0),)
+        stopped = self.while_stopped
+        return (Stage(action.name, actions=(action,), deadline_s=self.deadline_s + 30.0, stopped=stopped),)
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.model.plan import Stage
@@ -44,6 +44,11 @@ class Joined:
     def __str__(self) -> str:
         return " + ".join(map(str, self.parts))
 
+    @property
+    def stops_everything(self) -> bool:
+        """Whether one of the parts does."""
+        return any(getattr(part, "stops_everything", False) for part in self.parts)
+
     def surge(self, situation: Situation) -> int:
         """Return the largest of the parts'."""
         most = 0
@@ -53,10 +58,26 @@ class Joined:
         return most
 
     def stages(self, situation: Situation) -> tuple[Stage, ...]:
-        """Return the stages of the parts, in order."""
+        """Return the stages of the parts, in order; what is done while all is stopped, in the gap of the next part."""
         stages: list[Stage] = []
         for part in self.parts:
             added = part.stages(situation)
+            if stages and _only_acts_in_a_gap(stages[-1]) and added:
+                added = (_with_actions(stages.pop(), added[0]), *added[1:])
             stages.extend(added)
             situation = situation.after(added)
         return tuple(stages)
+
+
+def _only_acts_in_a_gap(stage: Stage) -> bool:
+    return stage.stopped and not stage.goals
+
+
+def _with_actions(gap: Stage, stage: Stage) -> Stage:
+    return evolve(
+        stage,
+        title=f"{gap.title}, {stage.title}",
+        actions=(*gap.actions, *stage.actions),
+        deadline_s=gap.deadline_s + stage.deadline_s,
+        stopped=True,
+    )
