@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,9 @@ from attrs import define, field
 
 import zdd
 from zdd.adapters.embedded import Embedded
+
+sys.path.append(str(Path(__file__).parents[1] / "lab"))
+from writers import Writer, free_port
 
 HERE = Path(__file__).parent
 
@@ -60,47 +62,6 @@ class Clients:
                 self.failures.append(f"{method} {path}: {type(error).__name__}: {error}")
                 connection.close()
             self._stop.wait(0.01)
-        connection.close()
-
-
-class Writer:
-    """A strict client that writes numbers, one after the other, and knows which were acknowledged.
-
-    The first number is the one after `first`.
-    """
-
-    def __init__(self, port: int, first: int = 0) -> None:
-        self.port, self._first = port, first
-        self.acknowledged: list[str] = []
-        self.failures: list[str] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Writer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        number = self._first
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        while not self._stop.wait(0.02):
-            number += 1
-            try:
-                connection.request("POST", "/", body=f"{number:06}".encode())
-                answer = connection.getresponse()
-                answer.read()
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(f"{number}: {type(error).__name__}")
-                connection.close()
-                continue
-            if answer.status == 201:
-                self.acknowledged.append(f"{number:06}")
-            else:
-                self.failures.append(f"{number}: {answer.status}")
         connection.close()
 
 
@@ -170,11 +131,7 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     """Give a machine of the test's own; everything on it is stopped in the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    state = tmp_path / "state"
-    one = Machine(state, port)
+    one = Machine(tmp_path / "state", free_port())
     try:
         yield one
     finally:

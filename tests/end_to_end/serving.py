@@ -33,8 +33,8 @@ class Server(ThreadingHTTPServer):
 
 
 def serve(handler, port="PORT"):
-    """Serve on the port that this variable of the environment has."""
-    Server(("127.0.0.1", int(os.environ[port])), handler).serve_forever()
+    """Serve on the port that this variable of the environment has, on loopback unless HOST says otherwise."""
+    Server((os.environ.get("HOST", "127.0.0.1"), int(os.environ[port])), handler).serve_forever()
 
 
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))

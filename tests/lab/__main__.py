@@ -2,6 +2,7 @@
 
     python tests/lab up      bring it up, unless it is, and write what it is as one line of JSON
     python tests/lab down    end it; nothing is left
+    python tests/lab database    bring it up, and build an image of PostgreSQL, with its driver for Python
 
 The lab is a Docker Engine of its own with a one-node swarm and an image registry. It needs root on a Debian machine.
 Elsewhere, name an engine that may be used freely: ZDD_LAB_ENGINE=unix:///run/docker.sock, with a swarm on it, and
@@ -28,8 +29,8 @@ from pathlib import Path
 
 import docker
 from docker.errors import DockerException
-from engine import REPOSITORY, Lab, build_image, start_lab, stop_lab
-from images import image_archive
+from engine import REPOSITORY, Lab, build_image, build_layer, start_lab, stop_lab
+from images import database_archive, database_layer, image_archive
 from namespace import is_running
 from packages import NoLab, cache_directory
 
@@ -107,6 +108,16 @@ def named_lab(engine: str) -> Lab:
     return Lab(engine, shutil.which("docker") or "", registry, registry, image, address, version)
 
 
+def database() -> dict[str, object]:
+    """Bring the lab up, and put the image of a database into its registry, unless it is there."""
+    facts = up()
+    image = f"{facts['registry']}/zdd-lab/postgresql:1"
+    with closing(docker.APIClient(base_url=str(facts["engine"]), version="auto", timeout=120)) as api:
+        if not api.images(name=image):
+            build_layer(api, image, database_archive(), "zdd-lab/database-base", database_layer())
+    return {**facts, "database": image}
+
+
 def down() -> dict[str, object]:
     """End the lab."""
     directory = state_directory()
@@ -120,7 +131,7 @@ def down() -> dict[str, object]:
 
 def main() -> int:
     """Do what the only argument says."""
-    actions = {"up": up, "down": down}
+    actions = {"up": up, "down": down, "database": database}
     if len(sys.argv) != 2 or sys.argv[1] not in actions:
         print(__doc__, file=sys.stderr)
         return 2

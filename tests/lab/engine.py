@@ -193,8 +193,17 @@ def build_image(api: docker.APIClient, image: str, archive: Path) -> None:
     Raises:
         NoLab: The engine or the registry refuses.
     """
-    api.import_image_from_file(str(archive), repository="zdd-lab/base", tag="latest")
-    context = io.BytesIO(application_layer())
+    build_layer(api, image, archive, "zdd-lab/base", application_layer())
+
+
+def build_layer(api: docker.APIClient, image: str, archive: Path, base: str, layer: bytes) -> None:
+    """Build an image of a root file system and what comes on top of it, and push it.
+
+    Raises:
+        NoLab: The engine or the registry refuses.
+    """
+    api.import_image_from_file(str(archive), repository=base, tag="latest")
+    context = io.BytesIO(layer)
     _follow(api.build(fileobj=context, custom_context=True, tag=image, rm=True, decode=True))
     repository, _, tag = image.rpartition(":")
     deadline = time.monotonic() + START_TIMEOUT_S

@@ -1,4 +1,4 @@
-"""The lab's image: Python and a shell from the distribution's packages, and a small HTTP server to deploy."""
+"""The lab's images, made of the distribution's packages: one with Python and a shell, one with PostgreSQL besides."""
 
 from __future__ import annotations
 
@@ -6,25 +6,47 @@ import io
 import os
 import shutil
 import tarfile
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from packages import cache_directory, unpacked
 
 PACKAGES = ("python3-minimal", "libpython3-stdlib", "busybox-static")
 TOOLS = ("sh", "wget", "sleep", "cat", "ls", "env", "id", "mount", "ulimit")
+DATABASE_PACKAGES = (*PACKAGES, "postgresql", "python3-psycopg2")
 FORMAT = 1
+USELESS = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/lib/*/gconv")
+NOT_FOR_A_DATABASE = (
+    *("usr/share/perl*", "usr/lib/*/perl*", "usr/share/i18n", "usr/share/zoneinfo/right", "usr/share/info"),
+    *("usr/lib/*/libLLVM*", "usr/lib/*/libz3*", "usr/lib/postgresql/*/lib/bitcode", "usr/lib/*/libperl*"),
+)
+"""What PostgreSQL's package brings for compiling queries, which is off, and what is there for people."""
 
 
 def image_archive() -> Path:
     """Return the root file system of the image as a tar archive; made once, then kept."""
-    archive = cache_directory() / f"image-{FORMAT}.tar"
+    return _archive(f"image-{FORMAT}", PACKAGES, USELESS)
+
+
+def database_archive() -> Path:
+    """Return the same with PostgreSQL and its driver for Python."""
+    return _archive(f"database-{FORMAT}", DATABASE_PACKAGES, USELESS + NOT_FOR_A_DATABASE)
+
+
+def _archive(name: str, packages: Sequence[str], useless: Sequence[str]) -> Path:
+    archive = cache_directory() / f"{name}.tar"
     if archive.exists():
         return archive
-    root = unpacked("image-root", PACKAGES, whole=True)
+    root = unpacked(f"{name}-root", packages, whole=True)
     half = archive.with_suffix(f".half-{os.getpid()}")
+
+    def wanted(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        return None if any(fnmatch(entry.name, f"./{pattern}") for pattern in useless) else entry
+
     try:
         with tarfile.open(half, "w") as tar:
-            tar.add(root, ".", filter=_wanted)
+            tar.add(root, ".", filter=wanted)
             for tool in TOOLS:
                 link = tarfile.TarInfo(f"./bin/{tool}")
                 link.type, link.linkname = tarfile.SYMTYPE, "busybox"
@@ -38,11 +60,6 @@ def image_archive() -> Path:
     return archive
 
 
-def _wanted(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    useless = ("./usr/share/doc", "./usr/share/man", "./usr/share/locale", "./usr/lib/x86_64-linux-gnu/gconv")
-    return None if entry.name.startswith(useless) else entry
-
-
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(content), 0o755
@@ -51,12 +68,18 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 def application_layer() -> bytes:
     """Return what is put on top of the base image: the application and the instructions to build it."""
-    source = Path(__file__).with_name("application.py").read_bytes()
-    lines = ["FROM zdd-lab/base", "COPY application.py /application.py"]
-    lines += ["ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1"]
-    lines += ['ENTRYPOINT ["/usr/bin/python3", "-S", "/application.py"]']
+    return _layer("application.py", "FROM zdd-lab/base", 'ENTRYPOINT ["/usr/bin/python3", "-S", "/application.py"]')
+
+
+def database_layer() -> bytes:
+    """Return what is put on top of the base image of the database: what starts it as the official image does."""
+    return _layer("database.py", "FROM zdd-lab/database-base", 'ENTRYPOINT ["/usr/bin/python3", "/database.py"]')
+
+
+def _layer(program: str, base: str, *last: str) -> bytes:
+    lines = [base, f"COPY {program} /{program}", "ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1", *last]
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
         _add(tar, "Dockerfile", "\n".join(lines).encode())
-        _add(tar, "application.py", source)
+        _add(tar, program, Path(__file__).with_name(program).read_bytes())
     return content.getvalue()

@@ -44,11 +44,6 @@ class Joined:
     def __str__(self) -> str:
         return " + ".join(map(str, self.parts))
 
-    @property
-    def stops_everything(self) -> bool:
-        """Whether one of the parts does."""
-        return any(getattr(part, "stops_everything", False) for part in self.parts)
-
     def surge(self, situation: Situation) -> int:
         """Return the largest of the parts'."""
         most = 0

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,7 @@ from zdd.adapters.swarm.container import Container
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 from zdd.deployer import Deployer
 from zdd.events import Event
+from zdd.interfaces import Edge
 from zdd.model.cell import Instance, InstanceState
 from zdd.model.service import Service
 
@@ -179,6 +180,12 @@ def lab() -> Iterator[Swarm]:
         tell_lab("down")
 
 
+@pytest.fixture(scope="session")
+def database_image(lab: Swarm) -> str:
+    """An image of PostgreSQL, in the lab's registry."""
+    return str(tell_lab("database")["image"])
+
+
 @pytest.fixture
 def swarm(lab: Swarm) -> Iterator[Swarm]:
     """The lab, empty before and after."""
@@ -205,11 +212,12 @@ def make_deployer(
 ) -> Iterator[Callable[..., Deployer]]:
     with contextlib.ExitStack() as ending:
 
-        def make(**options: Any) -> Deployer:
+        def make(discovery: Any = None, edges: Sequence[Edge] = (), **options: Any) -> Deployer:
             orchestrator = ending.enter_context(contextlib.closing(swarm.orchestrator(poll_s=0.2, **options)))
             return Deployer(
                 orchestrator,
-                MemoryDiscovery(MemoryWorld()),
+                MemoryDiscovery(MemoryWorld()) if discovery is None else discovery,
+                edges,
                 journal=SqliteJournal(tmp_path / "journal"),
                 lease=SqliteLease(tmp_path / "journal"),
                 listeners=[lambda event: [call(event) for call in heard] and None],

@@ -46,7 +46,7 @@ class ContainerCommand:
         dump: Prints the data. Exit status 0 means that they are whole.
         restore: Reads the data and replaces what is there by them, as a whole or not at all.
         log_position: Prints how far the data are by their own account, on one line: a log position. None: not known.
-        environment: Added to the container's.
+        environment: Added to the container's. Programs are looked for on the container's own PATH all the same.
         docker_host: The Engine of the node on which the container runs; None: what the docker client would use. By
             socket or SSH: with TLS, the end of the data can't be told to the command.
         silence_s: Seconds within which a command must print something or end.
