@@ -41,7 +41,7 @@ from zdd.model.verdict import Result, Sample, Verdict
 
 # Tests that bring up engines, networks and namespaces. One process runs all of them, one after the other, beside
 # another process with everything else; they come first, since they take longest.
-LAB = ("tests/adapters/swarm/", "tests/lab/", "tests/loss/", "tests/compose/test_stack")
+LAB = ("tests/adapters/swarm/", "tests/lab/", "tests/loss/", "tests/compose/test_stack", "tests/examples/stacks/")
 
 
 def pytest_configure() -> None:

@@ -119,7 +119,7 @@ def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[
     from zdd.adapters.consul.intent import ConsulIntents
     from zdd.adapters.consul.journal import ConsulJournal
     from zdd.adapters.consul.lease import ConsulLease
-    from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge
+    from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge, route_tags, weight_tags
     from zdd.adapters.haproxy.edge import HaproxyEdge
     from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 
@@ -130,15 +130,21 @@ def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[
         ca_file=Path(authority) if authority else None,
     )
     edges: list[Edge] = [HaproxyEdge(socket, {}) for socket in arguments.haproxy]
-    edges += [CatalogTraefikEdge(_address(text), {}) for text in arguments.traefik]
+    edges += [CatalogTraefikEdge(_address(text), {}, weighs=True) for text in arguments.traefik]
+    prefix = arguments.prefix
+    discovery = (
+        ConsulDiscovery(consul, tags_for=route_tags, weight_tags_for=weight_tags, prefix=prefix)
+        if arguments.traefik
+        else ConsulDiscovery(consul, prefix=prefix)
+    )
     return Deployer(
         SwarmOrchestrator(arguments.docker),
-        ConsulDiscovery(consul, prefix=arguments.prefix),
+        discovery,
         edges,
-        journal=ConsulJournal(consul, prefix=arguments.prefix),
-        lease=ConsulLease(consul, prefix=arguments.prefix),
-        intents=ConsulIntents(consul, prefix=arguments.prefix),
-        control=ConsulControl(consul, prefix=arguments.prefix),
+        journal=ConsulJournal(consul, prefix=prefix),
+        lease=ConsulLease(consul, prefix=prefix),
+        intents=ConsulIntents(consul, prefix=prefix),
+        control=ConsulControl(consul, prefix=prefix),
     )
 
 

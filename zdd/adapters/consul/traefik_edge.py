@@ -11,6 +11,7 @@ from zdd.adapters.consul.discovery import default_name
 from zdd.adapters.consul.weights import STEP
 from zdd.adapters.traefik.api import ask, open_client, routed_servers
 from zdd.adapters.traefik.connections import called, can_count, established, process_at
+from zdd.adapters.traefik.rendering import priority, rule
 from zdd.errors import ConfigurationError, TemporaryError
 from zdd.model.address import Address
 from zdd.model.finding import Demand, Finding, Severity
@@ -37,8 +38,27 @@ def weight_tags(
         weight: As Consul has it, a multiple of 256.
         name_for: Consul's name for an exposure, as the discovery has it.
     """
-    name = re.sub(r"[^a-z0-9]+", "-", name_for(service, exposure).lower()).strip("-")
+    name = _key(name_for(service, exposure))
     return (f"traefik.http.services.{name}.loadbalancer.server.weight={max(1, weight // STEP)}",)
+
+
+def route_tags(service: Service, exposure: Exposure, *, name_for: Names = default_name) -> tuple[str, ...]:
+    """Return the tags that tell Traefik which requests are this exposure's.
+
+    They are for ``ConsulDiscovery(tags_for=route_tags)``; without them Traefik goes by its own ``defaultRule``. An
+    exposure with a host comes before all those without, then the longest path.
+
+    Args:
+        service: The service.
+        exposure: One of its ways in.
+        name_for: Consul's name for an exposure, as the discovery has it.
+    """
+    router = f"traefik.http.routers.{_key(name_for(service, exposure))}"
+    return (f"{router}.rule={rule(exposure)}", f"{router}.priority={priority(exposure)}")
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 class CatalogTraefikEdge:
