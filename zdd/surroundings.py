@@ -10,7 +10,7 @@ from zdd.errors import AdapterError
 from zdd.events import Event
 from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Journal, Lease, Orchestrator
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
-from zdd.model.observation import Observation
+from zdd.model.observation import Observation, with_known_addresses
 from zdd.model.plan import Plan
 from zdd.model.release import Revision
 from zdd.model.service import Service
@@ -59,6 +59,7 @@ class Surroundings:
         if not service.exposures:
             return Observation(as_of_s, cells)
         registrations, held = self.discovery.registrations(service)
+        cells = with_known_addresses(cells, registrations)
         places = [registration.addresses for registration in registrations]
         places += [instance.addresses for cell in cells for instance in cell.instances]
         watched = tuple(dict.fromkeys(address for addresses in places for address in addresses.values()))

@@ -34,6 +34,7 @@ class Instance:
         note: The orchestrator's own words: an exit code, an error.
         replaced_by: The id of the instance that is to take its place: when that one is ready, the orchestrator stops
             this one. Empty: none, or the orchestrator does not say.
+        address_lost: It is ready, and the orchestrator will never say where it can be reached: `note` says why.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Instance:
     restarts: int = 0
     note: str = ""
     replaced_by: str = ""
+    address_lost: bool = False
 
     @cached_property
     def key(self) -> str:

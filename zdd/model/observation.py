@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import Sequence
 
-from zdd.model.cell import Cell, Instance
+from attrs import evolve, frozen
+
+from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.traffic import EdgeView, Registration
 
 
@@ -33,3 +35,24 @@ class Observation:
     def instances(self) -> tuple[Instance, ...]:
         """Return every instance of every cell."""
         return tuple(instance for cell in self.cells for instance in cell.instances)
+
+
+def with_known_addresses(cells: Sequence[Cell], registrations: Sequence[Registration]) -> tuple[Cell, ...]:
+    """Return the cells with what discovery knows of instances of which the orchestrator says no more where they are.
+
+    An instance never moves: it is where it was when it was registered, under the id that nobody else ever has.
+    """
+    known = {registration.instance: registration for registration in registrations}
+
+    def found(instance: Instance) -> Instance:
+        registration = known.get(instance.id)
+        if registration is None or instance.addresses or instance.state is not InstanceState.READY:
+            return instance
+        return evolve(instance, addresses=registration.addresses, address_lost=False)
+
+    return tuple(
+        cell
+        if all(one.addresses for one in cell.instances)
+        else evolve(cell, instances=tuple(map(found, cell.instances)))
+        for cell in cells
+    )

@@ -71,6 +71,7 @@ def state_of(picture: Picture, cell: Cell | None) -> str:
             continue
         verdicts = [record.verdict for record in picture.verdicts(instance.id) if record is not None]
         why = next((one.reason for one in verdicts if one.result is not Result.PASSED), instance.note)
+        why = instance.note if instance.address_lost else why
         state = "has failed" if instance.state is InstanceState.FAILED else f"is {instance.state.value}"
         return f"{instance.id} {state}" + (f", {why}" if why else "")
     return f"{picture.proven_in(cell)} of {cell.replicas} proven"

@@ -11,6 +11,7 @@ from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.service import Overlap
 from zdd.model.traffic import Registration
 from zdd.reconciler.guards import Guard, Refusal, permit
+from zdd.reconciler.lost_addresses import starts_anew
 from zdd.reconciler.picture import Picture
 from zdd.reconciler.proposals import Hold, Release, Shift, Tally, Traffic
 
@@ -78,6 +79,8 @@ def _cell_commands(picture: Picture) -> Iterator[Launch | Change | Scale | Retir
                 yield Change(name, goal.revision, goal.replicas)
         elif cell.replicas != goal.replicas:
             yield Scale(name, goal.replicas)
+        elif starts_anew(picture, goal, cell):
+            yield Scale(name, 0)  # nobody can choose which one stops; then it is to have all of them again
 
 
 def _with_cut(picture: Picture, command: Launch | Change | Scale | Retire) -> Command:

@@ -12,6 +12,7 @@ from zdd.reconciler.awaited import by_importance, deadline_s, holding, incomplet
 from zdd.reconciler.commands import permitted
 from zdd.reconciler.crashing import crash_failure
 from zdd.reconciler.guards import GUARDS
+from zdd.reconciler.lost_addresses import lost_address_failure
 from zdd.reconciler.picture import Picture
 
 
@@ -58,7 +59,9 @@ def _start_failure(picture: Picture) -> str:
         stops_first = goal.in_place is not None and goal.in_place.order is UpdateOrder.STOP_FIRST
         before_s = picture.plan.service.stop_grace_s if stops_first else 0.0  # it starts when the old one has stopped
         for instance in cell.instances if cell else ():
-            reason = picture.condemned.get(instance.id) or crash_failure(picture, goal, instance, since_s)
+            reason = picture.condemned.get(instance.id)
+            reason = reason or crash_failure(picture, goal, instance, since_s)
+            reason = reason or lost_address_failure(picture, goal, instance)
             if reason:
                 return f"{instance.id}: {reason}"
         if picture.now >= since_s + before_s + patience_s:

@@ -160,6 +160,8 @@ def _listed(record: InstanceRecord, instance: Instance, plan: Plan, as_of_s: flo
         record = evolve(record, state=instance.state, note=instance.note, missing_looks=0, missing_s=None)
     if record.ready_s is None and instance.state is InstanceState.READY:
         record = evolve(record, ready_s=as_of_s)
+    if instance.address_lost and not record.address_lost:
+        record = evolve(record, address_lost=True)
     if record.stopped_s is not None:  # a list can be stale: what is listed again was not gone
         record = evolve(record, stopped_s=None)
     if record.proven_s is None and not _has_gates(plan, instance.revision) and steady(plan, instance, as_of_s):

@@ -47,6 +47,7 @@ class InstanceRecord:
         missing_s: Since when it is not listed, although discovery knows it.
         idle_looks: Looks in a row in which nothing was in flight anywhere.
         missing_looks: Looks in a row in which it was not listed, although discovery knows it.
+        address_lost: The orchestrator said that nobody will ever learn where it can be reached.
     """
 
     cell: str
@@ -72,6 +73,7 @@ class InstanceRecord:
     missing_s: float | None = None
     idle_looks: int = 0
     missing_looks: int = 0
+    address_lost: bool = False
 
 
 @frozen

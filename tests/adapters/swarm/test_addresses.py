@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 from attrs import define
 
-from zdd.adapters.swarm.addresses import NodePorts, TaskAddresses
+from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses, TaskAddresses
 from zdd.model.address import Address
 from zdd.model.service import Service
 
 TASK = {
+    "ID": "t-1",
     "NodeID": "n-1",
     "Spec": {"ContainerSpec": {"Labels": {"zdd.revision": "r-1", "zdd.port.http": "8080"}}},
-    "Status": {"PortStatus": {"Ports": [{"Protocol": "tcp", "TargetPort": 8080, "PublishedPort": 32768}]}},
+    "Status": {
+        "State": "running",
+        "PortStatus": {"Ports": [{"Protocol": "tcp", "TargetPort": 8080, "PublishedPort": 32768}]},
+    },
 }
 
 
@@ -62,3 +66,51 @@ def test_what_is_stated_holds_then_the_address_among_managers(
 ) -> None:
     addresses = TaskAddresses(Manager({"Addr": "10.0.0.7"}, manager), NodePorts(nodes))
     assert found(addresses) == {"http": Address(host, 32768)}
+
+
+# What a node reports once something has changed a task that runs.
+REPORTED_AGAIN = TASK | {"Status": {"State": "running", "PortStatus": {}}}
+WEB = Service("web")
+PUBLISHED = {"Spec": {"EndpointSpec": {"Ports": [{"TargetPort": 8080, "PublishMode": "host"}]}}}
+
+
+def test_a_port_that_was_told_once_is_remembered_for_as_long_as_the_task_runs() -> None:
+    addresses = TaskAddresses(Manager({"Addr": "10.0.0.7"}), NodePorts())
+    addresses.learn(WEB, [TASK])
+    addresses.learn(Service("other"), [])
+    addresses.learn(WEB, [REPORTED_AGAIN])
+    assert addresses.of(WEB, PUBLISHED, REPORTED_AGAIN) == {"http": Address("10.0.0.7", 32768)}
+    assert addresses.lost(WEB, PUBLISHED, REPORTED_AGAIN) == ""
+    addresses.learn(WEB, [REPORTED_AGAIN | {"Status": {"State": "failed"}}])
+    assert addresses.of(WEB, PUBLISHED, REPORTED_AGAIN) == {}
+
+
+def test_a_port_that_nobody_can_learn_any_more_is_told_plainly() -> None:
+    addresses = TaskAddresses(Manager({"Addr": "10.0.0.7"}), NodePorts())
+    addresses.learn(WEB, [REPORTED_AGAIN])
+    assert addresses.of(WEB, PUBLISHED, REPORTED_AGAIN) == {}
+    assert addresses.lost(WEB, PUBLISHED, REPORTED_AGAIN).startswith("Swarm tells no port of it, though it runs")
+    assert addresses.lost(WEB, PUBLISHED, TASK) == ""
+
+
+@pytest.mark.parametrize(
+    ("task", "swarm_service", "way"),
+    [
+        (TASK | {"Status": {"State": "starting"}}, PUBLISHED, NodePorts()),
+        (REPORTED_AGAIN, {"Spec": {"EndpointSpec": {"Ports": [{"TargetPort": 8080}]}}}, NodePorts()),
+        (
+            REPORTED_AGAIN,
+            {"Spec": {"EndpointSpec": {"Ports": [{"TargetPort": 9, "PublishMode": "host"}]}}},
+            NodePorts(),
+        ),
+        (REPORTED_AGAIN, {"Spec": {}}, NodePorts()),
+        (REPORTED_AGAIN, PUBLISHED, OverlayAddresses("edges")),
+    ],
+    ids=["not running yet", "through the mesh", "another port", "nothing published", "no port of the node's needed"],
+)
+def test_nothing_is_lost_that_may_be_told_or_is_not_needed(
+    task: dict[str, Any], swarm_service: dict[str, Any], way: NodePorts | OverlayAddresses
+) -> None:
+    addresses = TaskAddresses(Manager({"Addr": "10.0.0.7"}), way)
+    addresses.learn(WEB, [task])
+    assert addresses.lost(WEB, swarm_service, task) == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from attrs import frozen
 
 from zdd.adapters.swarm.observed import container_ports, observed_cell, seconds
 from zdd.model.address import Address
@@ -26,11 +27,29 @@ def task(number: int, state: str, desired: str = "running", *, slot: int = 1, **
     }
 
 
-def instances(*tasks: dict[str, Any], replicas: int = 1, **labels: str) -> tuple[Instance, ...]:
+@frozen
+class Known:
+    """Knows the address of every task, or says why not."""
+
+    why_lost: str = ""
+
+    def of(self, *_: object) -> dict[str, Address]:
+        return {} if self.why_lost else {"http": Address("10.0.0.1", 80)}
+
+    def lost(self, *_: object) -> str:
+        return self.why_lost
+
+
+EVERY_ADDRESS = Known()
+
+
+def instances(
+    *tasks: dict[str, Any], replicas: int = 1, known: Known = EVERY_ADDRESS, **labels: str
+) -> tuple[Instance, ...]:
     template = {"ContainerSpec": {"Labels": {"zdd.revision": "r-1"}}}
     spec = {"Name": "web", "TaskTemplate": template, "Mode": {"Replicated": {"Replicas": replicas}}, "Labels": labels}
     service = {"ID": "s", "Spec": spec}
-    return observed_cell(WEB, service, tasks, lambda *_: {"http": Address("10.0.0.1", 80)}).instances
+    return observed_cell(WEB, service, tasks, known).instances
 
 
 @pytest.mark.parametrize(
@@ -66,6 +85,19 @@ def test_a_replacement_counts_its_predecessors_and_says_how_the_last_one_ended()
     assert (one.id, one.restarts, one.note) == ("task-3", 2, "the one before it ended: unhealthy")
     (one,) = instances(first, second, task(3, "running"))
     assert (one.restarts, one.note) == (2, "")
+
+
+def test_one_that_runs_and_has_lost_its_port_says_so() -> None:
+    known = Known("Swarm tells no port of it")
+    (one,) = instances(task(1, "running"), known=known)
+    assert (one.address_lost, one.note, one.addresses) == (True, "Swarm tells no port of it", {})
+    for state, desired in (("starting", "running"), ("running", "shutdown")):
+        (one,) = instances(task(1, state, desired), known=known)
+        assert (one.address_lost, one.note) == (False, "")
+    other = task(1, "running")
+    other["Spec"]["ContainerSpec"]["Labels"]["zdd.revision"] = "r-0"  # what is published now was not asked of it
+    (one,) = instances(other, known=known)
+    assert not one.address_lost
 
 
 def test_what_was_told_to_stop_is_no_restart() -> None:

@@ -29,6 +29,7 @@ class Behaviour:
         requests: How many requests are in flight at it, at each edge that sends it any.
         request_s: Seconds in which what is in flight ends, once no new requests come.
         long_connections: How many connections at each edge never end by themselves.
+        addresses_lost: Of how many instances, the first of the version, nobody ever learns the address.
     """
 
     startup_s: float = 1.0
@@ -42,6 +43,7 @@ class Behaviour:
     requests: int = 2
     request_s: float = 0.2
     long_connections: int = 0
+    addresses_lost: int = 0
 
     def specification(self) -> Specification:
         """Return it as plain data."""

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
+from zdd.adapters.memory.behaviour import Behaviour
 from zdd.adapters.memory.entry import What
 from zdd.adapters.memory.instance import MemoryCell, MemoryInstance
 from zdd.errors import PermanentError
@@ -31,6 +32,7 @@ class MemoryCells:
         self._services: dict[str, dict[str, MemoryCell]] = {}
         self._number = 0
         self.existing: dict[str, MemoryInstance] = {}
+        self._lost: dict[tuple[str, str], int] = {}
         self._at_address: dict[Address, MemoryInstance] = {}
         self._was_at_address: dict[Address, MemoryInstance] = {}
 
@@ -154,6 +156,7 @@ class MemoryCells:
             f"{cell.name}.{number:06d}", cell.service.name, cell.name, revision.id, revision.version,
             behaviour, addresses, world.clock.now(), restarts,
             healthy=behaviour.healthy, hangs=behaviour.hangs,
+            address_lost=self._loses_address(cell, revision.version, behaviour),
         )  # fmt: skip
         if in_place_of is not None:
             instance.in_place_of, in_place_of.replaced_by = in_place_of.id, instance.id
@@ -169,6 +172,19 @@ class MemoryCells:
             after(behaviour.fails_after_s, partial(self._became, cell, instance, InstanceState.FAILED))
         if behaviour.crashes_after_s is not None:
             after(behaviour.crashes_after_s, partial(self.crash, instance))
+
+    def lose_address(self, name: str) -> None:
+        """Let the orchestrator say no more where an instance is."""
+        instance = self.existing[name]
+        instance.address_lost = True
+        self._services[instance.service][instance.cell].changed()
+
+    def _loses_address(self, cell: MemoryCell, version: str, behaviour: Behaviour) -> bool:
+        lost = self._lost.get((cell.service.name, version), 0)
+        if lost >= behaviour.addresses_lost:
+            return False
+        self._lost[cell.service.name, version] = lost + 1
+        return True
 
     def _became(self, cell: MemoryCell, instance: MemoryInstance, state: InstanceState) -> None:
         if instance.state in (InstanceState.STARTING, InstanceState.READY) and instance.exists:

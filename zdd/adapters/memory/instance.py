@@ -35,6 +35,7 @@ class MemoryInstance:
         edges: Edge name → how many of its addresses that edge sends new requests to.
         in_place_of: The id of the instance that is stopped when this one is ready.
         replaced_by: The id of the one that takes its place.
+        address_lost: The orchestrator never says where it is.
     """
 
     id: str
@@ -55,6 +56,7 @@ class MemoryInstance:
     edges: dict[str, int] = field(factory=dict)
     in_place_of: str = ""
     replaced_by: str = ""
+    address_lost: bool = False
 
     @property
     def ready(self) -> bool:
@@ -73,9 +75,11 @@ class MemoryInstance:
 
     def shown(self) -> Instance:
         """Return it as the orchestrator shows it."""
-        addresses = {} if self.state is InstanceState.STARTING else self.addresses
+        addresses = {} if self.state is InstanceState.STARTING or self.address_lost else self.addresses
+        lost = self.address_lost and self.ready
+        note = self.note or ("its address was lost" if lost else "")
         return Instance(
-            self.id, self.revision, self.state, addresses, self.since_s, self.restarts, self.note, self.replaced_by
+            self.id, self.revision, self.state, addresses, self.since_s, self.restarts, note, self.replaced_by, lost
         )
 
 

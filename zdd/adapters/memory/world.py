@@ -133,6 +133,10 @@ class MemoryWorld:
         if found is not None:
             self.cells.crash(found)
 
+    def lose_address(self, instance_id: str) -> None:
+        """Let the orchestrator say no more where an instance is, which serves as before."""
+        self.cells.lose_address(instance_id)
+
     def mark(self, instance: str, *, healthy: bool | None = None, hangs: bool | None = None) -> None:
         """Change what gates see of an instance."""
         found = self._find(instance)

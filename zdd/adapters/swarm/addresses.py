@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
@@ -19,7 +19,8 @@ Json = dict[str, Any]
 class NodePorts:
     """At ports of its node. zdd publishes every exposure there, at a port that Swarm chooses.
 
-    Swarm tells the port only when the task runs.
+    Swarm tells the port only when the task runs. When something in the swarm changes a running task, as a leader that
+    has just been elected may, the node reports the task again and leaves its ports out, for good.
 
     Attributes:
         nodes: Host name of a node → the address at which the edges and the deployer reach it. A node that isn't
@@ -51,6 +52,13 @@ class TaskAddresses:
         self._engine = engine
         self._way = way
         self._nodes: dict[str, str] = {}
+        self._ports: dict[str, dict[str, list[Json]]] = {}
+
+    def learn(self, service: Service, tasks: Sequence[Json]) -> None:
+        """Remember the ports of the tasks that run, and forget those of all others: a task never changes its ports."""
+        known = self._ports.get(service.name, {})
+        told = {task["ID"]: _told_ports(task) or known.get(task["ID"], []) for task in tasks if _runs(task)}
+        self._ports[service.name] = {task: ports for task, ports in told.items() if ports}
 
     def of(self, service: Service, swarm_service: Json, task: Json) -> dict[str, Address]:
         """Return port name → address, as far as they are known; all of them or none."""
@@ -58,18 +66,39 @@ class TaskAddresses:
         if isinstance(self._way, OverlayAddresses):
             host = _overlay_address(task, self._way.network)
             return {name: Address(host, number) for name, number in ports.items()} if host else {}
-        published = (task["Status"].get("PortStatus") or {}).get("Ports") or []
+        published = self._published(service, task)
         numbers = {port["TargetPort"]: port["PublishedPort"] for port in published if port["Protocol"] == "tcp"}
         if not ports or not all(number in numbers for number in ports.values()):
             return {}
         node = self._node(task.get("NodeID", ""), self._way)
         return {name: Address(node, numbers[number]) for name, number in ports.items()} if node else {}
 
+    def lost(self, service: Service, swarm_service: Json, task: Json) -> str:
+        """Say why nobody will ever learn the address of a task, although it runs; empty: it is known, or may be yet."""
+        if not isinstance(self._way, NodePorts) or not _runs(task) or self._published(service, task):
+            return ""
+        wanted = set(container_ports(service, swarm_service, task).values())
+        ports = (swarm_service["Spec"].get("EndpointSpec") or {}).get("Ports") or []
+        if not wanted & {port["TargetPort"] for port in ports if port.get("PublishMode") == "host"}:
+            return ""
+        return "Swarm tells no port of it, though it runs and has one: the swarm lost what its node reported"
+
+    def _published(self, service: Service, task: Json) -> list[Json]:
+        return _told_ports(task) or self._ports.get(service.name, {}).get(task["ID"], [])
+
     def _node(self, node_id: str, way: NodePorts) -> str:
         if not self._nodes.get(node_id):
             told = {node["ID"]: _node_address(node, way) for node in self._engine.nodes()}
             self._nodes |= {node: address for node, address in told.items() if address}
         return self._nodes.get(node_id, "")
+
+
+def _runs(task: Json) -> bool:
+    return bool(task["Status"]["State"] == "running")
+
+
+def _told_ports(task: Json) -> list[Json]:
+    return list((task["Status"].get("PortStatus") or {}).get("Ports") or [])
 
 
 def _node_address(node: Json, way: NodePorts) -> str:

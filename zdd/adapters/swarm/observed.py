@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import evolve
 
@@ -16,8 +16,17 @@ from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.service import Service
 
 Json = dict[str, Any]
-Addresses = Callable[[Service, Json, Json], dict[str, Address]]
-"""From a service, a Swarm service and a task of it to port name → address."""
+
+
+class Addresses(Protocol):
+    """Knows where the tasks of a Swarm service are reached."""
+
+    def of(self, service: Service, swarm_service: Json, task: Json) -> dict[str, Address]:
+        """Return port name → address, as far as they are known; all of them or none."""
+
+    def lost(self, service: Service, swarm_service: Json, task: Json) -> str:
+        """Say why nobody will ever learn the address of a task; empty: it is known, or may be yet."""
+
 
 UNASSIGNED = ("new", "pending")
 ENDED = ("complete", "shutdown", "failed", "rejected", "remove", "orphaned")
@@ -126,14 +135,17 @@ def _instance(
     note = _words(task)
     if not note and earlier and state is not InstanceState.READY:
         note = f"the one before it ended: {_words(earlier[-1]) or earlier[-1]['Status']['State']}"
+    present = revision_of(task["Spec"]) == revision_of(swarm_service["Spec"]["TaskTemplate"])
+    lost = addresses.lost(service, swarm_service, task) if present and state is InstanceState.READY else ""
     return Instance(
         id=task["ID"],
         revision=revision_of(task["Spec"]),
         state=state,
-        addresses=addresses(service, swarm_service, task),
+        addresses=addresses.of(service, swarm_service, task),
         since_s=seconds(task["Status"].get("Timestamp") or task["UpdatedAt"]),
         restarts=len(earlier),
-        note=note,
+        note=lost or note,
+        address_lost=bool(lost),
     )
 
 

@@ -172,6 +172,7 @@ class SwarmOrchestrator:
         The tasks are always asked for. The Swarm services are, too, unless a watch knows that none has changed.
         """
         found, tasks = self._look(service)
+        self._addresses.learn(service, tasks)
         cells = []
         for _, swarm_service in sorted(found.items()):
             own = [task for task in tasks if task["ServiceID"] == swarm_service["ID"]]
@@ -179,7 +180,7 @@ class SwarmOrchestrator:
                 self._forget(service, swarm_service, last=len(found) == 1)
             else:
                 self._hand_back(swarm_service, own)
-                cell = observed_cell(service, swarm_service, own, self._addresses.of)
+                cell = observed_cell(service, swarm_service, own, self._addresses)
                 changed = self._archive.changed(service, swarm_service, alone=len(found) == 1)
                 cells.append(evolve(cell, changed=changed))
         return tuple(cells)
