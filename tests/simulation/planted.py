@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -21,6 +21,7 @@ import zdd.request
 from zdd.adapters.memory import MemoryLease, MemoryOrchestrator
 from zdd.adapters.memory.fences import MemoryFences
 from zdd.driver import Driver
+from zdd.errors import JournalError, TemporaryError
 from zdd.events import CommandIntended
 from zdd.model.cell import InstanceState
 from zdd.model.verdict import Result
@@ -213,6 +214,11 @@ def _unknown_is_nothing(edges: Any, addresses: Any) -> bool:
     return all(not view.in_flight.get(address) for view in edges for address in addresses)
 
 
+def _written_or_not(self: Any, event: Any) -> None:
+    with suppress(JournalError, TemporaryError):
+        self._journal.append(event.service, event, self._fence)
+
+
 def _lower_floor(make_plan: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     plan = make_plan(*arguments, **named)
     return evolve(plan, floor=max(0, plan.floor - 1))
@@ -290,6 +296,11 @@ BUGS = (
         "some intentions are not written",
         (Invariant.HONEST,),
         ((zdd.recorder.Recorder, "emit", _method(_no_intention, zdd.recorder.Recorder.emit)),),
+    ),
+    Planted(
+        "what can't be written down is done all the same",
+        (Invariant.HONEST,),
+        ((zdd.recorder.Recorder, "_write", _written_or_not),),
     ),
     Planted(
         "a canary gets twice its share",

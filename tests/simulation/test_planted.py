@@ -25,6 +25,7 @@ QUICK = (
     "nothing is deregistered",
     "the lease is not renewed",
     "some intentions are not written",
+    "what can't be written down is done all the same",
 )
 
 

@@ -29,8 +29,18 @@ def test_every_class_of_faults_truly_happens(figures):
 
 def test_every_command_and_every_outcome_happens_at_least_once(figures):
     commands = {f"command {name}" for name in ("launch", "change", "scale", "retire", "route")}
-    ends = {"succeeded", "unchanged", "rolled back", "frozen", "stuck", "interrupted", "killed", "lease lost"}
-    others = {"a request without an answer", "killed at append", "killed at observe", "paused at append"}
+    ends = {
+        "succeeded",
+        "unchanged",
+        "rolled back",
+        "frozen",
+        "stuck",
+        "interrupted",
+        "killed",
+        "lease lost",
+        "not written",
+    }
+    others = {"a request without an answer", "killed at append", "killed at observe", "paused at append", "recovered"}
     assert (commands | {f"outcome {end}" for end in ends} | others) - figures.marks.keys() == set()
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from zdd.model.service import Overlap
-from zdd.simulation import ASKED_FOR, FaultClass, StrategyKind, draw
+from zdd.simulation import ASKED_FOR, DRAWN_APART, FaultClass, StrategyKind, draw
 
 SCENARIOS = [draw(seed) for seed in range(2000)]
 
@@ -26,6 +26,15 @@ def test_every_class_of_faults_is_on_in_at_least_one_of_twenty_lives():
     assert {
         kind.value: on[kind] for kind in FaultClass if kind not in ASKED_FOR and on[kind] < len(SCENARIOS) / 20
     } == {}
+
+
+def test_what_is_drawn_apart_changes_nothing_else():
+    apart = [one for one in SCENARIOS if not set(DRAWN_APART).isdisjoint(one.classes)]
+    assert len(SCENARIOS) / 4 < len(apart) < len(SCENARIOS)
+    for one in apart[:50]:
+        kinds = [trouble.kind for trouble in one.troubles]
+        assert kinds == sorted(kinds, key=list(FaultClass).index)
+        assert not set(DRAWN_APART) & set(one.without(DRAWN_APART).classes)
 
 
 def test_some_lives_have_no_faults_some_one_class_and_some_many():

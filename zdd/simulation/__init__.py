@@ -7,10 +7,11 @@ from zdd.simulation.run import Result, simulate
 from zdd.simulation.scenario import Scenario, StrategyKind, draw
 from zdd.simulation.smallest import smallest
 from zdd.simulation.telling import told
-from zdd.simulation.trouble import ASKED_FOR, FaultClass, Trouble
+from zdd.simulation.trouble import ASKED_FOR, DRAWN_APART, FaultClass, Trouble
 
 __all__ = [
     "ASKED_FOR",
+    "DRAWN_APART",
     "FaultClass",
     "Figures",
     "Invariant",

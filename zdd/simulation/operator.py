@@ -8,6 +8,7 @@ from typing import Any
 from attrs import define, evolve
 
 from zdd.adapters.memory import Behaviour
+from zdd.deployer import Deployer
 from zdd.errors import (
     AdapterError,
     ConfigurationError,
@@ -26,7 +27,7 @@ from zdd.simulation.invariants import Invariant
 from zdd.simulation.play import Killed, Play
 from zdd.simulation.scenario import Means, Step, StrategyKind
 from zdd.simulation.surroundings import StageGate
-from zdd.simulation.trouble import FaultClass
+from zdd.simulation.trouble import JOURNAL_FAULTS, FaultClass
 from zdd.simulation.watch import Process
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary
@@ -63,7 +64,7 @@ class Operator:
         for attempt in range(ATTEMPTS_MOST):
             outcome = self.once(means, step, behaviour)
             self.play.watch.marks.add(f"outcome {outcome}")
-            if outcome in ("killed", "lease lost", Outcome.INTERRUPTED.value, "not seen"):
+            if outcome in ("killed", "lease lost", Outcome.INTERRUPTED.value, "not seen", "not written"):
                 means = step.retries[attempt]
                 self.actor.sleep(step.pause_s)
             elif outcome == "in progress":
@@ -83,7 +84,7 @@ class Operator:
                 return deployer.deploy(service, Release(step.version, behaviour), strategy)
             if means is Means.ROLLBACK:
                 return deployer.rollback(service.name, None, strategy)
-            return deployer.resume(service.name)
+            return self._recover(deployer, process) if play.taken_over else deployer.resume(service.name)
 
         report, outcome = self._run(work, process, means)
         process.ended = True
@@ -92,6 +93,23 @@ class Operator:
             self._check_time(process, began_s)
             check_ending(play, process, report)
         return outcome
+
+    def _recover(self, deployer: Deployer, process: Process) -> Report:
+        """Let a machine that has only the journal finish or undo what another one left."""
+        service = self.play.scenario.service.name
+        found = deployer.recover()
+        if not found:
+            raise ConfigurationError("nothing to resume")
+        (entry,) = found
+        self.play.watch.marks.add("recovered" if entry.report is not None else "not recovered")
+        if entry.report is not None:
+            return entry.report
+        if process.unwritten:
+            raise JournalError(entry.reason)
+        holder = self.play.lease.holder(service)
+        if holder is not None:
+            raise DeploymentInProgress(entry.reason, holder=holder.name, since_s=holder.since_s)
+        return deployer.resume(service)  # it was left to a person, or can't be seen: this is the person
 
     def _run(self, work: Callable[[], Report], process: Process, means: Means) -> tuple[Report | None, str]:
         try:
@@ -113,6 +131,8 @@ class Operator:
         except ConfigurationError as error:
             return None, self._refused(str(error), means)
         except (AdapterError, JournalError) as error:
+            if isinstance(error, JournalError) and not set(JOURNAL_FAULTS).isdisjoint(self.play.scenario.classes):
+                return None, "not written"
             if process.commands:
                 self.play.watch.say(Invariant.HONEST, f"ended with {error!r} after commands were sent")
             return None, "not seen"
@@ -153,7 +173,7 @@ class Operator:
         self.actor.sleep(2 * 36.0)
         outcome = self.once(Means.RESUME, last, Behaviour())
         play.watch.marks.add(f"outcome {outcome}")
-        if outcome in (Outcome.INTERRUPTED.value, "killed", "lease lost", "in progress", "not seen"):
+        if outcome in (Outcome.INTERRUPTED.value, "killed", "lease lost", "in progress", "not seen", "not written"):
             play.watch.say(Invariant.ENDS, f"with faults off, going on ended as: {outcome}")
         outcome = self.once(Means.DEPLOY, last, Behaviour())
         play.watch.marks.add(f"outcome {outcome}")

@@ -30,20 +30,36 @@ from zdd.simulation.cast import Actor, Cast
 from zdd.simulation.commands import check_command
 from zdd.simulation.hands import order_by_hand, register_by_hand, scale_by_hand
 from zdd.simulation.invariants import Invariant
+from zdd.simulation.journals import JournalFaults, ProcessJournal
 from zdd.simulation.scenario import Scenario
 from zdd.simulation.surroundings import (
     ListingOrchestrator,
     Lists,
-    ProcessJournal,
     ProcessLease,
     SlowSampler,
     WatchedGate,
 )
-from zdd.simulation.trouble import BEHAVIOURS, THREADED, WRITES, FaultClass, Trouble, call_fault
+from zdd.simulation.trouble import (
+    BEHAVIOURS,
+    JOURNAL_FAULTS,
+    THREADED,
+    WRITES,
+    FaultClass,
+    Trouble,
+    call_fault,
+)
 from zdd.simulation.watch import Process, Watch
 from zdd.status import fold
 
 LEASE_S = 15.0
+
+DEATHS = (
+    FaultClass.DEPLOYER_KILLED,
+    FaultClass.DEPLOYER_INTERRUPTED,
+    FaultClass.DEPLOYER_PAUSED,
+    FaultClass.TAKEN_OVER,
+)
+"""What happens to a deployer's process, at a call of its."""
 
 POLL_S = LEASE_S / 4
 """Whatever changes is told, so nothing has to be asked for in between; but the lease has to be kept."""
@@ -68,6 +84,7 @@ class Play:
         scenario: What is played.
         happened: How often a fault of each class has truly happened.
         loose: What has to be undone before the world is whole again.
+        taken_over: A deployer's machine is gone: another one recovers what it left.
     """
 
     scenario: Scenario
@@ -80,10 +97,12 @@ class Play:
     happened: Counter[FaultClass] = field(factory=Counter)
     loose: list[Callable[[], None]] = field(factory=list)
     lists: Lists = field(factory=Lists)
+    journal_faults: JournalFaults = field(init=False)
     processes: list[Process] = field(factory=list)
     calls: int = 0
     _chance: Random = field(init=False)
     healed: bool = False
+    taken_over: bool = False
     _armed: list[tuple[Trouble, Fault]] = field(factory=list)
     _ends: list[list[int | Trouble]] = field(factory=list)
     _running: dict[int, tuple[Process, Actor]] = field(factory=dict)
@@ -91,6 +110,7 @@ class Play:
     def __attrs_post_init__(self) -> None:
         scenario = self.scenario
         self._chance = Random(f"{scenario.seed}/looks")  # noqa: S311 - nothing is kept secret by it
+        self.journal_faults = JournalFaults(self.happened)
         self.world = MemoryWorld(MemoryClock(), discovery_lag_s=scenario.discovery_lag_s)
         for number, lag_s in enumerate(scenario.edge_lags_s):
             self.world.add_edge(f"edge-{number + 1}", lag_s=lag_s)
@@ -114,7 +134,7 @@ class Play:
             ListingOrchestrator(self.world, OrchestratorAbilities(self.scenario.cell_per_instance, POLL_S), self.lists),
             MemoryDiscovery(self.world),
             tuple(self.world.edges),
-            journal=ProcessJournal(self.journal, called),
+            journal=ProcessJournal(self.journal, self.journal_faults, called, partial(self._can_not_write, process)),
             lease=ProcessLease(self.lease, called, lambda: process.killed, partial(self._took_over, process)),
             clock=actor,
             make_sampler=lambda _: SlowSampler(self.world.clock, actor.wake, self._look_takes_s),
@@ -124,6 +144,9 @@ class Play:
             control=self.control if FaultClass.ORDERED in self.scenario.classes else None,
         )
         return deployer, process
+
+    def _can_not_write(self, process: Process) -> None:
+        process.unwritten = True
 
     def _look_takes_s(self) -> float:
         looks_s = self.scenario.looks_s
@@ -173,6 +196,8 @@ class Play:
             if left <= 0:
                 self._ends.remove(armed)
                 self._ends_here(trouble, process, actor, method)
+        if process.unwritten and method in WRITES:
+            self.watch.say(Invariant.HONEST, f"{method} was sent by a deployer that can't write down what it does")
         self.watch.caller = (process, self.world.clock.now()) if method in WRITES else None
         if method == "observe":
             process.looked = process.claimed
@@ -184,7 +209,8 @@ class Play:
 
     def _ends_here(self, trouble: Trouble, process: Process, actor: Actor, method: str) -> None:
         self.happened[trouble.kind] += 1
-        if trouble.kind is FaultClass.DEPLOYER_KILLED:
+        if trouble.kind in (FaultClass.DEPLOYER_KILLED, FaultClass.TAKEN_OVER):
+            self.taken_over = trouble.kind is FaultClass.TAKEN_OVER
             self.watch.marks.add(f"killed at {method}")
             process.killed = True
             raise Killed
@@ -234,7 +260,7 @@ class Play:
             self._armed.append((trouble, fault))
         elif kind is FaultClass.LEASE_FAILS:
             self._armed.append((Trouble(kind, trouble.step, method="renew"), Fault("renew")))
-        elif kind in (FaultClass.DEPLOYER_KILLED, FaultClass.DEPLOYER_INTERRUPTED, FaultClass.DEPLOYER_PAUSED):
+        elif kind in DEATHS:
             self._ends.append([trouble, trouble.pick])
         elif kind is FaultClass.STALE_LIST:
             self._stale(trouble)
@@ -244,8 +270,18 @@ class Play:
             self._by_hand(trouble)
         elif kind is FaultClass.ORDERED:
             self._order(trouble)
+        elif kind in JOURNAL_FAULTS:
+            self._journal(trouble)
         else:
             self._instance(trouble)
+
+    def _journal(self, trouble: Trouble) -> None:
+        faults, kind = self.journal_faults, trouble.kind
+        if kind in (FaultClass.JOURNAL_DAMAGED, FaultClass.JOURNAL_FULL):
+            faults.broken.append(kind)
+            self.later(trouble.for_s, lambda: faults.broken.remove(kind) if kind in faults.broken else None)
+        else:
+            faults.once += [kind] * (1 + trouble.pick % 4 if kind is FaultClass.JOURNAL_BUSY else 1)
 
     def _order(self, trouble: Trouble) -> None:
         kind = (OrderKind.PAUSE, OrderKind.PROMOTE, OrderKind.ABORT)[trouble.pick % 3]
@@ -334,6 +370,7 @@ class Play:
         self._armed.clear()
         self._ends.clear()
         self.lists.next = ""
+        self.journal_faults.heal()
         for edge, lag_s in zip(self.world.edges, self.scenario.edge_lags_s, strict=True):
             edge.lag_s = lag_s
         for undo in list(self.loose):

@@ -12,12 +12,15 @@ from zdd.adapters.memory import Behaviour
 from zdd.model.plan import OnFailure
 from zdd.model.service import Exposure, Overlap, Service
 from zdd.model.verdict import Result
-from zdd.simulation.trouble import ASKED_FOR, BEHAVIOURS, READS, WRITES, FaultClass, Trouble
+from zdd.simulation.trouble import ASKED_FOR, BEHAVIOURS, DRAWN_APART, READS, WRITES, FaultClass, Trouble
 
 SERVICE = "web"
 STEPS_MOST = 3
 CLASSES_AT_ONCE = (0, 1, 1, 2, 2, 3, 4, 6, 9)
 """How many classes of faults are on at once: alone, few, or many."""
+
+APART_AT_ONCE = (0, 0, 0, 1, 1, 2)
+"""How many of those that are drawn apart are on at once, besides."""
 
 
 class StrategyKind(enum.Enum):
@@ -200,10 +203,15 @@ def _step(chance: Random, kind: StrategyKind, version: str, number: int, largest
 
 def _troubles(seed: int, steps: int) -> tuple[Trouble, ...]:
     swarm = _chance(seed, "classes")
-    known = [kind for kind in FaultClass if kind not in ASKED_FOR]
+    known = [kind for kind in FaultClass if kind not in (*ASKED_FOR, *DRAWN_APART)]
     chosen = set(swarm.sample(known, swarm.choice(CLASSES_AT_ONCE)))
+    apart = _chance(seed, "classes apart")
+    chosen.update(apart.sample(DRAWN_APART, apart.choice(APART_AT_ONCE)))
     found: list[Trouble] = []
-    for kind in known:  # every class has its own generator, so that none changes what another one draws
+    for kind in (
+        *known,
+        *DRAWN_APART,
+    ):  # every class has its own generator, so that none changes what another one draws
         if kind in chosen:
             found += _of_class(_chance(seed, kind.name), kind, steps)
     return tuple(found)

@@ -7,8 +7,7 @@ from functools import partial
 
 from attrs import define, evolve, field, frozen
 
-from zdd.adapters.memory import HealthyGate, MemoryClock, MemoryJournal, MemoryLease, MemoryOrchestrator, MemoryWorld
-from zdd.events import Event
+from zdd.adapters.memory import HealthyGate, MemoryClock, MemoryLease, MemoryOrchestrator, MemoryWorld
 from zdd.interfaces import Fence, Holder, OrchestratorAbilities
 from zdd.model.action import ActionContext
 from zdd.model.cell import Cell
@@ -52,27 +51,6 @@ class ProcessLease:
     def holder(self, service: str) -> Holder | None:
         """Return who holds it."""
         return self.lease.holder(service)
-
-
-@define(eq=False)
-class ProcessJournal:
-    """The journal as one process sees it."""
-
-    journal: MemoryJournal
-    called: Called
-
-    def append(self, service: str, event: Event, fence: Fence) -> None:
-        """Write the event."""
-        self.called("append")
-        self.journal.append(service, event, fence)
-
-    def read(self, service: str) -> tuple[Event, ...]:
-        """Return every event."""
-        return self.journal.read(service)
-
-    def services(self) -> tuple[str, ...]:
-        """Return the names of the services."""
-        return self.journal.services()
 
 
 class ListingOrchestrator(MemoryOrchestrator):

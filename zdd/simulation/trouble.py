@@ -41,6 +41,11 @@ class FaultClass(enum.Enum):
     DEPLOYER_PAUSED = "deployer paused"
     SECOND_DEPLOYER = "second deployer"
     LEASE_FAILS = "the lease can't be renewed"
+    JOURNAL_DAMAGED = "the journal is damaged"
+    JOURNAL_FULL = "the journal can't be written"
+    JOURNAL_BUSY = "another one writes the journal"
+    JOURNAL_UNANSWERED = "journal written, not answered"
+    TAKEN_OVER = "killed, another machine recovers"
     ORDERED = "somebody gives orders"
 
 
@@ -62,6 +67,17 @@ BEHAVIOURS: dict[FaultClass, tuple[Behaviour, ...]] = {
 
 WRITES = ("launch", "change", "scale", "retire", "apply")
 READS = ("observe", "registrations", "view")
+
+JOURNAL_FAULTS = (
+    FaultClass.JOURNAL_DAMAGED,
+    FaultClass.JOURNAL_FULL,
+    FaultClass.JOURNAL_BUSY,
+    FaultClass.JOURNAL_UNANSWERED,
+)
+"""What goes wrong with the journal."""
+
+DRAWN_APART = (*JOURNAL_FAULTS, FaultClass.TAKEN_OVER)
+"""Classes that are drawn by themselves, so that without them every life is as it was before there were any."""
 
 ASKED_FOR = (FaultClass.ORDERED,)
 """Classes that are in a life only if that is asked for: see `Scenario.with_orders`."""

@@ -74,6 +74,7 @@ class Process:
         looked: It has claimed its place, and looked.
         back: It takes a deployment back.
         ordered_pause: It was paused by an order, and not resumed yet.
+        unwritten: It has heard that an event may not be written down.
     """
 
     number: int
@@ -90,6 +91,7 @@ class Process:
     interfered: bool = False
     back: bool = False
     ordered_pause: bool = False
+    unwritten: bool = False
     old_died: bool = False
     claimed: bool = False
     looked: bool = False
