@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from zdd.errors import JournalError, TemporaryError
 from zdd.events import (
@@ -22,6 +22,7 @@ from zdd.events import (
     Waited,
 )
 from zdd.interfaces import Fence, Journal
+from zdd.model.evolve import evolve
 from zdd.model.observation import Observation
 from zdd.model.plan import Plan
 from zdd.model.verdict import Result
@@ -37,7 +38,7 @@ logger = logging.getLogger("zdd")
 EventKind = TypeVar("EventKind", bound=Event)
 
 
-@frozen
+@frozen(slots=False)
 class _Shown:
     """What was last told to the listeners, so that only changes are."""
 

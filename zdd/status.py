@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from zdd.events import (
     ActionEnded,
@@ -26,6 +26,7 @@ from zdd.events import (
     Waited,
 )
 from zdd.model.command import Route
+from zdd.model.evolve import evolve
 from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Direction
 from zdd.model.verdict import Result
@@ -37,7 +38,7 @@ _BEGINNING = frozenset({Moment.LAUNCHED, Moment.READY, Moment.PROVEN})
 _ORDER = {moment: place for place, moment in enumerate(Moment)}
 
 
-@frozen
+@frozen(slots=False)
 class InstanceStatus:
     """How one instance stands.
 
@@ -61,7 +62,7 @@ class InstanceStatus:
     found: bool = False
 
 
-@frozen
+@frozen(slots=False)
 class GateStatus:
     """The last verdict of one gate about one target.
 
@@ -82,7 +83,7 @@ class GateStatus:
     figures: Mapping[str, float] = field(factory=dict)
 
 
-@frozen(kw_only=True)
+@frozen(slots=False, kw_only=True)
 class Status:
     """How the deployment of one service stands. Times are in seconds since the epoch.
 

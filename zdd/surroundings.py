@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from zdd.errors import AdapterError
 from zdd.events import Event
 from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Journal, Lease, Orchestrator
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
+from zdd.model.evolve import evolve
 from zdd.model.observation import Observation, with_known_addresses
 from zdd.model.plan import Plan
 from zdd.model.release import Revision

@@ -12,7 +12,7 @@ FULL_SHARE = 1_000_000
 """The scale of shares: what all instances of a service have together when nothing is being deployed."""
 
 
-@frozen
+@frozen(slots=False)
 class Registration:
     """What discovery knows of one instance.
 
@@ -68,7 +68,7 @@ class TrafficIntent:
     held: bool = False
 
 
-@frozen
+@frozen(slots=False)
 class EdgeView:
     """What one edge says right now.
 

@@ -34,7 +34,7 @@ class Perform:
     action: Action
 
 
-@frozen
+@frozen(slots=False)
 class Decision:
     """What may be done now, or what is awaited.
 

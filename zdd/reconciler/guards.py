@@ -49,7 +49,7 @@ GONE_AFTER_S = 1.0
 """And for how long, in seconds."""
 
 
-@frozen
+@frozen(slots=False)
 class Refusal:
     """Why a proposal has to wait.
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import evolve
-
 from zdd.model.address import Address
 from zdd.model.cell import Instance, InstanceState
 from zdd.model.command import Change, Launch, Retire, Route, Scale
+from zdd.model.evolve import evolve
 from zdd.model.observation import Observation
 from zdd.model.order import Order
 from zdd.model.plan import Plan

@@ -24,7 +24,7 @@ _MOMENTS = (
 )
 
 
-@frozen
+@frozen(slots=False)
 class InstanceMoment:
     """Something that happened to an instance, and when."""
 

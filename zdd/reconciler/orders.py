@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import evolve
-
+from zdd.model.evolve import evolve
 from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Direction, Plan
 from zdd.reconciler.progress import Progress

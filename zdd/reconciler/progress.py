@@ -18,7 +18,7 @@ SAMPLES_KEPT = 64
 """How many looks of one gate at one target are kept for its judgement."""
 
 
-@frozen
+@frozen(slots=False)
 class InstanceRecord:
     """What has been seen of one instance. Times are in seconds since the epoch; None: not yet.
 
@@ -76,7 +76,7 @@ class InstanceRecord:
     address_lost: bool = False
 
 
-@frozen
+@frozen(slots=False)
 class GateRecord:
     """What one gate has said of one target.
 
@@ -103,7 +103,7 @@ class Told:
     at_s: float
 
 
-@frozen
+@frozen(slots=False)
 class Progress:
     """Where a plan is, and the evidence so far.
 

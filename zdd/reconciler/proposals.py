@@ -5,10 +5,11 @@ from __future__ import annotations
 import enum
 from typing import TypeGuard
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from zdd.model.cell import Cell, InstanceState
 from zdd.model.command import Change, Command, Launch, Retire, Scale
+from zdd.model.evolve import evolve
 from zdd.model.in_place import UpdateOrder
 from zdd.reconciler.picture import Picture
 
@@ -23,7 +24,7 @@ class Shift(enum.Enum):
     FORGET = "forget"
 
 
-@frozen
+@frozen(slots=False)
 class Traffic:
     """The proposal to change the traffic of one instance."""
 
@@ -45,7 +46,7 @@ class Hold:
 Proposal = Launch | Change | Scale | Retire | Traffic | Release | Hold
 
 
-@frozen
+@frozen(slots=False)
 class Tally:
     """What the same decision has already allowed.
 
@@ -147,7 +148,7 @@ def takes_out(proposal: Proposal) -> TypeGuard[Traffic]:
 
 def intent(command: Command | Proposal) -> object:
     """Return what two commands that mean the same have in common."""
-    return evolve(command, cut=()) if isinstance(command, Retire) else command
+    return Retire(command.cell) if isinstance(command, Retire) else command
 
 
 def command_words(command: Launch | Change | Scale | Retire) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import evolve
-
+from zdd.model.evolve import evolve
 from zdd.model.observation import Observation
 from zdd.model.plan import Plan
 from zdd.model.verdict import Result

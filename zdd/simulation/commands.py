@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve
-
 from zdd.model.cell import InstanceState
 from zdd.model.command import Change, Launch, Retire, Route, Scale
+from zdd.model.evolve import evolve
 from zdd.model.plan import Goal
 from zdd.model.service import Overlap
 from zdd.reconciler.guards import REPEAT_AFTER_S

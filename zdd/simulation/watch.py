@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from zdd.adapters.memory import Blame, Entry, MemoryInstance, MemoryWorld, What
 from zdd.events import (
@@ -19,6 +19,7 @@ from zdd.events import (
     StagePassed,
 )
 from zdd.model.cell import InstanceState
+from zdd.model.evolve import evolve
 from zdd.model.plan import Direction, Plan
 from zdd.model.service import Overlap, Service
 from zdd.model.verdict import Result
@@ -30,7 +31,7 @@ UNNOTICED_S = 36.0
 """For how long an instance may be sick unnoticed: a proof counts for 30 s, and three looks make a verdict."""
 
 
-@frozen
+@frozen(slots=False)
 class Look:
     """What was true when a deployer looked last.
 

@@ -42,7 +42,7 @@ class Blame(enum.Enum):
     WORLD = "world"
 
 
-@frozen
+@frozen(slots=False)
 class Entry:
     """One change.
 
