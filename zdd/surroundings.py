@@ -63,7 +63,7 @@ class Surroundings:
         cells = with_known_addresses(cells, registrations)
         places = [registration.addresses for registration in registrations]
         places += [instance.addresses for cell in cells for instance in cell.instances]
-        watched = tuple(dict.fromkeys(address for addresses in places for address in addresses.values()))
+        watched = tuple(dict.fromkeys([address for addresses in places for address in addresses.values()]))
         views = []
         for edge in self.edges:
             asked_s = self.clock.now()

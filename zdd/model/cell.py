@@ -59,7 +59,7 @@ def place_key(who: str, revision: str, addresses: Mapping[str, Address]) -> str:
     return f"{who}@{revision}[{where}]"
 
 
-@frozen
+@frozen(slots=False)
 class Cell:
     """A stable, named group of identical instances that the orchestrator runs as one.
 
@@ -79,12 +79,17 @@ class Cell:
     note: str = ""
     changed: str = ""
 
-    @property
+    @cached_property
+    def members(self) -> Mapping[str, Instance]:
+        """Its instances by id."""
+        return {instance.id: instance for instance in self.instances}
+
+    @cached_property
     def size(self) -> int:
         """How many instances it may come to have: those it should have, or those not told to stop, if more."""
-        return max(self.replicas, sum(1 for i in self.instances if i.state is not InstanceState.STOPPING))
+        return max(self.replicas, sum([1 for i in self.instances if i.state is not InstanceState.STOPPING]))
 
-    @property
+    @cached_property
     def mixed(self) -> bool:
         """Whether some of its instances run another revision, and were not told to stop: it is changed in place."""
         return any(i.revision != self.revision and i.state is not InstanceState.STOPPING for i in self.instances)

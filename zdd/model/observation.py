@@ -44,15 +44,15 @@ def with_known_addresses(cells: Sequence[Cell], registrations: Sequence[Registra
     """
     known = {registration.instance: registration for registration in registrations}
 
+    def lost(instance: Instance) -> bool:
+        return not instance.addresses and instance.state is InstanceState.READY and instance.id in known
+
     def found(instance: Instance) -> Instance:
-        registration = known.get(instance.id)
-        if registration is None or instance.addresses or instance.state is not InstanceState.READY:
-            return instance
-        return evolve(instance, addresses=registration.addresses, address_lost=False)
+        return evolve(instance, addresses=known[instance.id].addresses, address_lost=False)
 
     return tuple(
-        cell
-        if all(one.addresses for one in cell.instances)
-        else evolve(cell, instances=tuple(map(found, cell.instances)))
+        evolve(cell, instances=tuple(found(one) if lost(one) else one for one in cell.instances))
+        if any(map(lost, cell.instances))
+        else cell
         for cell in cells
     )

@@ -36,36 +36,47 @@ def _again_s(now: float, record: GateRecord | None, pause_s: float) -> float:
     return now if record is None else record.looked_s + max(pause_s, PAUSE_LEAST_S)
 
 
+def _pauses_s(picture: Picture) -> dict[str, list[tuple[float, float]]]:
+    """Return, by revision, for how long each of its gates rests at an instance: after it passed, and otherwise."""
+    return {
+        name: [(max(gate.interval_s, REPROVE_S), max(gate.interval_s, PAUSE_LEAST_S)) for gate in revision.gates]
+        for name, revision in picture.plan.revisions.items()
+    }
+
+
 def _admission_asks(picture: Picture) -> tuple[list[Ask], float]:
     """Return the gates of instances that are due, and when the next one will be, or a worker counts as steady."""
     now, due, next_s = picture.now, list[Ask](), float("inf")
+    ready, passed, weights, pauses_s = InstanceState.READY, Result.PASSED, picture.weights, _pauses_s(picture)
     for cell in picture.observation.cells:
         goal = picture.goals.get(cell.name)
         for instance in cell.instances:
-            if instance.state is not InstanceState.READY:
+            if instance.state is not ready:
                 continue
             said = picture.verdicts(instance.id)
             if not said:
                 at_s = steady_at_s(picture.plan, instance)
                 next_s = min(next_s, at_s if at_s > now else next_s)
-            elif _concerns(picture, goal, instance):
-                gates = picture.plan.revisions[instance.revision].gates
+            elif weights.get(instance.id, 0) > 0 or _concerns(picture, goal, instance):
                 for number, record in enumerate(said):
-                    pause_s = gates[number].interval_s
-                    if record is not None and record.verdict.result is Result.PASSED:
-                        pause_s = max(pause_s, REPROVE_S)
-                    at_s = _again_s(now, record, pause_s)
+                    after_pass_s, else_s = pauses_s[instance.revision][number]
+                    at_s = now
+                    if record is not None:
+                        at_s = record.looked_s + (after_pass_s if record.verdict.result is passed else else_s)
                     if at_s <= now:
-                        key = admission_key(instance.revision, number)
-                        due.append(Ask(key, gates[number], picture.target(instance)))
+                        due.append(_ask(picture, instance, number))
                     elif at_s < next_s:
                         next_s = at_s
     return due, next_s
 
 
+def _ask(picture: Picture, instance: Instance, number: int) -> Ask:
+    gate = picture.plan.revisions[instance.revision].gates[number]
+    return Ask(admission_key(instance.revision, number), gate, picture.target(instance))
+
+
 def _concerns(picture: Picture, goal: Goal | None, instance: Instance) -> bool:
-    if picture.weight(instance.id) > 0:
-        return True
+    """Tell whether an instance without traffic may get some."""
     if goal is None or not goal.replicas:
         return False
     if instance.revision != goal.revision:  # in a cell that is changed in place it serves until it is replaced
@@ -88,7 +99,7 @@ def stage_target(picture: Picture) -> Target:
     plan = picture.plan
     instances = {
         name: instance.addresses
-        for name, (_, instance) in picture.located.items()
+        for name, instance in picture.instances.items()
         if instance.revision == plan.target and (picture.weight(name) > 0 or not picture.carries_traffic)
     }
     return Target(plan.service.name, plan.revisions[plan.target].version, plan.target, "", plan.entrances, instances)
@@ -96,7 +107,7 @@ def stage_target(picture: Picture) -> Target:
 
 def due_action(picture: Picture) -> Perform | None:
     """Return the action that is due: one at a time, and where everything stops for it, when it has."""
-    if not picture.pending_actions or not picture.progress.begun or (picture.stopping and picture.located):
+    if not picture.pending_actions or not picture.progress.begun or (picture.stopping and picture.instances):
         return None
     number = picture.pending_actions[0]
     return Perform(number, picture.stage.actions[number])

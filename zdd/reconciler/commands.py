@@ -93,11 +93,12 @@ def _with_cut(picture: Picture, command: Launch | Change | Scale | Retire) -> Co
 
 def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Traffic]:
     # Edges give an instance that is missing its share until it is forgotten, so nobody gets it before.
-    missing = {known.cell for name, known in picture.registered.items() if known.weight and name not in picture.located}
+    registered, instances = picture.registered, picture.instances
+    missing = {known.cell for name, known in registered.items() if name not in instances and known.weight}
     lowered = [Traffic(Shift.LOWER, name, wanted[name].cell) for names in picture.overweight.values() for name in names]
     # A cell that has too much makes room first; in any other what is given up is taken over by those that join it.
     yield from (proposal for proposal in lowered if picture.has_too_much(proposal.cell))
-    for name, registration in wanted.items():
+    for name, registration in picture.unlike_wanted.items():
         before, after = picture.weight(name), registration.weight
         if after and not before:
             yield Traffic(Shift.ADMIT, name, registration.cell)
@@ -108,7 +109,7 @@ def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Tr
         elif before and not after:
             yield Traffic(Shift.OUT, name, registration.cell)
     yield from (proposal for proposal in lowered if not picture.has_too_much(proposal.cell))
-    for name, known in picture.registered.items():
+    for name, known in registered.items():
         if name not in wanted:
             yield Traffic(Shift.FORGET, name, known.cell)
 

@@ -137,7 +137,7 @@ def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | tup
         return None
     revision = picture.cells[proposal.cell].revision if isinstance(proposal, Scale) else proposal.revision
     others = [
-        name for name, (_, i) in picture.located.items() if i.revision != revision or i.state is InstanceState.STOPPING
+        name for name, i in picture.instances.items() if i.revision != revision or i.state is InstanceState.STOPPING
     ]
     if others:
         return f"{others[0]} to go before {proposal.cell} starts, overlap is forbidden"
@@ -157,7 +157,7 @@ def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, f
     for name in victims(picture, proposal):
         if name not in picture.registered and _about_to_be_known(picture, name):
             return f"discovery to show {name}", picture.progress.routed_s + REPEAT_AFTER_S
-        if not picture.quiet(picture.located[name][1]):
+        if not picture.quiet(picture.instances[name]):
             return _draining(picture, name)
     if isinstance(proposal, Change) and replaces_in_place(picture, proposal):
         return None
@@ -194,11 +194,11 @@ def _draining(picture: Picture, name: str) -> tuple[str, float]:
     slow = [view.edge for view in picture.observation.edges if view.edge not in record.gone_at]
     if slow:
         return f"{name} to be seen gone at {', '.join(slow)}", until_s
-    cell_instance = picture.located[name][1]
+    instance = picture.instances[name]
     counts = [
         view.in_flight.get(address)
         for view in picture.observation.edges
-        for address in picture.addresses(cell_instance).values()
+        for address in picture.addresses(instance).values()
     ]
     if not counts or any(count is None for count in counts):
         return f"{name} to drain, what is in flight is not known", until_s
@@ -269,7 +269,7 @@ def _someone_serves(picture: Picture, proposal: Proposal, tally: Tally) -> str |
     if not any(goal.share for goal in picture.goals.values()):  # taking back a first deployment: nothing is to serve
         return None
     gone = {*tally.removed, proposal.instance}
-    if any(name not in gone and picture.weight(name) > 0 and picture.seen(name) for name in picture.located):
+    if any(name not in gone and picture.weight(name) > 0 and picture.seen(name) for name in picture.instances):
         return None
     return f"another one to serve before {proposal.instance}, the last one in traffic, is taken out"
 

@@ -115,22 +115,27 @@ def _all_passed(plan: Plan, fact: Sampled, gates: Mapping[tuple[str, str], GateR
 def _observed(progress: Progress, plan: Plan, observation: Observation) -> Progress:
     as_of_s, known = observation.as_of_s, progress.instances
     registrations = {registration.instance: registration for registration in observation.registrations}
-    listed = {instance.id: (cell.name, instance) for cell in observation.cells for instance in cell.instances}
+    listed: set[str] = set()
     changed: dict[str, InstanceRecord] = {}
-    for name, (cell_name, instance) in listed.items():
-        before = known.get(name)
-        record = before or InstanceRecord(cell_name, instance.revision, launched_s=as_of_s)
-        record = _listed(record, instance, plan, as_of_s)
-        record = _traffic(record, instance, registrations.get(name), observation, plan)
-        if record is not before:
-            changed[name] = record
+    for cell in observation.cells:
+        listed.update(cell.members)
+        for name, instance in cell.members.items():
+            before, registration = known.get(name), registrations.get(name)
+            if before is not None and _nothing_new(before, instance, registration):
+                continue
+            record = before or InstanceRecord(cell.name, instance.revision, launched_s=as_of_s)
+            record = _listed(record, instance, plan, as_of_s)
+            record = _traffic(record, instance, registration, observation, plan)
+            if record is not before:
+                changed[name] = record
     for name, registration in registrations.items():
         if name not in listed:
             record = known.get(name) or InstanceRecord(registration.cell, registration.revision)
             since_s = record.missing_s if record.missing_s is not None else as_of_s
             changed[name] = evolve(record, missing_looks=record.missing_looks + 1, missing_s=since_s)
-    for name, record in known.items():
-        if record.stopped_s is None and name not in listed and record.launched_s is not None:
+    for name in [name for name in known if name not in listed]:
+        record = known[name]
+        if record.stopped_s is None and record.launched_s is not None:
             changed[name] = evolve(changed.get(name, record), stopped_s=as_of_s)
     deaf = {view.edge: progress.deaf.get(view.edge, as_of_s) for view in observation.edges if not view.reachable}
     if not changed and deaf == progress.deaf:
@@ -152,6 +157,21 @@ def steady(plan: Plan, instance: Instance, now: float) -> bool:
 
 def _has_gates(plan: Plan, revision: str) -> bool:
     return revision in plan.revisions and bool(plan.revisions[revision].gates)
+
+
+def _nothing_new(record: InstanceRecord, instance: Instance, registration: Registration | None) -> bool:
+    """Tell whether nothing can be learnt of an instance: it serves as it did, and every edge was seen to know."""
+    if record.state is not instance.state or record.note != instance.note or record.missing_looks:
+        return False
+    if record.ready_s is None or record.proven_s is None or record.stopped_s is not None:
+        return False
+    if instance.address_lost and not record.address_lost:
+        return False
+    return registration is not None and registration.weight > 0 and _all_seen(record)
+
+
+def _all_seen(record: InstanceRecord) -> bool:
+    return record.out_s is None and record.seen_s is not None and record.sent_s is not None
 
 
 def _listed(record: InstanceRecord, instance: Instance, plan: Plan, as_of_s: float) -> InstanceRecord:
@@ -176,7 +196,7 @@ def _traffic(
     plan: Plan,
 ) -> InstanceRecord:
     in_traffic = registration is not None and registration.weight > 0
-    if in_traffic and record.out_s is None and record.seen_s is not None and record.sent_s is not None:
+    if in_traffic and _all_seen(record):
         return record  # nothing more can be learnt of it before it is taken out
     known = registration.addresses if registration is not None else instance.addresses
     addresses = [known[exposure.port] for exposure in plan.service.exposures if exposure.port in known]

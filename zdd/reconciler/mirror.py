@@ -42,8 +42,8 @@ def mirror(
         meant = intent.cells.get(cell.name)
         reached = {
             instance.id: reached_at(instance, intent.ports, revisions.get(instance.revision))
-            for instance in cell.instances
-            if meant is not None and _may_have_traffic(cell, instance, meant) and instance.id not in condemned
+            for instance in _may_have_traffic(cell, meant)
+            if instance.id not in condemned
         }
         eligible = [name for name, addresses in reached.items() if addresses]
         counted = [name for name in eligible if name in proven or (name in known and known[name].weight > 0)]
@@ -80,18 +80,26 @@ def _says(known: Registration, cell: Cell, instance: Instance, addresses: Mappin
 def _weights(share: int, eligible: list[str], counted: list[str]) -> dict[str, int]:
     """Divide a cell's share over the instances that count, exactly; propose as much for each of the others."""
     least, rest = divmod(share, max(1, len(counted)))
-    weights = {name: least + (1 if number < rest else 0) for number, name in enumerate(counted)}
-    return weights | {name: share // len(eligible) for name in eligible if name not in weights}
+    weights = dict.fromkeys(counted[:rest], least + 1) | dict.fromkeys(counted[rest:], least)
+    if len(weights) < len(eligible):
+        weights |= {name: share // len(eligible) for name in eligible if name not in weights}
+    return weights
 
 
-def _may_have_traffic(cell: Cell, instance: Instance, meant: CellShare) -> bool:
+def _may_have_traffic(cell: Cell, meant: CellShare | None) -> list[Instance]:
+    """Return the instances of a cell that may have a part of its share."""
+    if meant is None or not meant.share:
+        return []
     # A cell whose way to what it is meant to be stops instances that nobody can choose has no traffic meanwhile.
-    needs_victims = (cell.revision != meant.revision and not meant.in_place) or cell.replicas > meant.replicas
-    if not meant.share or needs_victims:
-        return False
+    if (cell.revision != meant.revision and not meant.in_place) or cell.replicas > meant.replicas:
+        return []
+    ready, revision, in_place = InstanceState.READY, meant.revision, meant.in_place
     # One whose place is about to be taken leaves before the orchestrator stops it.
-    fits = (instance.revision == meant.revision or meant.in_place) and not instance.replaced_by
-    return fits and instance.state is InstanceState.READY
+    return [
+        one
+        for one in cell.instances
+        if one.state is ready and (one.revision == revision or in_place) and not one.replaced_by
+    ]
 
 
 def reached_at(instance: Instance, ports: tuple[str, ...], revision: Revision | None) -> Mapping[str, Address]:
@@ -99,9 +107,10 @@ def reached_at(instance: Instance, ports: tuple[str, ...], revision: Revision | 
 
     A revision from before a port was added does not have it, and serves at the others.
     """
-    if (revision is None or not revision.ports) and len(instance.addresses) == len(ports):
-        return instance.addresses if all(port in instance.addresses for port in ports) else {}
     own = revision.ports if revision is not None and revision.ports else ports
-    needed = [port for port in ports if port in own]
-    known = {port: instance.addresses[port] for port in needed if port in instance.addresses}
-    return known if len(known) == len(needed) else {}
+    needed = ports if own == ports else tuple(port for port in ports if port in own)
+    addresses = instance.addresses
+    for port in needed:
+        if port not in addresses:
+            return {}
+    return addresses if len(addresses) == len(needed) else {port: addresses[port] for port in needed}

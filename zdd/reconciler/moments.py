@@ -39,11 +39,13 @@ def moments(before: Progress, after: Progress, instance: str | None = None) -> I
     """Return what happened to each instance, or to this one only, in the safe order for each."""
     if before.instances is after.instances:
         return
-    for name in after.instances if instance is None else (instance,):
-        record = after.instances.get(name)
-        earlier = before.instances.get(name)
-        if record is None or earlier is record:
-            continue
+    known = before.instances
+    if instance is None:
+        moved = [name for name, record in after.instances.items() if known.get(name) is not record]
+    else:
+        moved = [instance] if after.instances.get(instance) is not known.get(instance) else []
+    for name in moved:
+        record, earlier = after.instances[name], known.get(name)
         for moment, attribute in _MOMENTS:
             at_s: float | None = getattr(record, attribute)
             if at_s is None or (earlier is not None and getattr(earlier, attribute) == at_s):

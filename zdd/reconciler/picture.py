@@ -105,9 +105,12 @@ class Picture:
         return {cell.name: cell for cell in self.observation.cells}
 
     @cached_property
-    def located(self) -> Mapping[str, tuple[Cell, Instance]]:
-        """Instance id → its cell and what the orchestrator says of it."""
-        return {instance.id: (cell, instance) for cell in self.observation.cells for instance in cell.instances}
+    def instances(self) -> Mapping[str, Instance]:
+        """What the orchestrator says of each instance, by id."""
+        found: dict[str, Instance] = {}
+        for cell in self.observation.cells:
+            found.update(cell.members)
+        return found
 
     @cached_property
     def registered(self) -> Mapping[str, Registration]:
@@ -119,10 +122,14 @@ class Picture:
         """How many instances exist or may come into being without another command."""
         return sum(cell.size for cell in self.observation.cells)
 
+    @cached_property
+    def weights(self) -> Mapping[str, int]:
+        """The weight of each instance that discovery knows; 0: it is out."""
+        return {registration.instance: registration.weight for registration in self.observation.registrations}
+
     def weight(self, instance: str) -> int:
         """Return the weight that discovery knows; 0 if it is out or absent."""
-        registration = self.registered.get(instance)
-        return registration.weight if registration else 0
+        return self.weights.get(instance, 0)
 
     def record(self, instance: str) -> InstanceRecord | None:
         """Return what has been seen of an instance."""
@@ -145,9 +152,11 @@ class Picture:
         routed = self.progress.routed
         if routed is None:
             return True
-        told = {registration.instance: registration.weight for registration in routed.registrations}
-        known = {registration.instance: registration.weight for registration in self.observation.registrations}
-        return told == known and routed.held == self.observation.held
+        if routed.held != self.observation.held:
+            return False
+        if routed.registrations == self.observation.registrations:
+            return True
+        return {one.instance: one.weight for one in routed.registrations} == self.weights
 
     @cached_property
     def must_hold(self) -> bool:
@@ -164,23 +173,14 @@ class Picture:
         """The names of the ports at which edges reach instances."""
         return tuple(exposure.port for exposure in self.plan.service.exposures)
 
-    @cached_property
-    def _reached(self) -> Mapping[str, Mapping[str, Address]]:
-        ports, revisions = self.ports, self.plan.revisions
-        return {
-            instance.id: reached_at(instance, ports, revisions.get(instance.revision))
-            for cell in self.observation.cells
-            for instance in cell.instances
-        }
-
     def addresses(self, instance: Instance) -> Mapping[str, Address]:
         """Return the addresses at which edges reach an instance; empty while one of them is not known."""
-        return self._reached[instance.id]
+        return reached_at(instance, self.ports, self.plan.revisions.get(instance.revision))
 
     @cached_property
     def _cell_weights(self) -> Mapping[str, int]:
-        weight = self.weight
-        return {cell.name: sum(weight(one.id) for one in cell.instances) for cell in self.observation.cells}
+        weights = self.weights
+        return {cell.name: sum([weights.get(name, 0) for name in cell.members]) for cell in self.observation.cells}
 
     def cell_weight(self, cell: str) -> int:
         """Return what the instances of a cell that still exist have of the traffic, as discovery knows."""
@@ -195,10 +195,16 @@ class Picture:
     def overweight(self) -> Mapping[str, tuple[str, ...]]:
         """Cell → its instances that have more of the traffic than they should, but should have some."""
         found: dict[str, list[str]] = {}
-        for name, registration in self.wanted.items():
+        for name, registration in self.unlike_wanted.items():
             if 0 < registration.weight < self.weight(name):
                 found.setdefault(registration.cell, []).append(name)
         return {cell: tuple(names) for cell, names in found.items()}
+
+    @cached_property
+    def unlike_wanted(self) -> Mapping[str, Registration]:
+        """What discovery should know of the instances of which it knows something else."""
+        registered = self.registered
+        return {name: one for name, one in self.wanted.items() if registered.get(name) is not one}
 
     # -- gates ------------------------------------------------------------------------------------------------------
 
@@ -220,7 +226,7 @@ class Picture:
         said, gate_keys = self.progress.gates, self._gate_keys
         return {
             name: tuple([said.get((gate, instance.key)) for gate in gate_keys.get(instance.revision, ())])
-            for name, (_, instance) in self.located.items()
+            for name, instance in self.instances.items()
         }
 
     def verdicts(self, instance: str) -> tuple[GateRecord | None, ...]:
@@ -229,7 +235,7 @@ class Picture:
 
     @cached_property
     def _proven(self) -> frozenset[str]:
-        return frozenset(name for name, (_, instance) in self.located.items() if self._passes(instance))
+        return frozenset([name for name, instance in self.instances.items() if self._passes(instance)])
 
     def _passes(self, instance: Instance) -> bool:
         if instance.state is not InstanceState.READY:
@@ -254,7 +260,7 @@ class Picture:
         for name, said in self._verdicts.items():
             for one in said:
                 if one is not None and one.verdict.result is Result.FAILED:
-                    instance = self.located[name][1]
+                    instance = self.instances[name]
                     reason = self._condemnation(instance) if instance.state is InstanceState.READY else ""
                     if reason:
                         found[name] = reason
@@ -284,7 +290,8 @@ class Picture:
 
     def shown(self, instance: str) -> bool:
         """Tell whether every edge shows it. An edge that can't be reached is believed what it said last."""
-        addresses = self._reached.get(instance)
+        found = self.instances.get(instance)
+        addresses = self.addresses(found) if found is not None else None
         if not addresses:
             return False
         for weights in self._sent_to:
@@ -310,13 +317,12 @@ class Picture:
 
         What may be lost, is lost from these.
         """
-        ready, condemned = InstanceState.READY, self.condemned
+        ready, condemned, instances = InstanceState.READY, self.condemned, self.instances
         if not self.carries_traffic:
-            found = (name for name, (_, one) in self.located.items() if one.state is ready)
+            found = [name for name, one in instances.items() if one.state is ready]
         else:
-            located = self.located
-            sent = (name for name, known in self.registered.items() if known.weight > 0 and name in located)
-            found = (name for name in sent if located[name][1].state is ready and self.shown(name))
+            sent = [name for name, weight in self.weights.items() if weight > 0 and name in instances]
+            found = [name for name in sent if instances[name].state is ready and self.shown(name)]
         return {name: None for name in found if name not in condemned}
 
     def serves(self, instance: str) -> bool:
@@ -332,7 +338,8 @@ class Picture:
     @cached_property
     def measured(self) -> bool:
         """Whether every instance that seems to serve has been looked at by its gates: before, nobody knows."""
-        return all(None not in self._verdicts[name] for name in self.serving)
+        verdicts = self._verdicts
+        return not any(None in verdicts[name] for name in self.serving)
 
     def complete(self, goal: Goal) -> bool:
         """Tell whether a cell has all its instances, of the right revision, proven; or so many as are changed yet."""
@@ -398,7 +405,7 @@ class Picture:
     def _proven_counts(self) -> Mapping[str, int]:
         proven = self._proven
         return {
-            cell.name: sum([1 for one in cell.instances if one.revision == cell.revision and one.id in proven])
+            cell.name: len([1 for one in cell.instances if one.id in proven and one.revision == cell.revision])
             for cell in self.observation.cells
         }
 
@@ -425,6 +432,8 @@ class Picture:
         if view.held:
             return True
         wanted = self._told
+        if wanted == view.weights:
+            return True
         if wanted.keys() != view.weights.keys():
             return False
         total, shown = sum(wanted.values()), sum(view.weights.values())

@@ -53,8 +53,8 @@ def _only_traffic(picture: Picture, proposal: Proposal, tally: Tally) -> str | N
 def _ready_ones_stay(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     if not isinstance(proposal, Traffic) or proposal.shift is not Shift.OUT:
         return None
-    located = picture.located.get(proposal.instance)
-    if located is None or located[1].state is not InstanceState.READY:
+    instance = picture.instances.get(proposal.instance)
+    if instance is None or instance.state is not InstanceState.READY:
         return None
     return f"a deployer: a mirror takes nothing out that is ready, as {proposal.instance} is"
 
@@ -63,7 +63,7 @@ def _someone_left(picture: Picture, proposal: Proposal, tally: Tally) -> str | N
     if not isinstance(proposal, Traffic) or proposal.shift not in (Shift.OUT, Shift.FORGET):
         return None
     gone = {*tally.removed, proposal.instance}
-    ready = (name for name, (_, instance) in picture.located.items() if instance.state is InstanceState.READY)
+    ready = (name for name, instance in picture.instances.items() if instance.state is InstanceState.READY)
     if any(name not in gone and picture.weight(name) > 0 for name in ready):
         return None
     return f"another one to be in traffic before {proposal.instance} is forgotten"
