@@ -75,7 +75,7 @@ class Operations:
             return self.remove(plan.service)
         target = plan.revisions[plan.target]
         if unfinished.went_back or self._standing(unfinished).aborted is not None:
-            return self._undo(unfinished)
+            return self._undo_unfinished(unfinished)
         if isinstance(unfinished.strategy, MissingStrategy):
             raise ConfigurationError(f"{unfinished.strategy.problem}; or call deploy again with a strategy")
         strategy = cast("Strategy | None", unfinished.strategy)
@@ -167,23 +167,34 @@ class Operations:
 
         return self.under_lease(request.service, work)
 
-    def _undo(self, unfinished: Deployment) -> Report:
+    def _undo_unfinished(self, unfinished: Deployment) -> Report:
+        aborted = self._standing(unfinished).aborted
+        reason = str(aborted) if aborted is not None else unfinished.reason
+        return self._undo(unfinished, reason or f"{unfinished.to_version} was being taken back when its deployer ended")
+
+    def _undo(self, last: Deployment, reason: str) -> Report:
         def work(service: Service, fence: Fence, history: History) -> Report:
-            if history.unfinished is None or history.unfinished.id != unfinished.id:
-                raise ConfigurationError(f"{service.name} was deployed by somebody else meanwhile: nothing to resume")
-            driver = self._driver(service, fence, unfinished.id, history)
-            aborted = self._standing(unfinished).aborted
-            reason = str(aborted) if aborted is not None else unfinished.reason
-            reason = reason or f"{unfinished.to_version} was being taken back when its deployer ended"
-            plan = unfinished.plan
-            undo = () if unfinished.undone else undoing(plan, unfinished.stages_passed, unfinished.acted)
+            if last not in history.deployments or history.unfinished not in (None, last):
+                raise ConfigurationError(
+                    f"{service.name} was deployed by somebody else meanwhile: nothing to take back"
+                )
+            driver = self._driver(service, fence, last.id, history)
+            plan = last.plan
+            undo = () if last.undone else undoing(plan, last.stages_passed, last.acted)
 
             def take_back() -> DeploymentEnded:
-                return driver.take_back(plan, reason, unfinished.from_version, undo)
+                return driver.take_back(plan, reason, last.from_version, undo)
 
             return self._run(plan, driver, take_back, undo=True)
 
-        return self.under_lease(unfinished.plan.service, work)
+        return self.under_lease(last.plan.service, work)
+
+    def take_back(self, deployment: Deployment, reason: str) -> Report:
+        """Take a deployment back although it ended well: what it found runs again, as it was.
+
+        What came after it has to be taken back already.
+        """
+        return self._undo(deployment, reason)
 
     def remove(self, service: Service) -> Report:
         """Take the service out."""

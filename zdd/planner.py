@@ -258,7 +258,7 @@ def _spare(
     changed = [goal.replicas for goal in current if goal.share and _differs(goal, wanted.get(goal.cell))]
     there = {goal.cell for goal in current}
     room = sum(goal.replicas for goal in current if goal.share) - floor
-    room += sum(goal.replicas for name, goal in wanted.items() if name not in there)
+    room += sum(goal.replicas for name, goal in wanted.items() if goal.share and name not in there)
     missing = max(changed, default=0) - max(room, 0)
     if missing <= 0:
         return ()

@@ -234,11 +234,6 @@ class _Run:
         for name in reversed(list(self.origins)):
             if self._served(name) == self.origins[name]:
                 continue
-            if not self.origins[name] and self._ran_before(name):
-                self.notes.append(
-                    f"{name} ran before zdd knew it, so there is nothing to go back to: it was left as it is"
-                )
-                continue
             try:
                 back = self._back(name, self.origins[name])
             except DeploymentInterrupted:
@@ -250,15 +245,25 @@ class _Run:
         return ""
 
     def _ran_before(self, name: str) -> bool:
-        """Tell whether something ran when the service's last deployment began: it must not be removed."""
+        """Tell whether something ran when the service's last deployment began."""
         return any(goal.replicas for goal in self.deployer.history(name)[-1].plan.retreat)
 
     def _back(self, name: str, origin: str) -> Report:
+        if not origin and self._ran_before(name):
+            return self._as_it_was_found(name)
         if not origin:
             return self.deployer.remove(name)
         then = next(one for one in self.deployer.history(name) if one.id == origin)
         strategy = None if isinstance(then.strategy, MissingStrategy) else cast("Strategy | None", then.strategy)
         return self.deployer.deploy(then.plan.service, release_of(then.plan.revisions[then.plan.target]), strategy)
+
+    def _as_it_was_found(self, name: str) -> Report:
+        """Take back every deployment of a service that ran before zdd knew it: the first one's found what ran."""
+        while True:
+            last = next(one for one in self.deployer.history(name) if one.id == self._served(name))
+            report = self.deployer._operations.take_back(last, f"another service of stack {self.stack.name} failed")
+            if not self._served(name):
+                return report
 
     def _prune(self) -> None:
         for name in self.gone:

@@ -123,6 +123,13 @@ def test_somebody_else_s_stack_is_refused_and_taken_over_without_a_restart(
         shop.deployer.deploy(stack)
     assert shop.tasks() == before
 
+    found = shop.swarm.spec("shop_queue")
+    with pytest.raises(StackFailed) as caught:
+        shop.deployer.deploy(shop.stack(test="false", start="2s"), adopt=True)
+    assert caught.value.report.outcome is Outcome.ROLLED_BACK
+    queue = shop.swarm.spec("shop_queue")
+    assert (queue["TaskTemplate"], queue["Mode"]) == (found["TaskTemplate"], found["Mode"])
+
     shop.deployer.deploy(stack, adopt=True)
     assert shop.swarm.spec("shop_queue")["Labels"]["zdd.service"] == "shop-queue"
     assert shop.deployer.deploy(stack).outcome is Outcome.UNCHANGED

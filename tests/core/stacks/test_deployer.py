@@ -156,13 +156,41 @@ def test_what_an_ended_deployer_had_changed_is_taken_back_when_the_next_one_fail
         assert serving(scene) == {name: ["1"] for name in NAMES}, number
 
 
-def test_what_ran_before_zdd_knew_it_is_never_removed_when_another_fails(scene):
-    """Its journal says nothing of what ran, so there is no deployment to go back to."""
+ENDED_AFTER_THE_FIRST = 150
+"""A call in the deployment of the second service."""
+
+
+def run_before_zdd_knew_it(scene):
     found = whole("0").services[0]
     ours, scene.journal = scene.journal, MemoryJournal()
     scene.deployer().deploy(found.service, found.release)
     scene.journal = ours
+
+
+def test_what_ran_before_zdd_knew_it_runs_again_when_another_fails(scene):
+    """No deployment of its journal leads there: its first one is taken back."""
+    run_before_zdd_knew_it(scene)
+    before = {one.revision for one in scene.world.instances("shop-db")}
     with pytest.raises(StackFailed) as caught:
         deploy(scene, whole("1", healthy=False))
-    assert serving(scene) == {"shop-db": ["1"], "shop-api": [], "shop-web": []}
-    assert "shop-db ran before zdd knew it" in str(caught.value.report)
+    assert caught.value.report.outcome is Outcome.ROLLED_BACK
+    assert {one.revision for one in scene.world.instances("shop-db")} == before
+    assert serving(scene)["shop-api"] == serving(scene)["shop-web"] == []
+    back = caught.value.report.services[0].back
+    assert back is not None
+    assert back.outcome is Outcome.ROLLED_BACK
+    assert deploy(scene, whole("1")).outcome is Outcome.SUCCEEDED
+    assert serving(scene) == {name: ["1"] for name in NAMES}
+
+
+def test_what_ran_before_is_found_again_behind_several_deployments(scene):
+    run_before_zdd_knew_it(scene)
+    before = {one.revision for one in scene.world.instances("shop-db")}
+    for version in ("1", "2"):
+        with scene.ended_at_call(ENDED_AFTER_THE_FIRST, KeyboardInterrupt), pytest.raises(StackFailed):
+            deploy(scene, whole(version))
+        assert serving(scene)["shop-db"] == [version]
+    with pytest.raises(StackFailed) as caught:
+        deploy(scene, whole("3", healthy=False))
+    assert caught.value.report.outcome is Outcome.ROLLED_BACK
+    assert {one.revision for one in scene.world.instances("shop-db")} == before

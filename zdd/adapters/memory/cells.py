@@ -31,6 +31,7 @@ class MemoryCells:
         self._world = world
         self._services: dict[str, dict[str, MemoryCell]] = {}
         self._number = 0
+        self._revisions: dict[tuple[str, str], Revision] = {}
         self.existing: dict[str, MemoryInstance] = {}
         self._lost: dict[tuple[str, str], int] = {}
         self._at_address: dict[Address, MemoryInstance] = {}
@@ -63,6 +64,7 @@ class MemoryCells:
 
     def launch(self, service: Service, revision: Revision, name: str, replicas: int) -> None:
         """Create a cell, or scale the one that runs this revision already."""
+        revision = self._whole(service, revision)
         cell = self.get(service.name, name)
         if cell is None:
             cell = MemoryCell(service, name, revision, replicas)
@@ -77,9 +79,9 @@ class MemoryCells:
         """Start new instances and stop the old ones, both at once; or so far only, while the others serve."""
         cell = self._need(service, name)
         if in_place is not None:
-            self._change_in_place(cell, service, revision, replicas, in_place)
+            self._change_in_place(cell, service, self._whole(service, revision), replicas, in_place)
             return
-        cell.revision, cell.in_place = revision, False
+        cell.revision, cell.in_place = self._whole(service, revision), False
         self._resize(cell, service, replicas, by_command=True)
 
     def _change_in_place(
@@ -125,6 +127,12 @@ class MemoryCells:
         for instance in cell.staying():
             self._stop(cell, instance, by_command=True, cut=cut)
         self._forget_if_empty(cell)
+
+    def _whole(self, service: Service, revision: Revision) -> Revision:
+        """Return the revision with what it runs: of one that it did not make, a deployer knows the id alone."""
+        if revision.workload:
+            self._revisions[service.name, revision.id] = revision
+        return self._revisions.get((service.name, revision.id), revision)
 
     def _need(self, service: Service, name: str) -> MemoryCell:
         cell = self.get(service.name, name)
