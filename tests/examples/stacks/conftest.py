@@ -24,6 +24,7 @@ from zdd.model.address import Address
 
 ROOT = Path(__file__).parents[3]
 LAB = ROOT / "tests" / "lab"
+sys.path.append(str(LAB))  # its parts import each other
 NO_LAB = 3
 PREFIXES = ("shop", "site", "customers")
 
@@ -90,7 +91,7 @@ class Stand:
         around |= {"CONSUL_HTTP_ADDR": self.agent.address.removeprefix("http://")}
         return subprocess.run(
             command, cwd=folder, env={**os.environ, **around, **self.environment, **environment},
-            capture_output=True, text=True, timeout=110, check=False,
+            capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
     def deploy(self, folder: Path, *words: str, **environment: str) -> str:
