@@ -38,6 +38,21 @@ def test_an_edge_that_cannot_be_asked_is_an_error() -> None:
     assert "nothing can be admitted or removed" in str(found)
 
 
+def test_an_instance_that_nobody_can_reach_is_told_and_one_that_discovery_knows_is_not() -> None:
+    world = MemoryWorld()
+    deployer = Deployer.in_memory(world)
+    deployer.deploy(Service("web", replicas=2), Release("1.0", Behaviour()))
+    first, second = world.instances()
+    world.lose_address(first.id)
+    assert deployer.checkup() == ()
+    world.set_behaviour("1.0", Behaviour(addresses_lost=1))
+    world.kill(second.id)
+    world.clock.run_until(world.clock.now() + 5)
+    (found,) = deployer.checkup()
+    assert "can't be reached: its address was lost" in str(found)
+    assert "restart" in str(found)
+
+
 def test_a_name_that_was_never_deployed_is_told() -> None:
     deployer = Deployer.in_memory(MemoryWorld())
     (found,) = deployer.checkup("wbe")

@@ -100,6 +100,21 @@ def test_a_replacement_that_does_not_pass_gets_nothing(scene: Scene) -> None:
     assert set(scene.weights()) == scene.ids()
 
 
+def test_a_replacement_that_nobody_can_reach_is_told_and_one_that_was_known_stays(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, mirror = scene.weights(), scene.mirror()
+    dead, known, _ = sorted(scene.ids())
+    scene.world.lose_address(known)
+    scene.world.set_behaviour("1.0", Behaviour(addresses_lost=1))
+    scene.world.kill(dead)
+    with caplog.at_level("INFO"):
+        scene.run(mirror, 15)
+    assert f"{max(scene.ids())} can't be reached, its address was lost: deploy again with restart" in caplog.text
+    assert scene.weights()[known] >= before[known]
+    assert max(scene.ids()) not in scene.weights()
+
+
 def test_it_serves_again_after_all_of_them_died_and_one_is_let_in_before_the_others_are_ready(scene: Scene) -> None:
     mirror = scene.mirror()
     for name in scene.ids():

@@ -9,6 +9,7 @@ from zdd.events import Outcome
 from zdd.history import History, read_history
 from zdd.interfaces import Examined
 from zdd.model.finding import Demand, Finding, Severity
+from zdd.model.observation import with_known_addresses
 from zdd.preflight import findings
 from zdd.surroundings import Surroundings
 from zdd.wording import printable
@@ -93,6 +94,9 @@ def _seen(around: Surroundings, history: History) -> Iterator[Finding]:
         if history.unfinished is None and running < service.replicas:
             problem = f"{running} of {service.replicas} instances exist"
             yield Finding(service.name, problem, "see why the others ended, then deploy again")
+        known, _ = around.discovery.registrations(service) if service.exposures else ((), False)
+        for lost in (one for cell in with_known_addresses(cells, known) for one in cell.instances if one.address_lost):
+            yield Finding(service.name, f"{lost.id} can't be reached: {lost.note}", "deploy again with restart")
         for edge in around.edges if service.exposures else ():
             try:
                 edge.view(service, ())

@@ -29,7 +29,7 @@ from zdd.reconciler.decision import Decision
 from zdd.reconciler.learn import learn
 from zdd.reconciler.progress import Fact, Observed, Progress, Sent
 from zdd.reconciler.reconcile import reconcile
-from zdd.reconciler.upkeep import ABANDONED, QUIET, UPKEEP, plan_of_upkeep, strangers
+from zdd.reconciler.upkeep import ABANDONED, QUIET, UPKEEP, out_of_reach, plan_of_upkeep, strangers
 from zdd.sampler import Sampler
 from zdd.surroundings import Surroundings
 
@@ -193,7 +193,8 @@ class Mirror:
             return self._now() + _PAUSE_LEAST_S
         told = [wait for wait in decision.waits if wait.guard in _TOLD]
         unknown = strangers(intent, observation)
-        self._say(kept, "; ".join([*unknown, *(f"waits for {wait.reason}" for wait in told)]) or "is as it should be")
+        words = [*unknown, *out_of_reach(observation), *(f"waits for {wait.reason}" for wait in told)]
+        self._say(kept, "; ".join(words) or "is as it should be")
         if unknown:
             kept.read_s = None
         return self._next_s(decision, busy=bool(told))

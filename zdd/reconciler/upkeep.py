@@ -44,6 +44,12 @@ def strangers(intent: Intent, observation: Observation) -> tuple[str, ...]:
     )
 
 
+def out_of_reach(observation: Observation) -> tuple[str, ...]:
+    """Return the instances that run and can never have traffic, because nobody will learn where they are, in words."""
+    lost = [one for one in observation.instances() if one.address_lost]
+    return tuple(f"{one.id} can't be reached, {one.note}: deploy again with restart" for one in lost)
+
+
 def _only_traffic(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     if isinstance(proposal, Launch | Change | Scale | Retire | Hold | Release):
         return "a deployer: a mirror starts and stops nothing, and holds nothing back"
