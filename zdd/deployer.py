@@ -337,6 +337,21 @@ class Deployer:
         """
         return Switching(self._operations).fail_over(service, failover, cut_off_confirmed=cut_off_confirmed)
 
+    def stand_by(self, service: str, failover: Failover) -> Report:
+        """Start the standby beside what serves, proven by its gates and without traffic: a warm one.
+
+        Nothing is done to what serves, whatever the service says of overlap. The next deployment of the service clears
+        the standby away; call this again after it. Doing it again while it stands by does nothing.
+
+        Args:
+            service: The service's name.
+            failover: What the standby is.
+
+        Raises:
+            ConfigurationError: It was never deployed, the standby serves already or can't run. Else as `deploy`.
+        """
+        return Switching(self._operations).stand_by(service, failover)
+
     def fail_back(self, service: str, to: str | None = None, *, cut_off_confirmed: bool = False) -> Report:
         """Put back what served before, or another revision of the history, in the way of `fail_over`.
 
@@ -353,8 +368,9 @@ class Deployer:
     def watch(self, service: str, failover: Failover, *, for_s: float = float("inf")) -> Report | None:
         """Look at what serves until it has failed, then fail over; return the report, or None when the time is over.
 
-        Nothing is counted while somebody deploys, or while the world can't be observed. Nothing switches back. A
-        switch of an earlier watch that died in the middle is finished first.
+        Nothing is counted while somebody deploys, or while the world can't be observed. Nothing switches back, unless
+        the failover states ``return_after_s``: then it goes on after a switch, and returns the last report in the end.
+        A switch of an earlier watch that died in the middle is finished first.
 
         Args:
             service: The service's name.

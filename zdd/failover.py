@@ -12,14 +12,17 @@ from attrs import define, field, frozen
 from zdd.errors import AdapterError, ConfigurationError, DeploymentInProgress
 from zdd.gates.looks import check_gate, look
 from zdd.history import History
+from zdd.model.action import Action, action_tuple
 from zdd.model.cell import InstanceState
 from zdd.model.gate import Gate, Target
 from zdd.model.names import check_number
 from zdd.model.observation import Observation
 from zdd.model.release import Release, Revision
+from zdd.model.verdict import Result
 from zdd.operations import Operations
 from zdd.report import Report
 from zdd.request import judgeable
+from zdd.strategies.stand_by import StandBy
 from zdd.strategies.switch_over import SwitchOver
 
 logger = logging.getLogger("zdd")
@@ -39,10 +42,20 @@ def _gate(value: Any) -> Gate | None:
 class Failover:
     """A release in reserve, and when it takes the place of the one that serves, the primary.
 
-    The standby is cold: nothing of it runs until the primary is seen gone.
+    A cold standby is started when the primary is seen gone. A warm one runs beside it all the time, proven by its gates
+    and without traffic, and must not write by itself: what opens it for that belongs into `actions`.
 
     Attributes:
         standby: What runs instead.
+        warm: It runs already, see `Deployer.stand_by`.
+        actions: What is done when the primary is seen gone, or a person said that it is cut off, and before the standby
+            gets traffic: promoting a replica, for example. Each is safe to run twice.
+        return_after_s: While the standby serves, a watch asks `healthy`; when that has passed in every look for so many
+            seconds, it goes back as by `fail_back`. After each such return the next one takes twice as long. None: it
+            goes back only when it is told.
+        healthy: Whether the primary could serve again: its machine answers, its data have caught up. It is asked about
+            the service as a whole, at no address. Needed for `return_after_s`.
+        return_actions: As `actions`, for going back by itself.
         gate: What a watch asks each instance that has traffic, at its own address. None: the gates of its release.
         failures: So many looks in a row in which no instance passed make a watch switch.
         interval_s: Seconds between two looks.
@@ -58,12 +71,21 @@ class Failover:
     failures: int = field(default=3, kw_only=True)
     interval_s: float = field(default=1.0, kw_only=True)
     deadline_s: float | None = field(default=None, kw_only=True)
+    warm: bool = field(default=False, kw_only=True)
+    actions: tuple[Action, ...] = field(default=(), kw_only=True, converter=action_tuple)
+    return_after_s: float | None = field(default=None, kw_only=True)
+    healthy: Gate | None = field(default=None, kw_only=True, converter=_gate)
+    return_actions: tuple[Action, ...] = field(default=(), kw_only=True, converter=action_tuple)
 
     def __attrs_post_init__(self) -> None:
         check_number("failures of Failover", self.failures, least=1, whole=True)
         check_number("interval_s of Failover", self.interval_s, least=0.01, most=3600)
         if self.deadline_s is not None:
             check_number("deadline_s of Failover", self.deadline_s, least=0)
+        if self.return_after_s is not None:
+            check_number("return_after_s of Failover", self.return_after_s, least=0)
+            if self.healthy is None:
+                raise ConfigurationError("return_after_s of Failover needs healthy=…, a gate that asks for the primary")
 
 
 @define
@@ -134,6 +156,27 @@ class PrimaryWatch:
         return found
 
 
+@define
+class Seen:
+    """What a watch has seen so far.
+
+    Attributes:
+        primary: What looks at the primary; None: it begins anew.
+        healthy_since_s: Since when the primary could serve again, in every look; None: it could not in the last one.
+        returns: How often this watch went back by itself.
+        report: The report of its last switch.
+    """
+
+    primary: PrimaryWatch | None = None
+    healthy_since_s: float | None = None
+    returns: int = 0
+    report: Report | None = None
+
+    def nothing(self) -> None:
+        """Begin anew: nothing can be concluded from what was seen."""
+        self.primary, self.healthy_since_s = None, None
+
+
 @frozen
 class Switching:
     """Puts standbys in the place of primaries, and back.
@@ -150,46 +193,89 @@ class Switching:
         last = self.operations.history(service).last
         if last is None:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to fail over from")
-        strategy = SwitchOver(failover.deadline_s, cut_off_confirmed=cut_off_confirmed)
+        strategy = SwitchOver(failover.deadline_s, cut_off_confirmed=cut_off_confirmed, actions=failover.actions)
         return self.operations.deploy(self.operations.request(last.plan.agreed, failover.standby, strategy))
 
-    def fail_back(self, service: str, to: str | None, *, cut_off_confirmed: bool) -> Report:
+    def stand_by(self, service: str, failover: Failover) -> Report:
+        """Start the standby beside what serves."""
+        check_failover(failover)
+        last = self.operations.history(service).last
+        if last is None:
+            raise ConfigurationError(f"{service} was never deployed, so there is nothing to stand by for")
+        return self.operations.deploy(self.operations.request(last.plan.agreed, failover.standby, StandBy()))
+
+    def fail_back(
+        self, service: str, to: str | None, *, cut_off_confirmed: bool, actions: tuple[Action, ...] = ()
+    ) -> Report:
         """Put back what served before."""
         history = self.operations.history(service)
         if history.last is None:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to go back to")
-        strategy = SwitchOver(cut_off_confirmed=cut_off_confirmed)
+        strategy = SwitchOver(cut_off_confirmed=cut_off_confirmed, actions=actions)
         request = self.operations.request_again(history.last.plan.agreed, history.find(to), strategy)
         return self.operations.deploy(request)
 
     def watch(self, service: str, failover: Failover, for_s: float) -> Report | None:
         """Look until the primary has failed, then switch; return None when the time is over.
 
-        While somebody works on the service, or it can't be observed, nothing is counted: the count begins anew.
+        While somebody works on the service, or it can't be observed, nothing is counted: the count begins anew. With
+        `return_after_s` it goes on after a switch, and returns the report of the last one.
         """
         check_failover(failover)
-        clock, lease = self.operations.around.clock, self.operations.around.lease
+        clock = self.operations.around.clock
         until_s = clock.now() + for_s
-        primary: PrimaryWatch | None = None
+        seen = Seen()
         while clock.now() < until_s:
             next_s = min(until_s, clock.now() + failover.interval_s)
             try:
-                holder = lease.holder(service)
-                if holder is not None and not holder.is_mirror:
-                    primary = None
-                else:
-                    primary = self._primary(service, failover, primary)
-                    if primary is None:
-                        return self.operations.finish(service)
-                    primary.look()
-                    if primary.has_failed and primary is self._primary(service, failover, primary):
-                        return self.fail_over(service, failover, cut_off_confirmed=False)
+                report = self._look(service, failover, seen)
             except (AdapterError, DeploymentInProgress) as error:
                 logger.warning("zdd.failover_waits: nothing is concluded of %s: %s", service, error)
-                primary = None
+                seen.nothing()
+            else:
+                seen.report = report if report is not None else seen.report
+                if report is not None and failover.return_after_s is None:
+                    return report
             while clock.now() < next_s:
                 clock.wait(next_s)
+        return seen.report
+
+    def _look(self, service: str, failover: Failover, seen: Seen) -> Report | None:
+        """Look once, and switch if it is time."""
+        holder = self.operations.around.lease.holder(service)
+        if holder is not None and not holder.is_mirror:
+            seen.nothing()
+            return None
+        history = self.operations.history(service)
+        if failover.return_after_s is not None and history.unfinished is None:
+            if serves_already(history, failover.standby):
+                return self._look_back(service, failover, history, seen)
+            seen.healthy_since_s = None
+        seen.primary = self._primary(service, failover, seen.primary)
+        if seen.primary is None:
+            return self.operations.finish(service)
+        seen.primary.look()
+        if seen.primary.has_failed and seen.primary is self._primary(service, failover, seen.primary):
+            return self.fail_over(service, failover, cut_off_confirmed=False)
         return None
+
+    def _look_back(self, service: str, failover: Failover, history: History, seen: Seen) -> Report | None:
+        """Ask whether the primary could serve again, and go back if it could for long enough."""
+        assert failover.healthy is not None  # noqa: S101 - Failover refuses it
+        assert failover.return_after_s is not None  # noqa: S101 - it is why this is called
+        seen.primary, now = None, self.operations.around.clock.now()
+        primary = history.find(None)
+        sample = look(failover.healthy, Target(service, primary.version, primary.id, "", {}))
+        if sample.result is not Result.PASSED:
+            seen.healthy_since_s = None
+            return None
+        if seen.healthy_since_s is None:
+            seen.healthy_since_s = now
+        if now < seen.healthy_since_s + failover.return_after_s * 2**seen.returns:
+            return None
+        seen.returns, seen.healthy_since_s = seen.returns + 1, None
+        logger.warning("zdd.failover: %s goes back to %s", service, primary.version)
+        return self.fail_back(service, primary.id, cut_off_confirmed=False, actions=failover.return_actions)
 
     def _primary(self, service: str, failover: Failover, before: PrimaryWatch | None) -> PrimaryWatch | None:
         """Return what looks at the primary: the same as before, unless somebody has deployed since.
@@ -207,10 +293,14 @@ class Switching:
             raise ConfigurationError(
                 f"the standby {failover.standby.version} of {service} serves already: call fail_back to go back"
             )
-        agreed = history.last.plan.agreed
+        if failover.warm:
+            self.stand_by(service, failover)
+            history = self.operations.history(service)
+        last = history.deployments[-1]
+        agreed = last.plan.agreed
         observe = partial(self.operations.observe, agreed)
         known, _ = judgeable(history, agreed, observe())
-        return PrimaryWatch(service, failover, history.last.id, observe, known.revisions)
+        return PrimaryWatch(service, failover, last.id, observe, known.revisions)
 
 
 def check_failover(failover: object) -> None:

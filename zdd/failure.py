@@ -74,9 +74,11 @@ def _not_confirmed(plan: Plan, observe: Callable[[Service], Observation]) -> tup
     except (AdapterError, ConfigurationError) as error:
         return (f"what runs now can't be seen: {error}",)
     others = [one for one in observation.instances() if one.revision != plan.target]
-    if len(others) < len(observation.instances()) or not others:
-        return ()  # it was opened, or nothing was in its way
     weights = {one.instance: one.weight for one in observation.registrations}
+    standby = [one for one in observation.instances() if one.revision == plan.target]
+    opened = [one for one in standby if weights.get(one.id) or not plan.stages[0].warm]
+    if opened or not others:
+        return ()  # it was opened, or nothing was in its way
     lines = []
     for one in others:
         traffic = "still has traffic" if weights.get(one.id) else "has no traffic"

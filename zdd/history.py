@@ -104,7 +104,8 @@ class History:
 
     def served(self) -> list[Revision]:
         """Return the revisions that were deployed with success, oldest first, each where it was deployed last."""
-        ids = [one.plan.target for one in self.deployments if one.outcome is Outcome.SUCCEEDED and one.to_version]
+        done = [one for one in self.deployments if one.outcome is Outcome.SUCCEEDED and one.to_version]
+        ids = [one.plan.target for one in done if not one.plan.beside]
         return [self.revisions[name] for name in reversed(list(dict.fromkeys(reversed(ids))))]
 
     def find(self, to: str | None) -> Revision:

@@ -79,6 +79,7 @@ def make_plan(
             retreat=tuple(retreat),
             strategy=str(strategy),
             holds=holds,
+            beside=getattr(strategy, "beside", False),
         )
     )
 

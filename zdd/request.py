@@ -261,11 +261,13 @@ def runs_already(plan: Plan, observation: Observation, history: History) -> bool
     if last.service.exposures != plan.service.exposures or stated != known:
         return False
     wanted = {goal for goal in plan.final() if goal.replicas}
-    instances = observation.instances()
-    sizes = sorted((cell.replicas for cell in observation.cells), reverse=True)
+    # What stands by does so beside others.
+    cells = [cell for cell in observation.cells if not plan.beside or cell.revision == plan.target]
+    instances = [instance for cell in cells for instance in cell.instances]
+    sizes = sorted((cell.replicas for cell in cells), reverse=True)
     return (
         set(observed_goals(plan.service, observation)) == wanted
-        and all(cell.revision == plan.target for cell in observation.cells)
+        and all(cell.revision == plan.target for cell in cells)
         and all(instance.state is InstanceState.READY for instance in instances)
         and len(instances) == plan.service.replicas
         and tuple(sizes) == divide(plan.service.replicas, len(sizes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from zdd.actions import FunctionAction
 from zdd.adapters.memory import Behaviour, Fault
 from zdd.errors import ConfigurationError, PrimaryNotConfirmed
 from zdd.events import Outcome
@@ -170,6 +171,9 @@ def test_a_watch_that_is_killed_in_the_middle_of_the_switch_is_finished(served, 
         (lambda: Failover(STANDBY, interval_s=0), "interval_s of Failover"),
         (lambda: Failover(STANDBY, gate="http"), "is no gate"),
         (lambda: SwitchOver(-1), "deadline_s of SwitchOver"),
+        (lambda: Failover(STANDBY, return_after_s=30), "needs healthy="),
+        (lambda: Failover(STANDBY, return_after_s=-1), "return_after_s of Failover"),
+        (lambda: Failover(STANDBY, actions="promote"), "use a list of actions"),
     ],
 )
 def test_bad_input_is_refused(make, text):
@@ -185,3 +189,185 @@ def test_what_was_never_deployed_is_refused(scene):
     ):
         with pytest.raises(ConfigurationError, match="never deployed"):
             ask()
+
+
+@pytest.fixture
+def promoted(scene):
+    """What existed each time when the standby was promoted."""
+    found = []
+
+    def promote(_):
+        found.append(sorted(one.version for one in scene.world.instances()))
+        return "promoted"
+
+    return found, FunctionAction(promote)
+
+
+def test_a_warm_standby_runs_beside_what_serves_and_has_no_traffic_until_the_primary_is_gone(served, web, promoted):
+    seen, action = promoted
+    failover = Failover(STANDBY, warm=True, actions=[action])
+    report = served.deployer().stand_by("web", failover)
+    assert report.outcome is Outcome.SUCCEEDED
+    assert len(served.of_version("standby")) == 3
+    assert {one.version for one in served.world.serving("web")} == {"primary"}
+    assert served.deployer().stand_by("web", failover).outcome is Outcome.UNCHANGED
+    waiting = sorted(one.id for one in served.of_version("standby"))
+    report = served.deployer().fail_over("web", failover)
+    assert report.outcome is Outcome.SUCCEEDED
+    assert (report.from_version, report.to_version) == ("primary", "standby")
+    assert sorted(one.id for one in served.of_version("standby")) == waiting  # nothing was started
+    assert seen == [["standby"] * 3]
+    assert served.untidy(web(), "standby") == []
+    assert served.deployer().fail_back("web").to_version == "primary"
+
+
+def test_a_warm_standby_without_an_action_opens_when_the_primary_is_gone(served, web):
+    served.deployer().stand_by("web", FAILOVER)
+    both = []
+
+    def look(_):
+        versions = {one.version for one in served.world.serving("web")}
+        if "standby" in versions and served.of_version("primary"):
+            both.append(served.world.clock.now())
+
+    served.world.observe_changes(look)
+    assert served.deployer().fail_over("web", FAILOVER).outcome is Outcome.SUCCEEDED
+    assert served.untidy(web(), "standby") == []
+    assert both == []
+
+
+def test_a_warm_standby_is_neither_promoted_nor_opened_while_the_primary_may_still_write(scene, web, promoted):
+    seen, action = promoted
+    scene.deployer().deploy(web(stop_grace_s=100), Release("primary", Behaviour(stop_s=10_000)))
+    failover = Failover(STANDBY, deadline_s=30, warm=True, actions=[action])
+    scene.deployer().stand_by("web", failover)
+    with pytest.raises(PrimaryNotConfirmed, match="may still write") as asked:
+        scene.deployer().fail_over("web", failover)
+    assert len(asked.value.unconfirmed) == 3
+    assert all("is stopping and has no traffic" in line for line in asked.value.unconfirmed)
+    assert len(scene.of_version("standby")) == 3
+    assert scene.world.serving("web") == ()
+    with pytest.raises(PrimaryNotConfirmed):
+        scene.deployer().resume("web")
+    assert seen == []
+    scene.deployer().fail_over("web", failover, cut_off_confirmed=True)
+    assert len(seen) == 1
+    assert {one.version for one in scene.world.serving("web")} == {"standby"}
+
+
+@pytest.mark.parametrize("call", range(5, 96, 13))
+def test_a_switch_to_a_warm_standby_that_is_killed_in_the_middle_is_finished(served, web, promoted, killed, call):
+    seen, action = promoted
+    failover = Failover(STANDBY, warm=True, actions=[action], failures=3, interval_s=1.0)
+    served.deployer().stand_by("web", failover)
+    sicken(served)
+    for one in served.of_version("standby"):
+        served.world.mark(one.id, healthy=True)
+    with served.ended_at_call(call, killed), pytest.raises(killed):
+        served.deployer().watch("web", failover, for_s=60)
+    report = served.deployer().watch("web", failover, for_s=120)
+    assert report is not None
+    assert report.to_version == "standby"
+    assert served.untidy(web(), "standby") == []
+    assert all(found == ["standby"] * 3 for found in seen)
+
+
+def test_a_watch_starts_a_warm_standby_that_is_not_there_and_switches_to_it(served, web):
+    failover = Failover(STANDBY, warm=True, failures=3, interval_s=1.0)
+    served.after_s(20, lambda: sicken_version(served, "primary"))
+    report = served.deployer().watch("web", failover, for_s=60)
+    assert report is not None
+    assert {one.version for one in served.world.serving("web")} == {"standby"}
+    assert len(served.deployer().history("web")) == 3  # primary, stand by, switch
+
+
+def test_an_ordinary_deployment_clears_the_standby_away(served, web):
+    served.deployer().stand_by("web", FAILOVER)
+    served.deployer().deploy(web(), Release("primary-2", Behaviour()))
+    assert served.untidy(web(), "primary-2") == []
+    assert served.deployer().rollback("web").to_version == "primary"
+
+
+def sicken_version(scene, version):
+    for one in scene.of_version(version):
+        scene.world.mark(one.id, healthy=False)
+
+
+class Primary:
+    """Whether the primary's machine is well, by virtual time."""
+
+    def __init__(self, scene, web):
+        self.scene, self.well, self.asked = scene, True, 0
+        self.switches = [(scene.world.clock.now(), "primary")]
+        scene.world.observe_changes(self.look)
+
+    def look(self, _):
+        serving = {one.version for one in self.scene.world.serving("web")}
+        if len(serving) == 1 and {self.switches[-1][1]} != serving:
+            self.switches.append((self.scene.world.clock.now(), *serving))
+
+    def healthy(self, _):
+        self.asked += 1
+        return self.well
+
+    def dies(self):
+        self.well = False
+        sicken_version(self.scene, "primary")
+
+    def recovers(self):
+        self.well = True
+
+    def failover(self, **options):
+        gate = FunctionGate(self.healthy)
+        return Failover(STANDBY, failures=3, interval_s=1.0, return_after_s=30, healthy=gate, **options)
+
+    def began_s(self, number):
+        return self.switches[number][0]
+
+
+@pytest.fixture
+def primary(served, web):
+    return Primary(served, web)
+
+
+def test_it_goes_back_by_itself_after_the_stated_healthy_time_and_not_before(served, web, primary):
+    served.after_s(5.5, primary.dies)
+    served.after_s(50.5, primary.recovers)
+    served.after_s(70.5, lambda: setattr(primary, "well", False))  # one bad look: the time begins anew
+    served.after_s(71.5, primary.recovers)
+    start_s = served.world.clock.now()
+    report = served.deployer().watch("web", primary.failover(), for_s=130)
+    assert report is not None
+    assert report.to_version == "primary"
+    assert [version for _, version in primary.switches] == ["primary", "standby", "primary"]
+    assert 72 + 30 <= primary.began_s(2) - start_s < 72 + 30 + 12
+    assert served.untidy(web(), "primary") == []
+
+
+def test_a_primary_that_comes_and_goes_is_gone_back_to_less_and_less_often(served, primary):
+    def new_primary_dies(seconds):
+        served.after_s(seconds, primary.dies)
+        served.after_s(seconds + 8, primary.recovers)
+
+    for seconds in range(5, 1000, 50):
+        new_primary_dies(seconds)
+    served.deployer().watch("web", primary.failover(), for_s=1000)
+    backs = [at_s for at_s, version in primary.switches[1:] if version == "primary"]
+    assert 1 <= len(backs) <= 2  # a healthy time of 30 s, then of 60 s, which a primary that dies every 50 s never has
+
+
+def test_without_a_stated_time_nobody_asks_and_nothing_goes_back(served, primary):
+    served.after_s(5.5, primary.dies)
+    served.after_s(10.5, primary.recovers)
+    failover = Failover(STANDBY, failures=3, interval_s=1.0, healthy=FunctionGate(primary.healthy))
+    assert served.deployer().watch("web", failover, for_s=300).to_version == "standby"
+    assert primary.asked == 0
+
+
+def test_going_back_by_itself_waits_while_somebody_deploys(served, web, primary):
+    served.deployer().fail_over("web", FAILOVER)
+    fence = served.lease.acquire("web", "somebody@elsewhere:1", 60)
+    assert served.deployer().watch("web", primary.failover(), for_s=50) is None
+    served.lease.release("web", fence)
+    served.deployer().watch("web", primary.failover(), for_s=60)
+    assert served.untidy(web(), "primary") == []

@@ -80,6 +80,8 @@ class Stage:
         held: Requests are held back at the edges until the stage's instances are ready.
         stopped: The actions are done while nothing of the service runs: everything is drained and stopped first. Only
             where overlap is forbidden.
+        warm: What runs of the target already goes on running when everything else stops, and gets its traffic when
+            nothing else runs any more.
     """
 
     title: str
@@ -91,6 +93,7 @@ class Stage:
     on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=to_on_failure)
     held: bool = field(default=False, kw_only=True)
     stopped: bool = field(default=False, kw_only=True)
+    warm: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         check_number(f"hold_s of stage {self.title!r}", self.hold_s, least=0)
@@ -126,6 +129,7 @@ class Plan:
         stated: The service as its user stated it, where it is treated in another way while the plan runs; None: as it
             is.
         warnings: What was found beforehand that does not refuse the deployment, one line each.
+        beside: The target is put beside what serves, and gets no traffic.
     """
 
     service: Service
@@ -143,6 +147,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     holds: bool = False
     stated: Service | None = None
+    beside: bool = False
 
     @property
     def agreed(self) -> Service:
@@ -233,7 +238,7 @@ def check_plan(plan: Plan) -> Plan:
             raise ConfigurationError(f"{where} needs {most} instances at once, above the ceiling of {plan.ceiling}")
         before = after
     left = [goal for goal in before.values() if goal.replicas and not _ended(goal, plan)]
-    if plan.direction is Direction.FORWARD and left:
+    if plan.direction is Direction.FORWARD and left and not plan.beside:
         raise ConfigurationError(
             f"{plan.strategy or 'the plan'} for {plan.service.name} does not end with its target alone: "
             + ", ".join(f"{goal.cell} keeps {goal.replicas} of {goal.revision} at share {goal.share}" for goal in left)

@@ -9,6 +9,7 @@ from zdd.model.gate import Target
 from zdd.model.plan import Goal
 from zdd.model.verdict import Result
 from zdd.reconciler.decision import Ask, Perform
+from zdd.reconciler.guards import others_gone
 from zdd.reconciler.learn import steady_at_s
 from zdd.reconciler.picture import PROOF_VALID_S, Picture
 from zdd.reconciler.progress import GateRecord, admission_key, stage_key
@@ -107,7 +108,9 @@ def stage_target(picture: Picture) -> Target:
 
 def due_action(picture: Picture) -> Perform | None:
     """Return the action that is due: one at a time, and where everything stops for it, when it has."""
-    if not picture.pending_actions or not picture.progress.begun or (picture.stopping and picture.instances):
+    if not picture.pending_actions or not picture.progress.begun or (picture.stopping and picture.others):
+        return None
+    if others_gone(picture) is not None:
         return None
     number = picture.pending_actions[0]
     return Perform(number, picture.stage.actions[number])

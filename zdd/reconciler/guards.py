@@ -130,7 +130,7 @@ def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | tup
     if picture.plan.service.overlap is Overlap.ALLOWED:
         return None
     if isinstance(proposal, Release) or admits(proposal):
-        return _others_in_traffic(picture)
+        return _others_in_traffic(picture) or others_gone(picture)
     if not isinstance(proposal, Launch | Change | Scale):
         return None
     if isinstance(proposal, Scale) and not growth(picture, proposal):
@@ -141,6 +141,15 @@ def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | tup
     ]
     if others:
         return f"{others[0]} to go before {proposal.cell} starts, overlap is forbidden"
+    return _just_missing(picture)
+
+
+def others_gone(picture: Picture) -> str | tuple[str, float] | None:
+    """Return what a standby that runs already waits for before it opens; nothing where there is none."""
+    if not picture.stage.warm:
+        return None
+    if picture.others:
+        return f"{picture.others[0]} to be gone before the standby opens"
     return _just_missing(picture)
 
 
@@ -298,6 +307,8 @@ def _fall_before_rise(picture: Picture, proposal: Proposal, tally: Tally) -> str
 
 def _seen_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     if not takes_out(proposal) or not picture.forward or proposal.instance not in picture.serving:
+        return None
+    if picture.plan.service.overlap is Overlap.FORBIDDEN:  # what is to serve waits for these to go
         return None
     goal = picture.goals.get(proposal.cell)
     if goal is None or goal.share:  # a cell that is to come back makes room first; the floor alone guards that

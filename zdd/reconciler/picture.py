@@ -59,7 +59,8 @@ class Picture:
         """
         number = stage_of(self.plan, self.progress)
         if self.stopping:
-            return {cell.name: Goal(cell.name, cell.revision, 0, 0) for cell in self.observation.cells}
+            cells = self.observation.cells
+            return {c.name: Goal(c.name, c.revision, c.replicas if self.spared(c) else 0, 0) for c in cells}
         untouched = bool(self.pending_actions) or not self.progress.begun
         return self.plan.goals_at(number - 1 if untouched else number)
 
@@ -74,6 +75,21 @@ class Picture:
     def stopping(self) -> bool:
         """Whether everything is to be stopped for the actions of this stage."""
         return self.progress.begun and bool(self.pending_actions) and self.stage.stopped
+
+    def spared(self, cell: Cell) -> bool:
+        """Tell whether a cell goes on running when everything else stops: the standby of this stage."""
+        return self.stage.warm and cell.revision == self.plan.target and not cell.mixed
+
+    @cached_property
+    def others(self) -> tuple[str, ...]:
+        """What keeps the standby of this stage closed: instances that still exist, and those that still have traffic.
+
+        Without a standby that runs already: every instance that exists.
+        """
+        there = [name for cell in self.observation.cells if not self.spared(cell) for name in cell.members]
+        target = self.plan.target
+        sent = [name for name, known in self.registered.items() if known.weight and known.revision != target]
+        return (*there, *(name for name in sent if self.stage.warm and name not in there))
 
     @cached_property
     def given_up(self) -> tuple[str, ...]:
@@ -163,7 +179,7 @@ class Picture:
         """Whether requests are to be held back: the stage says so, and what is to serve them is not complete."""
         if not self.stage.held or self.progress.stage >= len(self.plan.stages):
             return False
-        return self.stopping or bool(self.unfinished)
+        return self.stopping or bool(self.unfinished) or (self.stage.warm and bool(self.others))
 
     def _awaited(self, goal: Goal) -> bool:
         return bool(goal.share) and self.answers_for(goal) and not self.complete(goal)
