@@ -32,7 +32,7 @@ GROUPS = {
 }
 METHODS = (
     *("embedded", "in_memory", "plan", "deploy", "rollback", "restore", "resume", "recover", "remove"),
-    *("fail_over", "fail_back", "watch"),
+    *("fail_over", "stand_by", "fail_back", "watch"),
     *("pause", "promote", "abort", "services", "checkup", "history", "report", "backups", "mirror", "listened_to_by"),
 )
 
