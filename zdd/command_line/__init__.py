@@ -6,6 +6,7 @@
     parts         which deployer it works with
     wanted        what is to be deployed: a service by its options, or a stack of compose files
     changing      the commands that change something
+    standby       the commands that put a release in reserve in the place of the one that serves
     orders        the commands that tell a running deployment what to do
     asking        the commands that only look
     doctor        looks at the whole chain for what would lose requests

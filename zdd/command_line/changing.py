@@ -62,10 +62,10 @@ def deploy(arguments: argparse.Namespace, parts: Parts) -> int:
     wanted = read_wanted(arguments)
     if isinstance(wanted, Stack):
         _note_all(wanted)
-        return _told(parts.stacks().deploy(wanted, prune=arguments.prune, adopt=arguments.adopt), arguments)
+        return told(parts.stacks().deploy(wanted, prune=arguments.prune, adopt=arguments.adopt), arguments)
     _offer(arguments, parts, wanted)
     report = parts.deployer.deploy(wanted.service, wanted.release, wanted.strategy, restart=arguments.restart)
-    return _told(report, arguments)
+    return told(report, arguments)
 
 
 def _note_all(stack: Stack) -> None:
@@ -94,24 +94,24 @@ def _offer(arguments: argparse.Namespace, parts: Parts, wanted: StackService) ->
 def rollback(arguments: argparse.Namespace, parts: Parts) -> int:
     """Make a service run an earlier revision again."""
     restore = {"yes": True, "no": False}.get(arguments.restore or "")
-    return _told(parts.deployer.rollback(arguments.service, arguments.to, restore=restore), arguments)
+    return told(parts.deployer.rollback(arguments.service, arguments.to, restore=restore), arguments)
 
 
 def restore(arguments: argparse.Namespace, parts: Parts) -> int:
     """Put a backup back."""
-    return _told(parts.deployer.restore(arguments.service, arguments.backup), arguments)
+    return told(parts.deployer.restore(arguments.service, arguments.backup), arguments)
 
 
 def remove(arguments: argparse.Namespace, parts: Parts) -> int:
     """Take a service, or a stack, out."""
     if arguments.stack:
-        return _told(parts.stacks().remove(arguments.service), arguments)
-    return _told(parts.deployer.remove(arguments.service), arguments)
+        return told(parts.stacks().remove(arguments.service), arguments)
+    return told(parts.deployer.remove(arguments.service), arguments)
 
 
 def resume(arguments: argparse.Namespace, parts: Parts) -> int:
     """Finish or undo what was interrupted, or end a pause."""
-    return _told(parts.deployer.resume(arguments.service), arguments)
+    return told(parts.deployer.resume(arguments.service), arguments)
 
 
 def recover(arguments: argparse.Namespace, parts: Parts) -> int:
@@ -137,6 +137,7 @@ def say_report(report: Report | StackReport, arguments: argparse.Namespace) -> N
     tell(str(report), data, as_json=arguments.json)
 
 
-def _told(report: Report | StackReport, arguments: argparse.Namespace) -> int:
+def told(report: Report | StackReport, arguments: argparse.Namespace) -> int:
+    """Print a report, and return the exit status that tells its outcome."""
     say_report(report, arguments)
     return DONE if report.outcome is None else OF_OUTCOME[report.outcome]

@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from zdd.command_line.exit_status import status_of
+from zdd.command_line.exit_status import BY_HAND, status_of
 from zdd.command_line.parser import make_parser
 from zdd.command_line.parts import make_parts
 from zdd.command_line.printing import note, say
@@ -27,6 +27,9 @@ def main(words: Sequence[str] | None = None) -> int:
         if arguments.json:
             say(json.dumps(_data(error), ensure_ascii=False))
         return status_of(error)
+    except KeyboardInterrupt:  # a deployment that is under way tells of it by itself, with what runs now
+        note("ended by Ctrl-C")
+        return BY_HAND
     except BrokenPipeError:  # whoever read the result has heard enough
         sys.stderr.close()
         return 1

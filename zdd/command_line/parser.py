@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from zdd.command_line import asking, changing, orders
+from zdd.command_line import asking, changing, orders, standby
 from zdd.command_line.parts import add_part_options
-from zdd.command_line.wanted import add_wanted_options
+from zdd.command_line.wanted import add_release_options, add_wanted_options
 
 _EPILOG = """\
 exit status: 0 what was wanted serves; 1 the world refused; 2 it can't work, nothing was touched; 3 rolled back;
@@ -24,6 +24,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_wanting(commands)
     _add_asking(commands)
     _add_by_name(commands)
+    _add_standby(commands)
     mirror = _command(
         commands, "mirror", "keep registrations true between deployments, until it is ended", orders.mirror
     )
@@ -80,6 +81,31 @@ def _add_asking(commands: argparse._SubParsersAction) -> None:  # type: ignore[t
     report = _command(commands, "report", "show the evidence of a deployment", asking.report)
     report.add_argument("service", metavar="SERVICE")
     report.add_argument("deployment", nargs="?", metavar="DEPLOYMENT", help="none: the last")
+
+
+def _add_standby(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    sure = "you have made sure that what serves can't write any more, so it is not waited for"
+    for name, text, run in (
+        ("failover", "put the standby in the place of what serves, at once", standby.fail_over),
+        ("watch", "look at what serves until it has failed, then put the standby in its place", standby.watch),
+    ):
+        parser = _command(commands, name, text, run)
+        parser.add_argument("service", metavar="SERVICE")
+        add_release_options(parser.add_argument_group("the standby", "--version, and --image or a command after --"))
+        text = "how long the switch may take before it stops and asks"
+        parser.add_argument("--deadline", type=float, metavar="SECONDS", help=text)
+        if name == "failover":
+            parser.add_argument("--cut-off-confirmed", action="store_true", help=sure)
+            continue
+        text = "so many looks in a row must fail (3)"
+        parser.add_argument("--failures", type=int, default=3, metavar="NUMBER", help=text)
+        parser.add_argument("--interval", type=float, default=1.0, metavar="SECONDS", help="between two looks (1)")
+        text = "how long to look (until it has failed)"
+        parser.add_argument("--for", type=float, default=float("inf"), dest="for_s", metavar="SECONDS", help=text)
+    back = _command(commands, "failback", "put back what served before a failover, in the same way", standby.fail_back)
+    back.add_argument("service", metavar="SERVICE")
+    back.add_argument("to", nargs="?", metavar="VERSION", help="none: what served before the present one")
+    back.add_argument("--cut-off-confirmed", action="store_true", help=sure)
 
 
 def _add_by_name(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]

@@ -33,16 +33,10 @@ def add_wanted_options(parser: argparse.ArgumentParser) -> None:
     stack.add_argument("-f", "--file", action="append", default=[], metavar="FILE", help=text)
     stack.add_argument("--adopt", action="store_true", help="take over a stack that somebody else has deployed")
     service = parser.add_argument_group("a service", "of local processes: zdd deploy web --version 1 -- COMMAND…")
-    service.add_argument("--version", metavar="VERSION", help="what people call the release")
-    service.add_argument("--image", metavar="IMAGE", help="what its containers run")
+    add_release_options(service)
     service.add_argument("--replicas", type=int, metavar="NUMBER", help="how many instances serve (1)")
     service.add_argument("--floor", type=int, metavar="NUMBER", help="how many serve at least meanwhile (all of them)")
     service.add_argument("--health", metavar="PATH", help="is asked before an instance gets traffic")
-    text = "a way in; on a container's port where it runs in containers (http)"
-    service.add_argument("--port", action="append", default=[], metavar="NAME[=NUMBER]", help=text)
-    service.add_argument(
-        "--env", action="append", default=[], metavar="NAME=VALUE", help="a variable of its environment"
-    )
     service.add_argument("--worker", action="store_true", help="nobody sends it requests")
     service.add_argument("--strategy", choices=STRATEGIES, help="what should happen (rolling)")
     service.add_argument("--keep", type=float, metavar="SECONDS", help="how long blue-green keeps the old one warm")
@@ -51,6 +45,32 @@ def add_wanted_options(parser: argparse.ArgumentParser) -> None:
         service.add_argument(
             f"--{name}", type=float, metavar="SECONDS", help=f"as {name.replace('-', '_')}_s of Service"
         )
+
+
+def add_release_options(group: argparse._ArgumentGroup) -> None:
+    """Let a command be told what a release runs."""
+    group.add_argument("--version", metavar="VERSION", help="what people call the release")
+    group.add_argument("--image", metavar="IMAGE", help="what its containers run")
+    text = "a way in; on a container's port where it runs in containers (http)"
+    group.add_argument("--port", action="append", default=[], metavar="NAME[=NUMBER]", help=text)
+    group.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable of its environment")
+
+
+def read_release(arguments: argparse.Namespace, name: str) -> Release:
+    """Return the release that the options describe.
+
+    Raises:
+        ConfigurationError: They describe none.
+    """
+    if not arguments.version:
+        raise ConfigurationError(
+            f"what {name} is to run is not said: give --version and a command after --, or --version and --image"
+        )
+    return Release(arguments.version, _workload(arguments, name, _ports(arguments)))
+
+
+def _ports(arguments: argparse.Namespace) -> list[tuple[str, int | None]]:
+    return [_port(text) for text in arguments.port or ["http"]]
 
 
 def read_wanted(arguments: argparse.Namespace) -> Stack | StackService:
@@ -90,7 +110,7 @@ def _service(arguments: argparse.Namespace) -> StackService:
             f"what {arguments.name} is to run is not said: give --version and a command after --, "
             "--version and --image, or --file for a stack"
         )
-    ports = [_port(text) for text in arguments.port or ["http"]]
+    ports = _ports(arguments)
     gates: tuple[Gate, ...] = (HttpGate(arguments.health, port=ports[0][0]),) if arguments.health else ()
     deadlines = ("start_deadline", "drain_deadline", "stop_grace")
     options: dict[str, Any] = {f"{name}_s": getattr(arguments, name) for name in deadlines}
@@ -102,7 +122,7 @@ def _service(arguments: argparse.Namespace) -> StackService:
         overlap=Overlap.FORBIDDEN if arguments.strategy == "recreate" else Overlap.ALLOWED,
         **{name: value for name, value in options.items() if value is not None},
     )
-    return StackService(service, Release(arguments.version, _workload(arguments, ports)), _strategy(arguments))
+    return StackService(service, read_release(arguments, arguments.name), _strategy(arguments))
 
 
 def _strategy(arguments: argparse.Namespace) -> Strategy | None:
@@ -134,18 +154,18 @@ def _port(text: str) -> tuple[str, int | None]:
     return name, int(number) if equals else None
 
 
-def _workload(arguments: argparse.Namespace, ports: Sequence[tuple[str, int | None]]) -> Workload:
+def _workload(arguments: argparse.Namespace, name: str, ports: Sequence[tuple[str, int | None]]) -> Workload:
     environment = dict(_variable(text) for text in arguments.env)
     if not arguments.image:
         if not arguments.command:
-            raise ConfigurationError(f"{arguments.name} has nothing to run: give --image, or a command after --")
+            raise ConfigurationError(f"{name} has nothing to run: give --image, or a command after --")
         return Process(arguments.command, environment)
     from zdd.adapters.swarm.container import Container
 
-    unnumbered = [name for name, number in ports if number is None]
-    if unnumbered and not arguments.worker:
+    unnumbered = [port for port, number in ports if number is None]
+    if unnumbered and not getattr(arguments, "worker", False):
         raise ConfigurationError(f"--port {unnumbered[0]}: say on which port the container listens, --port http=8080")
-    numbers = {name: number for name, number in ports if number is not None}
+    numbers = {port: number for port, number in ports if number is not None}
     return Container(
         arguments.image, command=arguments.command or None, environment=environment, ports=numbers
     )  # fmt: skip

@@ -1,0 +1,41 @@
+"""The commands that put a release in reserve in the place of the one that serves."""
+
+from __future__ import annotations
+
+import argparse
+
+from zdd.command_line.changing import told
+from zdd.command_line.exit_status import DONE
+from zdd.command_line.parts import Parts
+from zdd.command_line.printing import note, tell
+from zdd.command_line.wanted import read_release
+from zdd.failover import Failover
+
+
+def fail_over(arguments: argparse.Namespace, parts: Parts) -> int:
+    """Put the standby in the place of what serves."""
+    failover = Failover(read_release(arguments, arguments.service), deadline_s=arguments.deadline)
+    done = parts.deployer.fail_over(arguments.service, failover, cut_off_confirmed=arguments.cut_off_confirmed)
+    return told(done, arguments)
+
+
+def watch(arguments: argparse.Namespace, parts: Parts) -> int:
+    """Look at what serves until it has failed, then put the standby in its place."""
+    failover = Failover(
+        read_release(arguments, arguments.service),
+        failures=arguments.failures,
+        interval_s=arguments.interval,
+        deadline_s=arguments.deadline,
+    )
+    note(f"watching {arguments.service}; Ctrl-C ends it")
+    done = parts.deployer.watch(arguments.service, failover, for_s=arguments.for_s)
+    if done is None:
+        tell(f"{arguments.service} did not fail", None, as_json=arguments.json)
+        return DONE
+    return told(done, arguments)
+
+
+def fail_back(arguments: argparse.Namespace, parts: Parts) -> int:
+    """Put back what served before."""
+    done = parts.deployer.fail_back(arguments.service, arguments.to, cut_off_confirmed=arguments.cut_off_confirmed)
+    return told(done, arguments)
