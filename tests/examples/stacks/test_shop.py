@@ -8,7 +8,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from zdd.model.address import Address
+
+pytestmark = pytest.mark.timeout(300)  # images are built and pushed, and several releases deployed
 
 
 class Customers:

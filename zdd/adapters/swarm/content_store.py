@@ -70,6 +70,7 @@ class ContentStore:
         user: int = 0,
         group: int = 0,
         mode: int = 0o444,
+        template_driver: str = "",
     ) -> MountedFile:
         """Keep a secret, unless one of this service and name has this value already. No running container changes.
 
@@ -83,21 +84,23 @@ class ContentStore:
             user: Whose file it is, as a number.
             group: Whose file it is, as a number.
             mode: The file's permissions.
+            template_driver: What fills the content in for each task, such as ``golang``; empty: nothing.
 
         Raises:
             ConfigurationError: A name is illegal, or the value is empty or too long. The message has not the value.
             AdapterError: The swarm can't be asked, or refuses.
         """
         data = _bytes("secret", service, name, value)
+        named = _named_by(data, template_driver)
         for one in self._engine.secrets(f"{labels.SERVICE}={service}", f"{labels.CONTENT}={name}"):
             salt = (one["Spec"].get("Labels") or {}).get(labels.SALT, "")
-            if hmac.compare_digest(str(one["Spec"]["Name"]), _object_name(service, name, _slow_hash(data, salt))):
+            if hmac.compare_digest(str(one["Spec"]["Name"]), _object_name(service, name, _slow_hash(named, salt))):
                 return MountedFile("secret", str(one["Spec"]["Name"]), target or name, user, group, mode)
         salt = secrets.token_hex(16)
-        made = _object_name(service, name, _slow_hash(data, salt))
+        made = _object_name(service, name, _slow_hash(named, salt))
         file = MountedFile("secret", made, target or name, user, group, mode)
         described = {labels.SERVICE: service, labels.CONTENT: name, labels.SALT: salt}
-        self._engine.create_secret(made, data, described)
+        self._engine.create_object("secret", made, _specification(described, template_driver), data)
         return file
 
     def config(
@@ -110,16 +113,18 @@ class ContentStore:
         user: int = 0,
         group: int = 0,
         mode: int = 0o444,
+        template_driver: str = "",
     ) -> MountedFile:
         """Keep a config, unless there is one with this content. No running container changes.
 
         Args, errors: As for `secret`. The target is ``/<name>`` if none is stated.
         """
         data = _bytes("config", service, name, value)
-        made = _object_name(service, name, hashlib.sha256(data).hexdigest()[:_HASH_LENGTH])
+        made = _object_name(service, name, hashlib.sha256(_named_by(data, template_driver)).hexdigest()[:_HASH_LENGTH])
         file = MountedFile("config", made, target or f"/{name}", user, group, mode)
         try:
-            self._engine.create_config(made, data, {labels.SERVICE: service, labels.CONTENT: name})
+            described = {labels.SERVICE: service, labels.CONTENT: name}
+            self._engine.create_object("config", made, _specification(described, template_driver), data)
         except NameTaken:
             there = [one["Spec"] for one in self._engine.configs() if one["Spec"]["Name"] == made]
             if not any(base64.b64decode(spec.get("Data") or "") == data for spec in there):
@@ -135,6 +140,16 @@ class ContentStore:
             AdapterError: The swarm can't be asked.
         """
         remove_contents(self._engine, contents(self._engine, service))
+
+
+def _named_by(data: bytes, template_driver: str) -> bytes:
+    """Return what the name of an object is made of."""
+    return data if not template_driver else template_driver.encode() + b"\0" + data
+
+
+def _specification(described: Mapping[str, str], template_driver: str) -> Json:
+    filled_in = {"Templating": {"Name": template_driver}} if template_driver else {}
+    return {"Labels": dict(described), **filled_in}
 
 
 def contents(engine: Engine, service: str) -> dict[tuple[str, str], Json]:

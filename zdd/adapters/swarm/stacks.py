@@ -166,7 +166,11 @@ class SwarmStacks:
         keep = self._contents.secret if wanted.kind == "secret" else self._contents.config
         name = re.sub(r"[^a-z0-9]+", "-", wanted.name.lower()).strip("-")
         user, group = (int(file[key]) for key in ("UID", "GID"))
-        return keep(one.service.name, name, content, target=file["Name"], user=user, group=group, mode=file["Mode"])
+        template_driver = str((wanted.specification.get("Templating") or {}).get("Name", ""))
+        return keep(
+            one.service.name, name, content, target=file["Name"], user=user, group=group, mode=file["Mode"],
+            template_driver=template_driver,
+        )  # fmt: skip
 
     def _completed(self, one: StackService, ids: Mapping[tuple[str, str], str]) -> Specification:
         made: Json = copy.deepcopy(dict(one.release.workload))
