@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import attrs
 import pytest
 
 from zdd.events import Moment
+from zdd.model.cached import cached_property
 from zdd.model.evolve import evolve
 from zdd.model.traffic import EdgeView
 from zdd.reconciler.decision import Decision

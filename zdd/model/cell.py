@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from functools import cached_property
 
 from attrs import field, frozen
 
 from zdd.model.address import Address
+from zdd.model.cached import cached_property
 
 
 class InstanceState(enum.Enum):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
+from zdd.model.cached import cached_property
 from zdd.model.cell import place_key
 
 if TYPE_CHECKING:

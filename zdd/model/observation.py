@@ -42,17 +42,17 @@ def with_known_addresses(cells: Sequence[Cell], registrations: Sequence[Registra
 
     An instance never moves: it is where it was when it was registered, under the id that nobody else ever has.
     """
-    known = {registration.instance: registration for registration in registrations}
-
-    def lost(instance: Instance) -> bool:
-        return not instance.addresses and instance.state is InstanceState.READY and instance.id in known
+    ready = InstanceState.READY
+    lost = {one.id for cell in cells for one in cell.instances if not one.addresses and one.state is ready}
+    known = {one.instance: one.addresses for one in registrations if one.instance in lost} if lost else {}
+    if not known:
+        return tuple(cells)
 
     def found(instance: Instance) -> Instance:
-        return evolve(instance, addresses=known[instance.id].addresses, address_lost=False)
+        addresses = known.get(instance.id)
+        return instance if addresses is None else evolve(instance, addresses=addresses, address_lost=False)
 
     return tuple(
-        evolve(cell, instances=tuple(found(one) if lost(one) else one for one in cell.instances))
-        if any(map(lost, cell.instances))
-        else cell
+        cell if known.keys().isdisjoint(cell.members) else evolve(cell, instances=tuple(map(found, cell.instances)))
         for cell in cells
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
@@ -12,6 +11,7 @@ from attrs import evolve, field, frozen
 from zdd.errors import ConfigurationError
 from zdd.model.action import Action, action_tuple
 from zdd.model.address import Address
+from zdd.model.cached import cached_property
 from zdd.model.gate import Gate, gate_tuple
 from zdd.model.in_place import InPlace, UpdateOrder
 from zdd.model.names import check_number, choice_of

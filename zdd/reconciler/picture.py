@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 
 from attrs import frozen
 
 from zdd.model.address import Address
+from zdd.model.cached import cached_property
 from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.gate import Target
 from zdd.model.observation import Observation

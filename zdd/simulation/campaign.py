@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import time
 from collections import Counter
@@ -106,5 +107,6 @@ def _results(seeds: Iterable[Scenario | int], jobs: int) -> Iterator[Result]:
     if jobs == 1:
         yield from map(simulate, seeds)
         return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+    # What the modules made is looked through for cycles again and again, and never is one.
+    with multiprocessing.get_context("fork").Pool(jobs, gc.freeze) as pool:
         yield from pool.imap_unordered(simulate, seeds, chunksize=CHUNK)
