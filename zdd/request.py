@@ -275,11 +275,12 @@ def runs_already(plan: Plan, observation: Observation, history: History) -> bool
 
 
 def serving_version(plan: Plan, observation: Observation) -> str:
-    """Return the version that has most of the traffic now; empty if none has any."""
+    """Return the version that has most of the traffic now, or had it if all of it has died; empty if none has any."""
     shares: dict[str, int] = {}
     for goal in observed_goals(plan.service, observation):
         shares[goal.revision] = shares.get(goal.revision, 0) + goal.share
     if not any(shares.values()):
-        return ""
+        told = sorted(observation.registrations, key=lambda one: one.weight)
+        return told[-1].version if told and told[-1].weight else ""
     revision = max(sorted(shares), key=lambda name: shares[name])
     return plan.revisions[revision].version

@@ -1,11 +1,16 @@
-"""A release that spoils a real database is taken back with the data, under load."""
+"""A release that spoils a real database is taken back with the data, and a replica takes over, under load."""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import re
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +24,34 @@ LAB = HERE.parent / "lab"
 
 
 @pytest.fixture
-def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A PostgreSQL server with a table of orders."""
+def make_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """PostgreSQL servers that are not started yet, each with a name of its own."""
     monkeypatch.syspath_prepend(str(LAB))
     import packages
     import postgresql
 
     try:
-        (tmp_path / "postgresql").mkdir()
-        server = postgresql.LabPostgresql(postgresql.find_postgresql(), tmp_path / "postgresql")
-        with contextlib.ExitStack() as ending:
-            ending.callback(server.stop)
-            server.start()
-            server.ask("create table orders (body text primary key)")
-            yield server
+        programs = postgresql.find_postgresql()
     except packages.NoLab as reason:
         pytest.skip(str(reason))
+    with contextlib.ExitStack() as ending:
+
+        def make(name: str) -> Any:
+            (tmp_path / name).mkdir()
+            server = postgresql.LabPostgresql(programs, tmp_path / name)
+            ending.callback(server.stop)
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def database(make_server: Callable[[str], Any]) -> Any:
+    """A PostgreSQL server with a table of orders."""
+    server = make_server("postgresql")
+    server.start()
+    server.ask("create table orders (body text primary key)")
+    return server
 
 
 def orders_service() -> zdd.Service:
@@ -106,3 +123,56 @@ def test_a_release_that_spoils_a_database_is_taken_back_with_every_order_before_
     for writer in writers:  # of each client, one run of orders: there is one window
         gone = [place for place, number in enumerate(writer.acknowledged) if number in lost]
         assert gone == list(range(gone[0], gone[-1] + 1) if gone else ())
+
+
+def kill(machine: Any, database: Any) -> float:
+    """Kill the database and all of the service beside it, as a power failure does, and return when."""
+    states = [json.loads(path.read_text()) for path in machine.state.glob("services/orders/cells/orders/*/state.json")]
+    victims = [state[name] for name in ("supervisor_pid", "pid") for state in states if state[name]]
+    assert len(victims) == 2
+    database.kill()
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+    return time.monotonic()
+
+
+def test_a_replica_is_promoted_when_its_primary_was_killed_under_writes_and_has_every_acknowledged_one(
+    machine: Any,
+    database: Any,
+    make_server: Callable[[str], Any],
+    record_property: Callable[[str, object], None],
+    eventually: Callable[[Callable[[], bool], str], None],
+) -> None:
+    replica = make_server("replica")
+    replica.follow(database)
+    words = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", "select pg_promote() where pg_is_in_recovery()"]
+    promote = zdd.CommandAction(words, environment=replica.environment, title="promote")
+    failover = zdd.Failover(
+        orders_release("standby", replica), failures=3, interval_s=0.2, warm=True, actions=[promote]
+    )
+    machine.deployer().deploy(orders_service(), orders_release("primary", database))
+    machine.deployer().stand_by("orders", failover)
+    writers = [machine.writer(first) for first in (0, 100_000, 200_000, 300_000)]
+    with contextlib.ExitStack() as ending:
+        watch = ending.enter_context(ThreadPoolExecutor(1)).submit(machine.deployer().watch, "orders", failover)
+        for writer in writers:
+            ending.enter_context(writer)
+        eventually(lambda: all(len(writer.acknowledged) > 5 for writer in writers), "writes at the primary")
+        died_s = kill(machine, database)
+        assert watch.result(60).to_version == "standby"
+        later = [len(writer.acknowledged) for writer in writers]
+        eventually(
+            lambda: all(len(w.acknowledged) > before for w, before in zip(writers, later, strict=True)), "writes"
+        )
+    answered = sorted(at_s for writer in writers for at_s in writer.acknowledged_s if at_s > died_s + 0.1)
+    figures = {
+        "from death to the first acknowledged write, s": round(answered[0] - died_s, 2),
+        "writes lost": sum(len(writer.failures) for writer in writers),
+    }
+    print(figures, watch.result().summary)
+    record_property("figures", figures)
+    assert watch.result().from_version == "primary"
+    assert replica.ask("select pg_is_in_recovery()") == ["f"]
+    rows = set(replica.ask("select body from orders"))
+    assert {number for writer in writers for number in writer.acknowledged} <= rows
+    assert answered[0] - died_s < 15

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +172,31 @@ def test_a_primary_that_hangs_is_not_taken_for_gone_until_a_person_says_so(prima
     assert report.outcome is zdd.Outcome.SUCCEEDED
     assert clients.answers("standby") != []
     assert hung not in primary.processes()
+
+
+def test_after_the_stated_healthy_time_the_watch_goes_back_by_itself_without_loss(primary: Any) -> None:
+    well = threading.Event()
+    healthy = zdd.FunctionGate(lambda _: well.is_set())
+    failover = zdd.Failover(standby(primary), failures=3, interval_s=0.1, return_after_s=1.0, healthy=healthy)
+    with ThreadPoolExecutor(1) as pool, Strict(primary.port, 2) as clients:
+        watch = pool.submit(primary.deployer().watch, "web", failover, for_s=15)
+        await_answer(clients, "primary", 0.0)
+        died_s = kill_primary(primary)
+        await_answer(clients, "standby", died_s)
+        well_s = time.monotonic()
+        well.set()
+        await_answer(clients, "primary", well_s)
+        report = watch.result(60)
+    assert report is not None
+    assert report.to_version == "primary"
+    back_s = next(answered_s for _, answered_s, _ in clients.answers("primary") if answered_s > well_s)
+    assert back_s - well_s >= 1.0
+    assert [one for one in clients.answers("lost") if one[0] > well_s] == []
+    assert [one.to_version for one in primary.deployer().history("web")] == ["primary", "standby", "primary"]
+
+
+def await_answer(clients: Strict, text: str, after_s: float) -> None:
+    deadline_s = time.monotonic() + 30
+    while not any(answered_s > after_s for _, answered_s, _ in clients.answers(text)):
+        assert time.monotonic() < deadline_s, f"{text} never answered"
+        time.sleep(0.02)

@@ -53,9 +53,28 @@ class LabPostgresql:
 
     def start(self) -> None:
         """Make the database, start the server, and wait until it answers."""
-        data = self.directory / "data"
-        run(*self._unprivileged("initdb"), "-D", str(data), "-A", "trust", "-U", USER, "--no-sync",
+        run(*self._unprivileged("initdb"), "-D", str(self._data), "-A", "trust", "-U", USER, "--no-sync",
             environment={**os.environ, **self._libraries()})  # fmt: skip
+        self._serve()
+
+    def follow(self, primary: LabPostgresql) -> None:
+        """Become a replica of another server, to which no commit counts any more that this one does not have."""
+        words = ["-D", str(self._data), "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+        run(*self._unprivileged("pg_basebackup"), *words, environment=primary._client_environment())
+        self._serve()
+        primary.ask("alter system set synchronous_standby_names = '*'")
+        primary.ask("select pg_reload_conf()")
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        while primary.ask("select sync_state from pg_stat_replication") != ["sync"]:
+            if time.monotonic() > deadline_s:
+                raise NoLab("the replica does not follow")
+            time.sleep(0.05)
+
+    @property
+    def _data(self) -> Path:
+        return self.directory / "data"
+
+    def _serve(self) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -64,7 +83,7 @@ class LabPostgresql:
         log = self.directory / "log"
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [*self._unprivileged("postgres"), "-D", str(data), *words],
+                [*self._unprivileged("postgres"), "-D", str(self._data), *words],
                 env={**os.environ, **self._libraries()}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
         deadline_s = time.monotonic() + START_TIMEOUT_S
@@ -78,6 +97,14 @@ class LabPostgresql:
         """Run a statement and return its rows."""
         words = ("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement)
         return run(*words, environment=self._client_environment()).split("\n")[:-1]
+
+    def kill(self) -> None:
+        """End it as a power failure does: all of its processes at once."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        for victim in (self._process.pid, *map(int, children)):
+            os.kill(victim, signal.SIGKILL)
+        self._process.wait()
 
     def stop(self) -> None:
         """End it; clients are cut off."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
+import time
 
 
 def free_port() -> int:
@@ -23,6 +24,7 @@ class Writer:
     def __init__(self, port: int, first: int = 0) -> None:
         self.port, self._first = port, first
         self.acknowledged: list[str] = []
+        self.acknowledged_s: list[float] = []
         self.failures: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -50,6 +52,7 @@ class Writer:
                 continue
             if answer.status == 201:
                 self.acknowledged.append(f"{number:06}")
+                self.acknowledged_s.append(time.monotonic())
             else:
                 self.failures.append(f"{number}: {answer.status}")
         connection.close()

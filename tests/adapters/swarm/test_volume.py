@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import signal
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -105,3 +109,65 @@ def test_a_volume_that_is_not_there_is_told_beforehand_and_not_made(swarm: Any) 
         swarm.api.inspect_volume("zdd-test-absent")
     with pytest.raises(ConfigurationError, match="no Docker Engine answers"):
         Volume("data", swarm.image, docker_host="unix:///nowhere.sock").check()
+
+
+@pytest.fixture
+def small_volume(swarm: Any, volume: Volume) -> Iterator[Volume]:
+    """A volume of 2 MB in memory, which stays mounted."""
+    options = {"type": "tmpfs", "device": "tmpfs", "o": "size=2m"}
+    name = swarm.api.create_volume("zdd-test-small", driver="local", driver_opts=options)["Name"]
+    swarm.client("run", "--detach", "--volume", f"{name}:/v", "--entrypoint", "sleep", volume.image, "600")
+    yield Volume(name, volume.image, docker_host=swarm.engine)
+    swarm.clear()
+    swarm.api.remove_volume(name, force=True)
+
+
+def test_a_volume_without_room_for_both_is_as_it_was(small_volume: Volume, swarm: Any) -> None:
+    holder = swarm.client("ps", "--quiet", "--filter", f"volume={small_volume.volume}")
+
+    def run(script: str) -> str:
+        return str(swarm.client("exec", holder, "sh", "-c", script))
+
+    run("cd /v; head -c 1200000 /dev/urandom > orders; mkdir a; echo one > a/file")
+    kept = list(small_volume.save())
+    run("cd /v; echo spoiled > a/file")
+    before = run(LIST)
+    with pytest.raises(BackupError, match=r"is as it was: .*no space left on device"):
+        small_volume.load(kept)
+    assert run(LIST) == before
+    run("cd /v; rm orders")
+    small_volume.load(kept)
+    assert b"".join(small_volume.save()) == b"".join(kept)
+
+
+RESTORE = """
+import pathlib, sys
+from zdd.adapters.swarm.volume import Volume
+Volume(*sys.argv[1:3], docker_host=sys.argv[3]).load([pathlib.Path(sys.argv[4]).read_bytes()])
+"""
+
+
+def test_an_exchange_whose_deployer_is_killed_in_the_middle_is_done_again_as_a_whole(
+    volume: Volume, shell: Callable[[str], str], swarm: Any, tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    shell("cd /v; for number in $(seq 800); do echo $number > file-$number; done")
+    kept, before = tmp_path / "kept", shell(LIST)
+    kept.write_bytes(b"".join(volume.save()))
+    shell("cd /v; for number in $(seq 800); do echo spoiled > file-$number; done")
+    spoiled = shell(LIST)
+    command = [sys.executable, "-c", RESTORE, volume.volume, volume.image, str(volume.docker_host), str(kept)]
+    deployer = subprocess.Popen(command)
+
+    def begun() -> bool:
+        found = swarm.api.containers(filters={"label": "zdd.volume", "status": "running"})
+        assert deployer.poll() is None, "it ended before it could be killed"
+        return bool(found)
+
+    wait_until(begun, "the exchange is under way")
+    deployer.send_signal(signal.SIGKILL)
+    deployer.wait()
+    swarm.client("kill", *[one["Id"] for one in swarm.api.containers(filters={"label": "zdd.volume"})])
+    assert shell(LIST) not in (before, spoiled)  # parts of both
+    volume.load([kept.read_bytes()])
+    assert shell(LIST) == before
+    assert swarm.api.containers(all=True, filters={"label": "zdd.volume"}) == []
