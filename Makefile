@@ -55,10 +55,12 @@ REQUESTS ?= 100000
 REMOVALS ?= 300
 # A file that keeps what came of each case: a run that was interrupted goes on with the others.
 FIGURES ?=
+# Anything: also the same cases with Swarm's own update, by the docker client, in place of zdd.
+PEER ?=
 
 loss: ## What strict clients lose while instances are replaced on a real swarm; the last line is the verdict as JSON
 	@scripts/with-environment dev python tests/loss --requests $(REQUESTS) --removals $(REMOVALS) \
-	  $(addprefix --figures ,$(FIGURES)) $(CASES)
+	  $(addprefix --figures ,$(FIGURES)) $(if $(PEER),--deployer both) $(CASES)
 
 .PHONY: matrix
 

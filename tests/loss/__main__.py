@@ -6,9 +6,12 @@ than an instance that was stopped undrained explains), or if a case did not come
 
     python tests/loss [OPTION …] [EDGE/STRATEGY/APPLICATION …]
 
-A case may be given in part: ``haproxy`` or ``traefik/rolling``. `--without idle` takes the wait for what is in
-flight away, `--without gone` the one for the edges to let go, to show that then something is lost. Ctrl-C ends it after
-the cases that were played; with `--figures FILE` the next run goes on with the others, if nothing else has changed.
+A case may be given in part: ``haproxy`` or ``traefik/rolling``. The edges ``haproxy-overlay`` and ``traefik-overlay``,
+services of the swarm that are on an overlay network with the instances, are played when they are named.
+
+`--without idle` takes the wait for what is in flight away, `--without gone` the one for the edges to let go, to show
+that then something is lost. Ctrl-C ends it after the cases that were played; with `--figures FILE` the next run goes on
+with the others, if nothing else has changed.
 """
 
 from __future__ import annotations
@@ -22,23 +25,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from apart import played
+from apart import Play, played
 from attrs import evolve
-from cases import APPLICATIONS, EDGES, STRATEGIES, Stand, Wanted, grouped
-from figures import ZDD, Case, Figures, Result, Unusable, commit_of, verdict
+from cases import APPLICATIONS, EDGES, OVERLAY_EDGES, STRATEGIES, Stand, grouped
+from figures import SWARM, ZDD, Case, Figures, Result, Unusable, commit_of, verdict
 from parts import HERE, running_lab
+from peer import Peer
 from table import print_table
+from wanted import Wanted
 from without import WAITS, without
 
 SHOWN_LOSSES = 5
 LOADS = ("mixed", "light")
+DEPLOYERS = {"zdd": (ZDD,), "swarm": (SWARM,), "both": (ZDD, SWARM)}
 DEPENDS_ON = ("requests", "removals", "longest_s", "replicas", "load", "slow_edge", "without")
 
 
 def main() -> int:
     """Play the cases. Return the exit code."""
     arguments = _arguments()
-    everything = [Case(*one) for one in itertools.product(EDGES, STRATEGIES, APPLICATIONS)]
+    everything = [Case(*one) for one in itertools.product((*EDGES, *OVERLAY_EDGES), STRATEGIES, APPLICATIONS)]
     cases = [case for case in everything if _is_wanted(case, arguments.cases)]
     if not cases:
         print(f"no case is called {' or '.join(arguments.cases)}", file=sys.stderr)
@@ -50,7 +56,8 @@ def main() -> int:
     except Unusable as error:
         print(error, file=sys.stderr)
         return 2
-    missing = [case for case in cases if figures.of(case) is None]
+    both = [evolve(case, deployer=one) for one in DEPLOYERS[arguments.deployer] for case in cases]
+    missing = [case for case in both if figures.of(case) is None]
     if figures.results:
         _say(f"goes on with {arguments.figures}: {len(figures.results)} cases are there, {len(missing)} are missing")
     wanted = Wanted(
@@ -65,7 +72,7 @@ def main() -> int:
     figures.results.sort(key=lambda result: everything.index(evolve(result.case, deployer=ZDD)))
     print_table(figures)
     for result in figures.results:
-        for words in result.broken:
+        for words in result.breaches:
             print(f"{result.case} broke its promise: {words}")
     print(json.dumps(verdict(figures.results)), flush=True)
     return 1 if unfinished or any(result.broken for result in figures.results) else 0
@@ -76,7 +83,7 @@ def _play(cases: Sequence[Case], wanted: Wanted, arguments: argparse.Namespace, 
     left = len(cases)
     try:
         with _stand(wanted, arguments.without) as stand:
-            for outcome in played(grouped(cases), stand.play, arguments.jobs):
+            for outcome in played(grouped(cases), stand, arguments.jobs):
                 if isinstance(outcome, Result):
                     figures.add(outcome)
                     left -= 1
@@ -89,13 +96,14 @@ def _play(cases: Sequence[Case], wanted: Wanted, arguments: argparse.Namespace, 
 
 
 @contextmanager
-def _stand(wanted: Wanted, wait: str | None) -> Iterator[Stand]:
+def _stand(wanted: Wanted, wait: str | None) -> Iterator[Play]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever ends it, what it has started ends as well
     with ExitStack() as last:
         lab = last.enter_context(running_lab())
         if wait:
             last.enter_context(without(wait))
-        yield Stand(lab, wanted, _say)
+        own, peer = Stand(lab, wanted, _say), Peer(lab, wanted, _say)
+        yield lambda group: own.play(group) if group[0].deployer == ZDD else peer.play(group)
 
 
 def _arguments() -> argparse.Namespace:
@@ -104,6 +112,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--removals", type=int, default=300, help="how many instances are to be removed at least")
     parser.add_argument("--longest-s", type=float, default=10.0, help="how long the longest requests take, in seconds")
     parser.add_argument("--replicas", type=int, default=10, help="how many instances serve in each case")
+    parser.add_argument("--deployer", choices=DEPLOYERS, default="zdd", help="swarm: docker service update instead")
     parser.add_argument("--jobs", type=int, default=2, help="how many groups of cases are played at the same time")
     parser.add_argument("--figures", type=Path, help="where what came of each case is kept, to go on from there")
     parser.add_argument("--load", choices=LOADS, default=LOADS[0], help="light: few and short requests")
@@ -114,18 +123,21 @@ def _arguments() -> argparse.Namespace:
 
 
 def _is_wanted(case: Case, names: Sequence[str]) -> bool:
-    return not names or any(str(case).startswith(name) for name in names)
+    if not names:
+        return case.edge in EDGES
+    parts = str(case).split("/")
+    return any(parts[: len(wanted)] == wanted for wanted in (name.split("/") for name in names))
 
 
 def _tell(result: Result) -> None:
     _say(
-        f"{result.case}: {result.requests} requests, {len(result.losses)} lost, {result.cut_websockets} websockets "
+        f"{result.case}: {result.requests} requests, {result.lost} lost, {result.cut_websockets} websockets "
         f"cut, {result.busy_removals} of {result.removals} removed with requests, {result.seconds:.0f} s"
     )
     for words in result.losses[:SHOWN_LOSSES]:
         _say(f"{result.case} lost: {words}")
-    if len(result.losses) > SHOWN_LOSSES:
-        _say(f"{result.case} lost: … {len(result.losses) - SHOWN_LOSSES} more")
+    if result.lost > SHOWN_LOSSES:
+        _say(f"{result.case} lost: … {result.lost - SHOWN_LOSSES} more")
 
 
 def _say(text: str) -> None:

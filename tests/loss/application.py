@@ -7,8 +7,10 @@ it has been answered: the kind, the id, when it began and when it ended, in seco
     GET  /work?id=…&seconds=…    answered after so many seconds
     POST /work?id=…&seconds=…    the same, with a body
     GET  /websocket              sends back every message
+    GET  /in-flight              how many requests and websockets it has in hand
 
-ON_TERM says what it does when it is told to stop: `finish` what it has begun, `exit` at once, or `ignore` it.
+ON_TERM says what it does when it is told to stop: `finish` what it has begun, `exit` at once, or `ignore` it. That it
+was told is written down as well.
 """
 
 import asyncio
@@ -67,6 +69,8 @@ class Application:
             await asyncio.sleep(float(asked["seconds"]))
             os.write(self.log, f"{method} {asked['id']} {began:.6f} {time.time():.6f}\n".encode())
             await self.send(writer, self.version)
+        elif path == "/in-flight":
+            await self.send(writer, b"%d" % (self.busy - 1))  # this question is none
         else:
             await self.send(writer, b"well")
 
@@ -98,13 +102,15 @@ class Application:
         finally:
             stopping.cancel()
 
+    def term(self, what: str) -> None:
+        os.write(self.log, f"TERM {time.time():.6f}\n".encode())
+        if what == "exit":
+            os._exit(0)
+        if what == "finish":
+            self.stopping.set()
+
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        on_term = os.environ["ON_TERM"]
-        if on_term == "exit":
-            loop.add_signal_handler(signal.SIGTERM, os._exit, 0)
-        else:
-            loop.add_signal_handler(signal.SIGTERM, self.stopping.set if on_term == "finish" else int)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.term, os.environ["ON_TERM"])
         server = await asyncio.start_server(self.serve, "0.0.0.0", 8080, backlog=512)
         await self.stopping.wait()
         server.close()

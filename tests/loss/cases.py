@@ -7,16 +7,20 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import docker
-from attrs import define, frozen
+from attrs import define
+from docker.errors import DockerException
 from evidence import excused, lost_posts, read_logs, removals, split_websockets
-from figures import IN_PLACE, Case, Result
+from figures import IN_PLACE, KEPT_WORDS, Case, Result
+from loading import await_answers, await_warm
+from overlay import gateway, running_overlay_edge
 from parts import HERE, Load, RunningEdge, running_consul, running_edge, running_load
+from wanted import MARGIN_S, Wanted
 
 from zdd import (
     BlueGreen,
@@ -34,40 +38,19 @@ from zdd.adapters.consul.connection import ConsulConnection
 from zdd.adapters.consul.discovery import ConsulDiscovery
 from zdd.adapters.consul.traefik_edge import weight_tags
 from zdd.adapters.sqlite import SqliteJournal, SqliteLease
+from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses
 from zdd.adapters.swarm.container import Container
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 
+OVERLAY = "-overlay"
 EDGES = ("haproxy", "traefik")
+OVERLAY_EDGES = tuple(f"{edge}{OVERLAY}" for edge in EDGES)
 STRATEGIES = ("rolling", "blue-green", "canary", "rollback", IN_PLACE)
 APPLICATIONS = ("finish", "exit", "ignore")
-MARGIN_S = 2.0
 DEPLOYMENTS_MAX = 10
 STOP_GRACE_S = 2.0
 GONE_WITHIN_S = 20.0
-ANSWER_WITHIN_S = 60.0
-WARM_REQUESTS = 100
 ROUTE = ("traefik.http.routers.app.rule=PathPrefix(`/`)",)
-
-
-@frozen
-class Wanted:
-    """How much a case is to have.
-
-    Attributes:
-        requests: How many are to be answered at least.
-        removals: How many instances are to be removed at least.
-        longest_s: How long the longest requests take, in seconds.
-        replicas: How many instances serve; half of them are a batch.
-        load: What is asked for: ``mixed``, or ``light``, which leaves instances without requests now and then.
-        slow_edge: Whether the edges follow Consul as slowly as they do by default.
-    """
-
-    requests: int
-    removals: int
-    longest_s: float
-    replicas: int
-    load: str
-    slow_edge: bool
 
 
 @define(eq=False)
@@ -87,24 +70,34 @@ class Stand:
         logs.mkdir()
         try:
             with (
-                running_consul(directory / "consul") as agent,
-                running_edge(cases[0].edge, agent, service, directory / "edge", slow=self.wanted.slow_edge) as edge,
+                running_consul(directory / "consul", gateway(self.lab) if _is_overlay(cases[0]) else "") as agent,
+                self._edge(cases[0], agent, service, directory / "edge") as edge,
                 self._deployer(agent, edge, directory) as deployer,
             ):
-                operator = Operator(self.lab, cases[0], service, logs, deployer, self.wanted, self.tell)
+                operator = Operator(self.lab, cases[0], service, edge.network, logs, deployer, self.wanted, self.tell)
                 try:
                     operator.begin()
                     for case in cases:
-                        yield self._play(case, operator, edge)
+                        result = self._play(case, operator, edge)
+                        self._check_engine()
+                        yield result
                 finally:
                     operator.end()
         finally:
             shutil.rmtree(directory, ignore_errors=True)
 
+    def _check_engine(self) -> None:
+        """Raise `RuntimeError` if the engine has ended, and all instances with it: that was nobody's deployment."""
+        try:
+            with closing(docker.APIClient(base_url=self.lab["engine"], version="auto")) as api:
+                api.ping()
+        except DockerException as error:
+            raise RuntimeError(f"the lab's engine has ended: {error}") from error
+
     def _play(self, case: Case, operator: Operator, edge: RunningEdge) -> Result:
         operator.prepare(case)
-        with running_load(edge.entrance, self.wanted.load, self.wanted.longest_s) as load:
-            _await_warm(load)
+        with running_load(edge, self.wanted.load, self.wanted.longest_s) as load:
+            await_warm(load)
             began_s, reports = time.monotonic(), self._deploy(case, operator, load)
             seconds = time.monotonic() - began_s
             facts = load.end()
@@ -121,18 +114,25 @@ class Stand:
                 self.tell(f"{case}: {error}")
                 reports.append(error.report)
             busy += sum(one.in_flight > 0 for one in removals(reports[-1], read_logs(operator.logs), STOP_GRACE_S))
-        _await_answers(load, self.wanted.requests)
+        await_answers(load, self.wanted.requests)
         return reports
+
+    def _edge(self, case: Case, agent: Any, service: str, directory: Path) -> AbstractContextManager[RunningEdge]:
+        if _is_overlay(case):
+            return running_overlay_edge(case.edge.removesuffix(OVERLAY), self.lab, agent, service, directory)
+        return running_edge(case.edge, agent, service, directory, slow=self.wanted.slow_edge)
 
     @contextmanager
     def _deployer(self, agent: Any, edge: RunningEdge, directory: Path) -> Iterator[Deployer]:
-        connection = ConsulConnection(address=agent.address)
+        host = gateway(self.lab) if edge.network else "127.0.0.1"
+        connection = ConsulConnection(address=f"http://{host}:{agent.http_port}")
         discovery = ConsulDiscovery(
             connection,
             tags_for=lambda _service, _exposure: ROUTE,
             weight_tags_for=weight_tags,
         )
-        with closing(SwarmOrchestrator(self.lab["engine"])) as orchestrator:
+        way = OverlayAddresses(edge.network) if edge.network else NodePorts()
+        with closing(SwarmOrchestrator(self.lab["engine"], addresses=way)) as orchestrator:
             yield Deployer(
                 orchestrator,
                 discovery,
@@ -150,6 +150,7 @@ class Operator:
         lab: Where.
         case: The first of the cases that share the service: the same application, all in place or none.
         name: The service's.
+        network: The overlay network that its instances are on; empty: none.
         logs: Where its instances write down what they have answered.
         deployer: Who deploys.
         wanted: How many instances.
@@ -159,6 +160,7 @@ class Operator:
     lab: Mapping[str, Any]
     case: Case
     name: str
+    network: str
     logs: Path
     deployer: Deployer
     wanted: Wanted
@@ -229,42 +231,28 @@ class Operator:
             {"Type": "bind", "Source": str(self.logs), "Target": "/logs"},
         ]
         environment = {"INSTANCE": "{{.Task.ID}}", "LOG_DIRECTORY": "/logs", "ON_TERM": self.case.application}
+        networks = {"Networks": [{"Target": self.network}]} if self.network else {}
+        endpoint = {"EndpointSpec": {"Mode": "dnsrr"}} if self.network else {}
         return Container(
             self.lab["image"],
             entrypoint=["/usr/bin/python3", "-S", "/loss/application.py"],
             environment=environment,
             ports={"http": 8080},
-            service_spec={"TaskTemplate": {"ContainerSpec": {"Mounts": mounts}}},
+            service_spec={"TaskTemplate": {"ContainerSpec": {"Mounts": mounts}, **networks}, **endpoint},
         )
 
 
 def grouped(cases: Sequence[Case]) -> list[list[Case]]:
     """Put cases together that can share an edge and a service, in an order that overlaps them well."""
-    groups: dict[tuple[str, str, bool], list[Case]] = {}
+    groups: dict[tuple[str, str, str, bool], list[Case]] = {}
     for case in cases:
-        groups.setdefault((case.edge, case.application, case.strategy == IN_PLACE), []).append(case)
+        key = (case.deployer, case.edge, case.application, case.strategy == IN_PLACE)
+        groups.setdefault(key, []).append(case)
     return sorted(groups.values(), key=len, reverse=True)
 
 
-def _await_warm(load: Load) -> None:
-    deadline = time.monotonic() + 30.0
-    while load.ask()["answered"] < WARM_REQUESTS:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"the clients get no answers: {load.ask()}")
-        time.sleep(0.1)
-
-
-def _await_answers(load: Load, wanted: int) -> Mapping[str, Any]:
-    """Wait until so many requests are answered, and return what happened so far."""
-    facts, answered_s = load.ask(), time.monotonic()
-    while facts["answered"] < wanted:
-        if time.monotonic() > answered_s + ANSWER_WITHIN_S:
-            raise RuntimeError(f"the clients get no more answers: {facts}")
-        time.sleep(0.5)
-        before, facts = facts["answered"], load.ask()
-        if facts["answered"] > before:
-            answered_s = time.monotonic()
-    return facts
+def _is_overlay(case: Case) -> bool:
+    return case.edge.endswith(OVERLAY)
 
 
 def _result(case: Case, facts: Mapping[str, Any], reports: Sequence[Report], logs: Path, seconds: float) -> Result:
@@ -279,8 +267,10 @@ def _result(case: Case, facts: Mapping[str, Any], reports: Sequence[Report], log
     return Result(
         case,
         requests=facts["answered"] + facts["lost"],
-        losses=[*_in_words(lost), *posts],
-        broken=[*_in_words(broken), *posts, *below],
+        lost=len(lost) + len(posts),
+        losses=[*_in_words(lost), *posts][:KEPT_WORDS],
+        broken=len(broken) + len(posts) + len(below),
+        breaches=[*_in_words(broken), *posts, *below][:KEPT_WORDS],
         cut_websockets=cut,
         removals=len(removed),
         busy_removals=sum(one.in_flight > 0 for one in removed),

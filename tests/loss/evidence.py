@@ -17,6 +17,7 @@ CUT_EARLY_S = 0.3
 """How much earlier than the deployer's own time a websocket may end: the time is taken after the command was sent."""
 
 
+TERM = "TERM "
 STOPPED_LATE_S = 2.0
 """How long after an instance was seen to stop, and its grace period, its clients may notice."""
 
@@ -59,10 +60,16 @@ def read_logs(directory: Path) -> dict[str, list[Request]]:
     return {path.name: _requests(path.read_text().splitlines()) for path in directory.iterdir()}
 
 
+def read_terms(directory: Path) -> dict[str, float]:
+    """Return when each instance was told to stop, as far as it was, in seconds since the epoch."""
+    lines = {path.name: path.read_text().splitlines() for path in directory.iterdir()}
+    return {name: float(line.split()[1]) for name, own in lines.items() for line in own if line.startswith(TERM)}
+
+
 def _requests(lines: Iterable[str]) -> list[Request]:
     begun: dict[str, Request] = {}
     ended = []
-    for method, name, *times in (line.split(" ") for line in lines):
+    for method, name, *times in (line.split(" ") for line in lines if not line.startswith(TERM)):
         began_s, ended_s = float(times[0]), float(times[1]) if len(times) > 1 else inf
         if ended_s == inf:
             begun[name] = Request(method, name, began_s, inf)

@@ -11,6 +11,7 @@ from typing import Any
 from attrs import asdict, define, field, frozen
 
 IN_PLACE = "in-place"
+KEPT_WORDS = 20
 ZDD = "zdd"
 SWARM = "swarm"
 
@@ -47,9 +48,11 @@ class Result:
     Attributes:
         case: Which one.
         requests: Answered and lost ones, websocket handshakes among them.
-        losses: Each lost request in words; POSTs without or with several traces in the logs, and websockets that
-            something else than the drain deadline has cut, are among them.
-        broken: What of this breaks the strategy's promise; and what else does, such as a floor that was not kept.
+        lost: How many were lost; POSTs without or with several traces in the logs, and websockets that something else
+            than the drain deadline has cut, are among them.
+        losses: The first of them in words.
+        broken: How many of them break the strategy's promise; and what else does, such as a floor that was not kept.
+        breaches: The first of these in words.
         cut_websockets: How many the drain deadline has cut.
         removals: How many instances were taken out and stopped.
         busy_removals: How many of them had at least one request in flight then, by the servers' own logs.
@@ -59,8 +62,10 @@ class Result:
 
     case: Case
     requests: int
+    lost: int
     losses: Sequence[str]
-    broken: Sequence[str]
+    broken: int
+    breaches: Sequence[str]
     cut_websockets: int
     removals: int
     busy_removals: int
@@ -144,8 +149,8 @@ def verdict(results: Sequence[Result]) -> dict[str, Any]:
 def _sums(results: Sequence[Result]) -> dict[str, Any]:
     return {
         "requests": sum(result.requests for result in results),
-        "lost": sum(len(result.losses) for result in results),
-        "lost_against_the_promise": sum(len(result.broken) for result in results),
+        "lost": sum(result.lost for result in results),
+        "lost_against_the_promise": sum(result.broken for result in results),
         "removals": sum(result.busy_removals for result in results),
         "cases": [
             {
@@ -153,7 +158,7 @@ def _sums(results: Sequence[Result]) -> dict[str, Any]:
                 "strategy": result.case.strategy,
                 "application": result.case.application,
                 "requests": result.requests,
-                "lost": len(result.losses),
+                "lost": result.lost,
                 "cut_websockets": result.cut_websockets,
                 "seconds": round(result.seconds, 1),
             }

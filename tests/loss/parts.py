@@ -73,8 +73,10 @@ def running_lab() -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def running_consul(directory: Path) -> Iterator[Any]:
-    agent = consul_lab.ConsulAgent(consul_lab.find_consul(), directory)
+def running_consul(directory: Path, beside: str = "") -> Iterator[Any]:
+    """Start an agent on loopback, and at another address beside that."""
+    settings = {"client_addr": f"127.0.0.1 {beside}"} if beside else {}
+    agent = consul_lab.ConsulAgent(consul_lab.find_consul(), directory, settings)
     agent.start()
     try:
         yield agent
@@ -84,11 +86,19 @@ def running_consul(directory: Path) -> Iterator[Any]:
 
 @define(eq=False)
 class RunningEdge:
-    """An edge, what zdd knows of it, and where clients reach it."""
+    """An edge, what zdd knows of it, and where clients reach it.
 
-    part: Any
-    edge: Edge
+    Attributes:
+        edge: What zdd knows; None where it has no part in it.
+        entrance: Where clients reach it.
+        network: The overlay network on which it reaches the instances; empty: it does so at ports of their node.
+        outside: The command that leads to where the clients are, if this process isn't there.
+    """
+
+    edge: Edge | None
     entrance: Address
+    network: str = ""
+    outside: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -109,7 +119,7 @@ def running_edge(kind: str, agent: Any, service: str, directory: Path, *, slow: 
         edge = CatalogTraefikEdge(Address("127.0.0.1", api_port), {"http": entrance}, weighs=True)
     part.start()
     try:
-        yield RunningEdge(part, edge, entrance)
+        yield RunningEdge(edge, entrance)
     finally:
         part.stop()
 
@@ -118,15 +128,15 @@ def running_edge(kind: str, agent: Any, service: str, directory: Path, *, slow: 
 class Load:
     """The clients of `clients.py`."""
 
-    entrance: Address
+    edge: RunningEdge
     kind: str
     longest_s: float
     _process: subprocess.Popen[str] | None = None
     _last: dict[str, Any] = field(factory=dict)
 
     def start(self) -> None:
-        where = (self.entrance.host, str(self.entrance.port))
-        command = [sys.executable, str(HERE / "clients.py"), *where, self.kind, str(self.longest_s)]
+        where = (self.edge.entrance.host, str(self.edge.entrance.port))
+        command = [*self.edge.outside, sys.executable, str(HERE / "clients.py"), *where, self.kind, str(self.longest_s)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self) -> dict[str, Any]:
@@ -154,8 +164,8 @@ class Load:
 
 
 @contextmanager
-def running_load(entrance: Address, kind: str, longest_s: float) -> Iterator[Load]:
-    load = Load(entrance, kind, longest_s)
+def running_load(edge: RunningEdge, kind: str, longest_s: float) -> Iterator[Load]:
+    load = Load(edge, kind, longest_s)
     with ExitStack() as last:
         last.callback(load.kill)
         load.start()

@@ -14,7 +14,7 @@ from figures import SWARM, Case, Figures, Result, Unusable, verdict
 
 ASKED = {"commit": "1" * 40, "requests": 10}
 CASE = Case("haproxy", "rolling", "exit")
-RESULT = Result(CASE, 12, ["1.00 a GET"], [], 1, 6, 5, 1.5, 20.04)
+RESULT = Result(CASE, 12, 1, ["1.00 a GET"], 0, [], 1, 6, 5, 1.5, 20.04)
 
 
 def test_what_was_kept_is_there_for_the_next_run(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_file_of_something_else_is_refused_and_stays_as_it_is(tmp_path: Path, 
 
 
 def test_the_last_line_tells_zdds_figures_and_the_peers_apart() -> None:
-    swarm = evolve(RESULT, case=evolve(CASE, deployer=SWARM), losses=["a", "b"], requests=30)
+    swarm = evolve(RESULT, case=evolve(CASE, deployer=SWARM), lost=2, requests=30)
     told = json.loads(json.dumps(verdict([RESULT, swarm])))
     assert (told["requests"], told["lost"], told["removals"]) == (12, 1, 5)
     assert told["cases"] == [

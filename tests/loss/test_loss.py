@@ -14,10 +14,10 @@ import pytest
 NO_LAB = 3
 
 
-def count_losses(*arguments: str) -> tuple[int, dict[str, Any], str]:
-    small = ("--requests", "500", "--removals", "6", "--replicas", "6", "--longest-s", "4")
+def count_losses(*arguments: str, removals: int = 6) -> tuple[int, dict[str, Any], str]:
+    small = ("--requests", "500", "--removals", str(removals), "--replicas", "6", "--longest-s", "4")
     command = [sys.executable, str(Path(__file__).parent), *small]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=290, check=False)
     if done.returncode == NO_LAB:
         pytest.skip(done.stderr.strip())
     assert done.stdout, done.stderr
@@ -35,11 +35,45 @@ def test_nothing_is_lost(case: str) -> None:
     assert (one["edge"], one["strategy"], one["application"]) == tuple(case.split("/"))
 
 
-@pytest.mark.skipif(
-    not os.environ.get("ZDD_TEST_ALL"), reason="the same on the host is in tests/adapters/consul: ALL=1"
-)
+ALL = pytest.mark.skipif(not os.environ.get("ZDD_TEST_ALL"), reason="takes a minute or more: ALL=1")
+
+
+@ALL
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("edge", ["haproxy-overlay", "traefik-overlay"])
+def test_nothing_is_lost_on_an_overlay_network(edge: str) -> None:
+    status, verdict, told = count_losses(f"{edge}/rolling/exit", f"{edge}/blue-green/exit", removals=8)
+    assert status == 0, told
+    assert verdict["lost"] == 0
+    assert verdict["removals"] >= 8
+    assert [(one["edge"], one["strategy"]) for one in verdict["cases"]] == [(edge, "rolling"), (edge, "blue-green")]
+
+
+# The same on the host is in tests/adapters/consul.
+@ALL
+@pytest.mark.timeout(300)
 def test_without_the_wait_for_what_is_in_flight_something_is_lost() -> None:
     status, verdict, told = count_losses("haproxy/blue-green/exit", "--without", "idle")
     assert status == 1, told
     assert verdict["lost"] > 0
     assert verdict["cases"][0]["cut_websockets"] == 0
+
+
+@ALL
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("without", [False, True])
+def test_without_the_wait_for_the_edges_to_let_go_something_is_lost(without: bool) -> None:
+    taken = ["--without", "gone"] if without else []
+    status, verdict, told = count_losses(
+        "haproxy/blue-green/exit", "--load", "light", "--slow-edge", *taken, removals=24
+    )
+    assert (status, verdict["lost"] > 0) == (int(without), without), told
+
+
+@ALL
+@pytest.mark.timeout(300)
+def test_swarms_own_update_is_counted_beside() -> None:
+    _, verdict, told = count_losses("haproxy/blue-green/exit", "--deployer", "swarm")
+    assert verdict["peer"]["removals"] >= 1, told
+    (one,) = verdict["peer"]["cases"]
+    assert one["requests"] >= 500

@@ -5,10 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ http.server.ThreadingHTTPServer.request_queue_size = 128
 http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
 
+UNREACHED_S = 3.0
 CLIENTS = {**mixed(5, 3), Request("/", "POST", b"x" * 5000): 2}
 ROUTE = ("traefik.http.routers.app.rule=PathPrefix(`/`)",)
 
@@ -79,6 +81,7 @@ class World:
         *listeners: Callable[[Event], None],
         lease_s: float = 3.0,
         wrap: Callable[[Any], Any] = lambda edge: edge,
+        beside: Sequence[Any] = (),
     ) -> Deployer:
         connection = ConsulConnection(address=self.consul)
         entrance = {"http": Address(*self.entrance)}
@@ -89,7 +92,7 @@ class World:
         return Deployer(
             LocalOrchestrator(self.state),
             ConsulDiscovery(connection, prefix=self.prefix, tags_for=lambda *_: ROUTE),
-            [wrap(edge)],
+            [wrap(edge), *beside],
             journal=ConsulJournal(connection, prefix=self.prefix),
             lease=ConsulLease(connection, prefix=self.prefix),
             lease_s=lease_s,
@@ -209,6 +212,71 @@ def test_a_reload_of_haproxy_makes_the_count_unknown_until_the_process_before_ha
     for times in removed:
         end_s = times.get(Moment.IDLE) or times[Moment.CUT]
         assert end_s >= reloaded_s[0] + old_process_s - 1.0  # HAProxy tells its uptime in whole seconds
+
+
+@pytest.fixture(params=["haproxy", "traefik"])
+def second_edge(
+    request: pytest.FixtureRequest,
+    agent: Any,
+    start_haproxy: Callable[..., Any],
+    start_traefik: Callable[..., Any],
+) -> Iterator[tuple[Any, subprocess.Popen[bytes]]]:
+    """An edge beside another one, and its process, which the test may pause."""
+    if request.param == "haproxy":
+        haproxy = start_haproxy(agent, {"app": "/"})
+        edge: Any = HaproxyEdge(haproxy.socket, {}, old_process_s=0)
+        process = haproxy.process
+    else:
+        api, _, process = start_traefik(agent)
+        edge = CatalogTraefikEdge(api, {})
+    yield edge, process
+    process.send_signal(signal.SIGCONT)
+
+
+def _pause(process: subprocess.Popen[bytes]) -> float:
+    """Let a process do nothing more, and return when that was so, in seconds since the epoch."""
+    process.send_signal(signal.SIGSTOP)
+    threads = [path / "stat" for path in Path(f"/proc/{process.pid}/task").iterdir()]
+    _wait_until(lambda: all(path.read_text().rpartition(")")[2].split()[0] == "T" for path in threads))
+    return time.time()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("world", ["haproxy"], indirect=True)
+@pytest.mark.parametrize(
+    ("when", "blocked", "version"), [(Moment.READY, Moment.ADMITTED, "2.0"), (Moment.SEEN, Moment.OUT, "1.0")]
+)
+def test_an_edge_that_can_not_be_reached_holds_up_who_joins_and_who_leaves_and_the_report_says_so(
+    world: World, second_edge: tuple[Any, subprocess.Popen[bytes]], when: Moment, blocked: Moment, version: str
+) -> None:
+    edge, process = second_edge
+    answering_s: list[float] = []
+    paused: list[threading.Timer] = []
+
+    def answer_again() -> None:
+        answering_s.append(time.time())
+        process.send_signal(signal.SIGCONT)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, InstanceMoved) and event.moment is when and load.answers and not paused:
+            _pause(process)
+            paused.append(threading.Timer(UNREACHED_S, answer_again))
+            paused[0].start()
+
+    load = Load(Address(*world.entrance), CLIENTS)
+    # The time of the hold is over long before it answers again, and nothing else is waited for then.
+    strategy = RollingUpdate(batch=SERVICE.replicas, hold_s=0.5)
+    service = evolve(SERVICE, drain_deadline_s=UNREACHED_S + 1.0)
+    world.deployer(beside=[edge]).deploy(service, release("1.0"), BlueGreen())
+    with load.running():
+        _wait_until(lambda: load.answers)
+        report = world.deployer(listen, beside=[edge]).deploy(service, release("2.0"), strategy)
+    assert report.outcome is Outcome.SUCCEEDED, report
+    held_up = [one.times[blocked] for one in report.instances if one.version == version]
+    assert len(held_up) >= SERVICE.replicas
+    assert min(held_up) >= answering_s[0]
+    assert any(line.startswith(f"{edge.name} could not be reached") for line in report.unproven), report.unproven
+    assert load.lost == []
 
 
 def _wait_until(condition: Callable[[], Any], deadline_s: float = 20.0) -> None:

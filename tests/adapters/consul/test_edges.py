@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -199,8 +200,24 @@ def test_what_is_no_haproxy_is_told(tmp_path: Path, reply: bytes) -> None:
         thread.join()
     with pytest.raises(TemporaryError, match="doesn't answer: "):
         HaproxyEdge(path, {}).view(SERVICE, [])
-    with pytest.raises(ConfigurationError, match="use a path that begins with /"):
+    with pytest.raises(ConfigurationError, match="use a path that begins with /, or an Address"):
         HaproxyEdge("admin.sock", {})
+
+
+def test_haproxy_tells_the_same_at_an_address_as_at_a_path(
+    agent: Any, start_haproxy: Callable[..., Any], lab: ModuleType
+) -> None:
+    (port,) = lab.free_ports(1)
+    both = f"expose-fd listeners\n  stats socket ipv4@127.0.0.1:{port} level operator"
+    haproxy = start_haproxy(agent, PATHS, {"expose-fd listeners": both})
+    place = Address("127.0.0.1", port)
+    at_path, at_address = HaproxyEdge(haproxy.socket, {}, old_process_s=0), HaproxyEdge(place, {}, old_process_s=0)
+    assert at_address.name == f"haproxy at {place}"
+    assert at_address.view(SERVICE, []).process == at_path.view(SERVICE, []).process
+    assert at_address.view(SERVICE, []).note == ""
+    haproxy.stop()
+    with pytest.raises(TemporaryError, match=f"haproxy at {place} doesn't answer: "):
+        at_address.view(SERVICE, [])
 
 
 def shares_of(entrance: Address, backends: list[Backend], requests: int) -> list[float]:

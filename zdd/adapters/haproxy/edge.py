@@ -60,7 +60,9 @@ class HaproxyEdge:
     flight is unknown until a process has run for `old_process_s`.
 
     Args:
-        socket_path: The ``stats socket``; the level ``operator`` is enough.
+        stats_socket: The ``stats socket``: its path, or its address if it is bound to one, such as that of a task on an
+            overlay network. The level ``operator`` is enough. It asks nobody who he is, so an address is for a network
+            on which only the deployer is, and belongs to one process: of several copies each is an edge of its own.
         entrances: By port name, where clients reach the service through it.
         backend_for: The name of the backend of an exposure; None: the service's name for its first exposure, and
             ``<service>-<port>`` for the others.
@@ -73,16 +75,18 @@ class HaproxyEdge:
 
     def __init__(
         self,
-        socket_path: str | Path,
+        stats_socket: str | Path | Address,
         entrances: Mapping[str, Address],
         *,
         backend_for: Callable[[Service, Exposure], str] | None = None,
         old_process_s: float = 60.0,
     ) -> None:
         check_number("old_process_s", old_process_s, least=0)
-        if not str(socket_path).startswith("/"):
-            raise ConfigurationError(f"HAProxy's socket {str(socket_path)!r}: use a path that begins with /")
-        self._socket_path = str(socket_path)
+        if not isinstance(stats_socket, Address) and not str(stats_socket).startswith("/"):
+            raise ConfigurationError(
+                f"HAProxy's socket {str(stats_socket)!r}: use a path that begins with /, or an Address"
+            )
+        self._stats_socket = stats_socket
         self._entrances = dict(entrances)
         self._backend_for = backend_for or _backend_of
         self._old_process_s = old_process_s
@@ -90,7 +94,7 @@ class HaproxyEdge:
     @property
     def name(self) -> str:
         """What a person calls it."""
-        return f"haproxy at {self._socket_path}"
+        return f"haproxy at {self._stats_socket}"
 
     @property
     def abilities(self) -> EdgeAbilities:
@@ -166,12 +170,22 @@ class HaproxyEdge:
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise TemporaryError(f"{self.name} doesn't answer as HAProxy does: {error!r}") from error
 
+    def _connected(self) -> socket.socket:
+        if isinstance(self._stats_socket, Address):
+            return socket.create_connection((self._stats_socket.host, self._stats_socket.port), timeout=TIMEOUT_S)
+        client = socket.socket(socket.AF_UNIX)
+        try:
+            client.settimeout(TIMEOUT_S)
+            client.connect(str(self._stats_socket))
+        except BaseException:
+            client.close()
+            raise
+        return client
+
     def _exchange(self, question: bytes) -> str:
         end_s = time.monotonic() + TIMEOUT_S
         text = bytearray()
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(TIMEOUT_S)
-            client.connect(self._socket_path)
+        with self._connected() as client:
             client.sendall(question)
             while part := client.recv(1 << 16):
                 text += part
