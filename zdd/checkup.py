@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from zdd.errors import AdapterError, ConfigurationError, JournalError
 from zdd.events import Outcome
 from zdd.history import History, read_history
-from zdd.interfaces import Examined
+from zdd.interfaces import STACK, Examined
 from zdd.model.finding import Demand, Finding, Severity
 from zdd.model.observation import with_known_addresses
 from zdd.preflight import findings
@@ -28,7 +28,7 @@ def checkup(around: Surroundings, services: Iterable[str] = ()) -> tuple[Finding
     """
     found = list(_parts(around))
     try:
-        names = tuple(services) or around.journal.services()
+        names = tuple(services) or tuple(name for name in around.journal.services() if not name.startswith(STACK))
     except (AdapterError, JournalError) as error:
         found.append(_broken("journal", error, "mend it before anything is deployed: nothing can be written down"))
         names = ()

@@ -21,7 +21,7 @@ from zdd.errors import ConfigurationError
 from zdd.events import Event
 from zdd.failover import Failover, Switching
 from zdd.history import Deployment
-from zdd.interfaces import Clock, Control, Discovery, Edge, Intents, Journal, Lease, Orchestrator
+from zdd.interfaces import STACK, Clock, Control, Discovery, Edge, Intents, Journal, Lease, Orchestrator
 from zdd.mirror import Mirror
 from zdd.model.finding import Finding
 from zdd.model.gate import Gate
@@ -196,7 +196,7 @@ class Deployer:
         Raises:
             JournalError: The journal can't be read.
         """
-        return self._around.journal.services()
+        return tuple(name for name in self._around.journal.services() if not name.startswith(STACK))
 
     def checkup(self, *services: str) -> tuple[Finding, ...]:
         """Look at the whole chain, and return what would lose requests or be in the way, errors first. Change nothing.
@@ -414,7 +414,7 @@ class Deployer:
             JournalError: The journal can't be read.
             DeploymentInterrupted: Somebody stopped the deployer.
         """
-        names = services or self._around.journal.services()
+        names = services or self.services()
         unfinished = [one for name in names if (one := self._operations.history(name).unfinished) is not None]
         return tuple(recovered(self._around, one, self._operations.finish) for one in unfinished)
 

@@ -8,16 +8,18 @@ from typing import Any
 from attrs import asdict
 
 from zdd.command_line.exit_status import DONE, REFUSED
+from zdd.command_line.naming import one_service, services_of, stack_of
 from zdd.command_line.parts import Parts
 from zdd.command_line.printing import tell
 from zdd.model.finding import Severity
+from zdd.stacks.record import StackRecord
 from zdd.status import Status, fold
 from zdd.wording import change, date_and_time, duration, iso, percent, printable
 
 
 def status(arguments: argparse.Namespace, parts: Parts) -> int:
     """Say how the last deployment of each service stands."""
-    names = arguments.services or parts.deployer.services()
+    names = services_of(parts, arguments.services) or parts.deployer.services()
     found = [fold(parts.deployer.report(name).events) for name in names]
     text = "\n".join(map(_line, found)) or "nothing was ever deployed"
     tell(text, [_data(one) for one in found], as_json=arguments.json)
@@ -67,6 +69,9 @@ def _data(status: Status) -> dict[str, Any]:
 
 def history(arguments: argparse.Namespace, parts: Parts) -> int:
     """List the deployments of a service."""
+    stack = stack_of(parts, arguments.service)
+    if stack is not None:
+        return _history_of_stack(stack, arguments)
     found = parts.deployer.history(arguments.service)
     data = [
         {
@@ -88,16 +93,34 @@ def history(arguments: argparse.Namespace, parts: Parts) -> int:
     return DONE
 
 
+def _history_of_stack(stack: StackRecord, arguments: argparse.Namespace) -> int:
+    data = [
+        {
+            "deployment": one.id,
+            "services": list(one.services),
+            "outcome": one.outcome.value if one.outcome else None,
+            "reason": one.reason,
+            "actor": one.actor,
+            "started": iso(one.started_s),
+            "ended": iso(one.ended_s) if one.ended_s is not None else None,
+        }
+        for one in stack.deployments
+    ]
+    lines = [f"{date_and_time(one.started_s)}  {one}" for one in stack.deployments]
+    tell("\n".join(lines), data, as_json=arguments.json)
+    return DONE
+
+
 def report(arguments: argparse.Namespace, parts: Parts) -> int:
     """Show the evidence of a deployment."""
-    found = parts.deployer.report(arguments.service, arguments.deployment)
+    found = parts.deployer.report(one_service(parts, arguments.service), arguments.deployment)
     tell(str(found), found.to_data(), as_json=arguments.json)
     return DONE
 
 
 def backups(arguments: argparse.Namespace, parts: Parts) -> int:
     """List the backups of a service."""
-    found = parts.deployer.backups(arguments.service)
+    found = parts.deployer.backups(one_service(parts, arguments.service))
     tell("\n".join(map(str, found)) or "there are none", [asdict(one) for one in found], as_json=arguments.json)
     return DONE
 
@@ -105,7 +128,7 @@ def backups(arguments: argparse.Namespace, parts: Parts) -> int:
 def doctor(arguments: argparse.Namespace, parts: Parts) -> int:
     """Look at the whole chain for what would lose requests."""
     began_s = parts.now()
-    found = parts.deployer.checkup(*arguments.services)
+    found = parts.deployer.checkup(*services_of(parts, arguments.services))
     lines = [f"{one.severity.value:<8} {printable(str(one))}" for one in found]
     lines.append(f"{len(found)} found in {duration(parts.now() - began_s)}" if found else "nothing was found")
     data = [

@@ -7,12 +7,15 @@ import sys
 from typing import Any
 
 from zdd.command_line.exit_status import DONE, FAILED, OF_OUTCOME
+from zdd.command_line.naming import one_service, services_of, stack_of, under_way
 from zdd.command_line.parts import Parts
 from zdd.command_line.printing import note, say, tell
 from zdd.command_line.wanted import read_wanted
 from zdd.display.jsonl import plan_data
+from zdd.errors import ConfigurationError
 from zdd.model.plan import Plan
 from zdd.report import Report
+from zdd.stacks.deployer import StackDeployer
 from zdd.stacks.report import StackReport
 from zdd.stacks.stack import Stack, StackService
 
@@ -93,30 +96,38 @@ def _offer(arguments: argparse.Namespace, parts: Parts, wanted: StackService) ->
 
 def rollback(arguments: argparse.Namespace, parts: Parts) -> int:
     """Make a service run an earlier revision again."""
+    if stack_of(parts, arguments.service) is not None:
+        if arguments.to or arguments.restore:
+            raise ConfigurationError(f"{arguments.service} is a stack: it goes back as a whole, to what served before")
+        return told(StackDeployer(parts.deployer, parts.host).rollback(arguments.service), arguments)
     restore = {"yes": True, "no": False}.get(arguments.restore or "")
     return told(parts.deployer.rollback(arguments.service, arguments.to, restore=restore), arguments)
 
 
 def restore(arguments: argparse.Namespace, parts: Parts) -> int:
     """Put a backup back."""
-    return told(parts.deployer.restore(arguments.service, arguments.backup), arguments)
+    return told(parts.deployer.restore(one_service(parts, arguments.service), arguments.backup), arguments)
 
 
 def remove(arguments: argparse.Namespace, parts: Parts) -> int:
     """Take a service, or a stack, out."""
-    if arguments.stack:
-        return told(parts.stacks().remove(arguments.service), arguments)
+    if arguments.stack or stack_of(parts, arguments.service) is not None:
+        return told(StackDeployer(parts.deployer, parts.host).remove(arguments.service), arguments)
     return told(parts.deployer.remove(arguments.service), arguments)
 
 
 def resume(arguments: argparse.Namespace, parts: Parts) -> int:
     """Finish or undo what was interrupted, or end a pause."""
-    return told(parts.deployer.resume(arguments.service), arguments)
+    name = under_way(parts, arguments.service)
+    status = told(parts.deployer.resume(name), arguments)
+    if name != arguments.service:
+        note(f"the rest of stack {arguments.service} is as it was: `deploy` with its files goes on")
+    return status
 
 
 def recover(arguments: argparse.Namespace, parts: Parts) -> int:
     """Finish or undo whatever deployers left behind."""
-    results = parts.deployer.recover(*arguments.services)
+    results = parts.deployer.recover(*services_of(parts, arguments.services))
     data = [
         {
             "service": one.service,

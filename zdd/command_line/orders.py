@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 
 from zdd.command_line.exit_status import DONE
+from zdd.command_line.naming import under_way
 from zdd.command_line.parts import Parts
 from zdd.command_line.printing import tell
 from zdd.model.order import Order
@@ -14,21 +15,21 @@ from zdd.model.order import Order
 
 def pause(arguments: argparse.Namespace, parts: Parts) -> int:
     """Let the deployment that is under way pass no stage."""
-    return _ordered(arguments, parts.deployer.pause)
+    return _ordered(arguments, parts, parts.deployer.pause)
 
 
 def promote(arguments: argparse.Namespace, parts: Parts) -> int:
     """Skip the rest of the present stage's hold time."""
-    return _ordered(arguments, parts.deployer.promote)
+    return _ordered(arguments, parts, parts.deployer.promote)
 
 
 def abort(arguments: argparse.Namespace, parts: Parts) -> int:
     """End the present stage as failed."""
-    return _ordered(arguments, parts.deployer.abort)
+    return _ordered(arguments, parts, parts.deployer.abort)
 
 
-def _ordered(arguments: argparse.Namespace, give: Callable[[str], Order]) -> int:
-    order = give(arguments.service)
+def _ordered(arguments: argparse.Namespace, parts: Parts, give: Callable[[str], Order]) -> int:
+    order = give(under_way(parts, arguments.service))
     data = {"deployment": order.deployment, "order": order.kind.value, "by": order.by}
     tell(f"{order.deployment}: {order}", data, as_json=arguments.json)
     return DONE

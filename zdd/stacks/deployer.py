@@ -7,7 +7,7 @@ touched, so that whoever comes after an interruption knows where the stack came 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -96,13 +96,33 @@ class StackDeployer:
         Raises:
             ConfigurationError: It was never deployed. Else as `deploy`.
         """
-        record = self._record(stack)
+        record = self.record(stack)
         if not record.services:
             raise ConfigurationError(f"stack {stack} was never deployed, so there is nothing to remove")
         with self._lease(stack) as (deployer, fence):
             return _Run(Stack(stack, ()), deployer, None, fence).carry_out(lambda empty: empty, prune=True)
 
-    def _record(self, stack: str) -> StackRecord:
+    def rollback(self, stack: str) -> StackReport:
+        """Let every service serve what it served before the stack's last deployment, the last one first.
+
+        Services that are new since then are removed. Once more, it leads forward again.
+
+        Raises:
+            ConfigurationError: The stack was never deployed, or nothing served before. Else as `deploy`.
+        """
+        record = self.record(stack)
+        wanted = record.origins if record.unsettled else record.before
+        if not any(wanted.values()):
+            raise ConfigurationError(f"nothing of stack {stack} served before its last deployment")
+        with self._lease(stack) as (deployer, fence):
+            return _Run(Stack(stack, ()), deployer, None, fence).go_back(wanted)
+
+    def record(self, stack: str) -> StackRecord:
+        """Return what the journal knows of a stack; without services if it was never deployed.
+
+        Raises:
+            JournalError: The journal can't be read.
+        """
         return read_record(self._deployer._around.journal.read(record_name(stack)))
 
     def _check(self, stack: Stack, *, adopt: bool) -> None:
@@ -190,6 +210,23 @@ class _Run:
             raise self._error(Outcome.INTERRUPTED, f"what the services share could not be made: {error}") from error
         changed = self.removed or any(one.outcome is Outcome.SUCCEEDED for one in self.results.values())
         return self._end(Outcome.SUCCEEDED if changed or record.unsettled else Outcome.UNCHANGED, "")
+
+    def go_back(self, wanted: Mapping[str, str]) -> StackReport:
+        """Let these services serve again what they served after these deployments."""
+        self._write(StackStarted, services=tuple(wanted), actor=self.deployer._actor)
+        for name in reversed(list(wanted)):
+            if self._served(name) == wanted[name]:
+                self.results[name] = ServiceResult(name, Outcome.UNCHANGED)
+                continue
+            self._step(name)
+            try:
+                report = self._back(name, wanted[name])
+            except (DeploymentInterrupted, KeyboardInterrupt):
+                raise self._error(Outcome.INTERRUPTED, "somebody stopped it") from None
+            except (DeploymentError, *_BEFORE_ANYTHING) as error:
+                raise self._error(Outcome.STUCK, f"{name} could not be taken back: {error}") from error
+            self.results[name] = ServiceResult(name, Outcome.SUCCEEDED, report=report)
+        return self._end(Outcome.SUCCEEDED, "")
 
     def _deploy(self, stack: Stack) -> ServiceResult | None:
         """Deploy one after another; return the first that failed."""
@@ -297,9 +334,8 @@ class _Run:
         if any(one.outcome is Outcome.INTERRUPTED for one in self.results.values()):
             outcome = Outcome.INTERRUPTED
         self._write(StackEnded, outcome=outcome, reason=reason)
-        results = tuple(
-            self.results.get(one.service.name, ServiceResult(one.service.name, None)) for one in self.stack.services
-        )
+        names = [one.service.name for one in self.stack.services] or list(self.results)
+        results = tuple(self.results.get(name, ServiceResult(name, None)) for name in names)
         notes = (*self.stack.notes, *self.notes)
         return StackReport(
             self.stack.name, self._deployment, outcome, results, reason, tuple(self.removed), self.gone, notes

@@ -156,6 +156,30 @@ def test_what_an_ended_deployer_had_changed_is_taken_back_when_the_next_one_fail
         assert serving(scene) == {name: ["1"] for name in NAMES}, number
 
 
+def test_a_stack_goes_back_to_what_served_before_its_last_deployment(scene):
+    deploy(scene, stack(dict.fromkeys(NAMES[:2], "1")))
+    both = {"shop-db": "1", "shop-api": "2", "shop-web": "2"}
+    deploy(scene, stack(both))
+    deploy(scene, stack(both))  # changes nothing, so it does not count
+    back = StackDeployer(scene.deployer()).rollback("shop")
+    assert back.outcome is Outcome.SUCCEEDED
+    assert [one.service for one in back.services] == ["shop-web", "shop-api", "shop-db"]
+    assert [one.outcome for one in back.services] == [Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.UNCHANGED]
+    assert serving(scene) == {"shop-db": ["1"], "shop-api": ["1"], "shop-web": []}
+    StackDeployer(scene.deployer()).rollback("shop")
+    assert serving(scene) == {name: [version] for name, version in both.items()}
+    record = StackDeployer(scene.deployer()).record("shop")
+    outcomes = [one.outcome for one in record.deployments]
+    assert outcomes == [Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.UNCHANGED, Outcome.SUCCEEDED, Outcome.SUCCEEDED]
+
+
+def test_a_stack_before_which_nothing_served_does_not_go_back(scene):
+    deploy(scene, whole("1"))
+    with pytest.raises(ConfigurationError, match="nothing of stack shop served before its last deployment"):
+        StackDeployer(scene.deployer()).rollback("shop")
+    assert serving(scene) == {name: ["1"] for name in NAMES}
+
+
 ENDED_AFTER_THE_FIRST = 150
 """A call in the deployment of the second service."""
 

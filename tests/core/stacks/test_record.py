@@ -35,7 +35,18 @@ def test_every_service_that_it_ever_had_is_known() -> None:
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.UNCHANGED, Outcome.ROLLED_BACK])
 def test_a_settled_end_forgets_where_it_came_from(outcome: Outcome) -> None:
     record = read_record([started("db"), step("db", "db-1"), ended(outcome)])
-    assert record == StackRecord(("db",))
+    assert (record.services, record.origins, record.unsettled) == (("db",), {}, False)
+    assert record.before == ({"db": "db-1"} if outcome is Outcome.SUCCEEDED else {})
+
+
+def test_what_served_before_is_that_of_the_last_deployment_that_changed_something() -> None:
+    first = [started("db"), step("db", ""), ended(Outcome.SUCCEEDED)]
+    second = [started("db"), step("db", "db-1"), ended(Outcome.SUCCEEDED)]
+    failed = [started("db"), step("db", "db-2"), ended(Outcome.ROLLED_BACK)]
+    record = read_record([*first, *second, *failed, started("db"), ended(Outcome.UNCHANGED)])
+    assert record.before == {"db": "db-1"}
+    outcomes = [Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.ROLLED_BACK, Outcome.UNCHANGED]
+    assert [one.outcome for one in record.deployments] == outcomes
 
 
 @pytest.mark.parametrize("outcome", [Outcome.INTERRUPTED, Outcome.FROZEN, Outcome.STUCK])

@@ -1,0 +1,53 @@
+"""A name on the command line is a service's, or a stack's, which stands for its services."""
+
+from __future__ import annotations
+
+from zdd.command_line.parts import Parts
+from zdd.errors import ConfigurationError
+from zdd.stacks.deployer import StackDeployer
+from zdd.stacks.record import StackRecord
+
+
+def stack_of(parts: Parts, name: str) -> StackRecord | None:
+    """Return what is known of the stack of this name; None if there is none, or a service has the name."""
+    if parts.deployer.history(name):
+        return None
+    record = StackDeployer(parts.deployer, parts.host).record(name)
+    return record if record.services else None
+
+
+def services_of(parts: Parts, names: list[str]) -> tuple[str, ...]:
+    """Return the services that are meant, those of stacks in the order in which they are deployed."""
+    found: list[str] = []
+    for name in names:
+        record = stack_of(parts, name)
+        found += [name] if record is None else record.services
+    return tuple(found)
+
+
+def under_way(parts: Parts, name: str) -> str:
+    """Return the service that is meant: of a stack, the one of which a deployment is under way or was interrupted.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    record = stack_of(parts, name)
+    for service in record.services if record is not None else ():
+        known = parts.deployer.history(service)
+        if known and known[-1].half_done:
+            return service
+    if record is not None:
+        raise ConfigurationError(f"nothing of stack {name} is being deployed, and nothing was left half done")
+    return name
+
+
+def one_service(parts: Parts, name: str) -> str:
+    """Return the name, which has to be a service's.
+
+    Raises:
+        ConfigurationError: It is a stack's.
+    """
+    record = stack_of(parts, name)
+    if record is not None:
+        raise ConfigurationError(f"{name} is a stack: name one of its services, {', '.join(record.services)}")
+    return name
