@@ -46,7 +46,7 @@ lab-down: ## End the lab; nothing of it is left
 SEEDS ?= 500
 
 simulate: ## Lives of services drawn from seeds, with everything going wrong; the last line is the figures as JSON
-	@scripts/with-environment dev python tests/simulation --seeds $(SEEDS) --figures docs/simulation.json
+	@scripts/with-environment dev python tests/simulation --seeds $(SEEDS) --figures $(or $(FIGURES),build/simulation.json)
 
 .PHONY: loss
 
@@ -63,6 +63,9 @@ loss: ## What strict clients lose while instances are replaced on a real swarm; 
 	  $(addprefix --figures ,$(FIGURES)) $(if $(PEER),--deployer both) $(CASES)
 
 .PHONY: matrix
+
+# What `make matrix` gets besides: make matrix POINTS="--strategies BlueGreen --every 10"
+POINTS ?=
 
 matrix: ## A deployer killed at all that it writes or changes, on real processes; the last line is the verdict as JSON
 	@scripts/with-environment dev python tests/matrix $(POINTS)

@@ -7,8 +7,10 @@ which point it was killed how often, what was lost and what was left over; the l
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
+import os
 import signal
 import socket
 import subprocess
@@ -34,6 +36,10 @@ from zdd.model.address import Address  # noqa: E402
 
 STRATEGIES = ("RollingUpdate", "BlueGreen", "Recreate")
 
+WHENS = ("before", "after", "during", "paused")
+"""Only what takes a while can be killed in the middle. Paused is to be stopped before it until another deployer has
+taken over, and then to go on."""
+
 LEASE_S = 5.0
 TIDY_WITHIN_S = 5.0
 """Within how many seconds after `recover` returned nothing may be left over."""
@@ -45,7 +51,7 @@ CLIENTS = {Request("/"): 1, Request("/", "POST", b"order"): 1, Request("/?second
 
 @frozen
 class Point:
-    """A moment at which a deployer is killed: the first, second, … call of this name, before, during or after it."""
+    """A moment at which a deployer dies: the first, second, … call of this name; before, during or after it."""
 
     call: str
     number: int
@@ -90,11 +96,15 @@ class Machine:
         self.parts = Embedded(self.state, port=self.port)
         self.load = Load(Address("127.0.0.1", self.port), CLIENTS)
 
-    def run(self, version: str, point: Point | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a deployer to its end, whatever that is."""
+    def words(self, version: str, point: Point | None = None) -> list[str]:
+        """Return the command that deploys this version, or that recovers."""
         words = [sys.executable, str(HERE / "deploy.py"), str(self.state), str(self.port), str(LEASE_S), version]
         words.append(self.strategy)
-        words += [] if point is None else [point.call, str(point.number), point.when]
+        return words if point is None else [*words, point.call, str(point.number), point.when]
+
+    def run(self, version: str, point: Point | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a deployer to its end, whatever that is."""
+        words = self.words(version, point)
         try:
             return subprocess.run(words, capture_output=True, text=True, timeout=SCRIPT_S, check=False)
         except subprocess.TimeoutExpired:
@@ -104,6 +114,11 @@ class Machine:
         """Deploy the next version."""
         self.version += 1
         return self.run(f"{self.version}.0", point)
+
+    def seen(self) -> tuple[object, object]:
+        """Return what runs, and what is registered."""
+        one = service(self.strategy)
+        return self.parts.orchestrator.observe(one), self.parts.discovery.registrations(one)
 
     def await_no_lease(self) -> None:
         """Wait until the lease of one that died has ended."""
@@ -125,10 +140,10 @@ class Machine:
 
 
 def points_of(calls: Sequence[str]) -> Iterator[Point]:
-    """Return every point of a deployment that made these calls. Only what takes a while can be killed in the middle."""
+    """Return every point of a deployment that made these calls."""
     for call, number in Counter(calls).items():
         for one in range(1, number + 1):
-            whens = ("before", "after") if call.startswith(("journal", "lease")) else ("before", "during", "after")
+            whens = WHENS[:2] if call.startswith(("journal", "lease")) else WHENS[:3] if "claim" in call else WHENS
             yield from (Point(call, one, when) for when in whens)
 
 
@@ -161,15 +176,15 @@ def _await_no_room(state: Path) -> None:
         time.sleep(0.1)
 
 
-def play(task: tuple[str, tuple[Point, ...]]) -> tuple[str, dict[str, Row], int, list[str]]:
-    """Kill at each of these points; return the strategy, the rows, the answers, and what was wrong."""
+def play(task: tuple[str, tuple[Point, ...], float]) -> tuple[str, dict[str, Row], int, list[str]]:
+    """Kill at each of these points until that time; return the strategy, the rows, the answers, and what was wrong."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what runs on the machine is stopped before this ends
-    strategy, points = task
+    strategy, points, end_s = task
     rows: dict[str, Row] = {}
     problems: list[str] = []
     with running(strategy) as (machine, _, before):
         with machine.load.running():
-            for point in points:
+            for point in itertools.takewhile(lambda _: time.monotonic() < end_s, points):
                 problems += kill_at(machine, point, before, rows.setdefault(point.call, Row()))
         lost = len(machine.load.lost) - sum(row.lost for row in rows.values())
         if lost:
@@ -178,38 +193,76 @@ def play(task: tuple[str, tuple[Point, ...]]) -> tuple[str, dict[str, Row], int,
 
 
 def kill_at(machine: Machine, point: Point, before: Counter[str], row: Row) -> list[str]:
-    """Kill a deployer at this point and let another one recover; return what was wrong, one line each."""
+    """Kill or pause a deployer at this point and let another one recover; return what was wrong, one line each."""
     lost = len(machine.load.lost)
-    died = machine.deploy(point)
     row.points += 1
-    row.reached += died.returncode == -9
-    problems = [] if died.returncode in (0, -9) else [f"{machine.strategy} {point}: {died.stderr.strip()[-300:]}"]
-    machine.await_no_lease()
-    recovered = machine.run("recover")
-    if recovered.returncode:
-        problems.append(f"{machine.strategy} {point}: recover: {recovered.stderr.strip()[-300:]}")
-    left, spent_s = machine.await_tidy(before)
+    if point.when == "paused":
+        problems, left, spent_s = _pause_at(machine, point, before, row)
+    else:
+        died = machine.deploy(point)
+        row.reached += died.returncode == -signal.SIGKILL
+        problems = [] if died.returncode in (0, -signal.SIGKILL) else [died.stderr.strip()[-300:]]
+        problems += _recover(machine)
+        left, spent_s = machine.await_tidy(before)
     losses = machine.load.lost[lost:]
     row.lost, row.orphans, row.slowest_s = row.lost + len(losses), row.orphans + len(left), max(row.slowest_s, spent_s)
-    problems += [f"{machine.strategy} {point}: {what}" for what in left]
+    problems = [f"{machine.strategy} {point}: {what}" for what in (*problems, *left)]
     problems += [f"{machine.strategy} {point}: lost {one.what}" for one in losses[:3]]
     for problem in problems:
         print(f"  {problem}", flush=True)
     return problems
 
 
+def _recover(machine: Machine) -> list[str]:
+    machine.await_no_lease()
+    recovered = machine.run("recover")
+    return [f"recover: {recovered.stderr.strip()[-300:]}"] if recovered.returncode else []
+
+
+def _pause_at(machine: Machine, point: Point, before: Counter[str], row: Row) -> tuple[list[str], list[str], float]:
+    """Let a deployer wake up when another one has finished its work: it must find that out, and change nothing."""
+    machine.version += 1
+    words = machine.words(f"{machine.version}.0", point)
+    paused = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    stopped = os.waitid(os.P_PID, paused.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    if stopped is None or stopped.si_code != os.CLD_STOPPED:
+        paused.communicate()
+        return [], *machine.await_tidy(before)  # it came to its end without such a call
+    try:
+        row.reached += 1
+        problems = _recover(machine)
+        left, _ = machine.await_tidy(before + Counter({"process deploy.py": 1}))  # the one that is asleep
+        runs, knows = machine.seen()
+    finally:
+        paused.send_signal(signal.SIGCONT)
+        _, told = paused.communicate(timeout=SCRIPT_S)
+    if paused.returncode != 1 or not told.startswith("LeaseLost: "):
+        problems.append(f"it woke up, and ended with {paused.returncode}: {told.strip()[-300:]}")
+    if machine.seen() != (runs, knows):
+        problems.append(f"it woke up and changed {runs} into {machine.seen()[0]}, {knows} into {machine.seen()[1]}")
+    after, spent_s = machine.await_tidy(before)
+    return problems, [*left, *after], spent_s
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python tests/matrix", description=__doc__)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=STRATEGIES)
+    parser.add_argument("--when", nargs="+", choices=WHENS, default=WHENS, help="only these points")
+    parser.add_argument("--calls", nargs="+", default=(), help="only these parts' calls, such as discovery")
     parser.add_argument("--every", type=int, default=1, help="of how many points one is tried")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="for how long: what is left is not tried")
     parser.add_argument("--jobs", type=int, default=2, help="on how many machines at once")
     arguments = parser.parse_args()
     began_s, tasks = time.monotonic(), []
     for strategy in arguments.strategies:
         with running(strategy) as (_, calls, _):
-            points = tuple(points_of(calls))[arguments.first :: arguments.every]
-        tasks += [(strategy, points[job :: arguments.jobs]) for job in range(arguments.jobs)]
+            chosen = [one for one in points_of(calls) if one.when in arguments.when]
+            chosen = [one for one in chosen if not arguments.calls or one.call.split()[0] in arguments.calls]
+            points = tuple(chosen[arguments.first :: arguments.every])
+        tasks += [
+            (strategy, points[job :: arguments.jobs], began_s + arguments.seconds) for job in range(arguments.jobs)
+        ]
     answered, problems = 0, list[str]()
     rows: dict[str, dict[str, Row]] = {strategy: {} for strategy in arguments.strategies}
     with multiprocessing.get_context("fork").Pool(arguments.jobs) as pool:
@@ -224,7 +277,8 @@ def main() -> int:
             print(f"  {call:<32} {row}")
             total = total.plus(row)
     verdict = {
-        "points": total.points,
+        "points": sum(len(points) for _, points, _ in tasks),
+        "tried": total.points,
         "killed": total.reached,
         "requests": answered,
         "lost": total.lost,

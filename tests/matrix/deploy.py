@@ -1,8 +1,8 @@
 """A deployer that dies where it is told to: ``deploy.py STATE PORT LEASE_S VERSION STRATEGY [CALL NUMBER WHEN]``.
 
 It prints what it is about to write or to change, one line each. At the call of that name and number it is killed by
-SIGKILL: before it, during it, or after it. With ``recover`` in place of the version it finishes or undoes what another
-one left.
+SIGKILL: before it, during it, or after it; or with ``paused`` it is stopped by SIGSTOP before it. With ``recover`` in
+place of the version it finishes or undoes what another one left.
 """
 
 from __future__ import annotations
@@ -48,10 +48,12 @@ class Death:
         here = (call, self._seen[call]) == self._point
         if here and self._when == "before":
             kill()
+        if here and self._when == "paused":
+            os.kill(os.getpid(), signal.SIGSTOP)
         if here and self._when == "during":
             threading.Timer(DURING_S, kill).start()
         answer = function(*arguments)
-        if here:
+        if here and self._when != "paused":
             kill()
         return answer
 

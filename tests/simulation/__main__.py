@@ -95,6 +95,7 @@ def main() -> int:
         "found": found,
     }
     if arguments.figures is not None:
+        arguments.figures.parent.mkdir(parents=True, exist_ok=True)
         arguments.figures.write_text(json.dumps(summary, indent=2) + "\n")
     print(json.dumps(summary))
     return 1 if summary["violations"] or found < hunted else 0

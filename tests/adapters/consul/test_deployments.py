@@ -324,6 +324,48 @@ def test_a_killed_deployer_leaves_nothing_out_for_ever(world: World, wanted: int
     world.deployer().remove(SERVICE.name)
 
 
+def _deploy_until_stopped(world: World, version: str, wanted: int) -> None:
+    """Deploy, and stand still when the wanted change of the traffic is about to be sent. Exit 3: the lease was lost."""
+    routes = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, CommandIntended) and isinstance(event.command, Route):
+            routes.append(event.number)
+            if len(routes) == wanted:
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+    try:
+        world.deployer(listen).deploy(SERVICE, release(version), RollingUpdate())
+    except LeaseLost:
+        os._exit(3)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("world", ["haproxy"], indirect=True)
+def test_a_deployer_that_slept_longer_than_its_lease_changes_nothing_when_it_wakes_up(world: World) -> None:
+    world.deployer().deploy(SERVICE, release("1.0"))
+    with Load(Address(*world.entrance), CLIENTS).running() as load:
+        asleep = multiprocessing.get_context("spawn").Process(target=_deploy_until_stopped, args=(world, "2.0", 2))
+        asleep.start()
+        pid = asleep.pid or 0
+        try:
+            _wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", 60.0)
+            lease = ConsulLease(ConsulConnection(address=world.consul), prefix=world.prefix)
+            _wait_until(lambda: lease.holder(SERVICE.name) is None)
+            report = world.deployer().resume(SERVICE.name)
+            journal = ConsulJournal(ConsulConnection(address=world.consul), prefix=world.prefix)
+            before = (world.registered(SERVICE), LocalOrchestrator(world.state).observe(SERVICE), journal.read("app"))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        asleep.join(60.0)
+        assert asleep.exitcode == 3
+        after = (world.registered(SERVICE), LocalOrchestrator(world.state).observe(SERVICE), journal.read("app"))
+    assert report.outcome is Outcome.SUCCEEDED, report
+    assert after == before
+    assert not load.lost
+    world.deployer().remove(SERVICE.name)
+
+
 @define(eq=False)
 class Careless:
     """An edge of which nobody waits for what is in flight."""

@@ -271,3 +271,37 @@ def test_reading_does_not_write(path: Path, write: Write) -> None:
     assert journal.read("never-was") == ()
     del journal
     assert (path.read_bytes(), os.stat(path).st_mtime_ns) == before  # noqa: PTH116
+
+
+WRITE_AND_DIE = """
+import os, signal, sys
+from zdd.adapters.sqlite import SqliteJournal
+from zdd.events import StagePassed
+from zdd.interfaces import Fence
+journal = SqliteJournal(sys.argv[1])
+for number in range(6):
+    event = StagePassed(at_s=1000.0 + number, service="web", deployment="d1", stage=number, title="t")
+    journal.append("web", event, Fence(1, "test"))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_log_that_is_torn_anywhere_gives_the_whole_events_before_it(path: Path, spawn: Any, passed: Any) -> None:
+    """What a killed writer leaves is in SQLite's log; a machine that loses power may keep any beginning of it."""
+    spawn(WRITE_AND_DIE, path).wait()
+    log = path.with_name(path.name + "-wal")
+    file, whole = path.read_bytes(), log.read_bytes()
+    assert SqliteJournal(path).read("web") == tuple(passed(number) for number in range(6))
+    lengths = set()
+    for length in [*range(0, len(whole), 997), len(whole) - 1]:
+        path.with_name(path.name + "-shm").unlink(missing_ok=True)
+        path.write_bytes(file)
+        log.write_bytes(whole[:length])
+        journal = SqliteJournal(path)
+        events = journal.read("web")
+        assert events == tuple(passed(number) for number in range(len(events))), f"the first {length} bytes of the log"
+        journal.append("web", passed(9), FENCE)
+        assert journal.read("web") == (*events, passed(9))
+        lengths.add(len(events))
+        del journal
+    assert lengths == {0, 1, 2, 3, 4, 5}
