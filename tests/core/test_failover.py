@@ -10,7 +10,9 @@ from zdd.errors import ConfigurationError, PrimaryNotConfirmed
 from zdd.events import Outcome
 from zdd.failover import Failover
 from zdd.gates import FunctionGate
+from zdd.model.cell import InstanceState
 from zdd.model.release import Release
+from zdd.model.traffic import EdgeAbilities
 from zdd.strategies.switch_over import SwitchOver
 
 PRIMARY, STANDBY = Release("primary", Behaviour()), Release("standby", Behaviour())
@@ -221,19 +223,29 @@ def test_a_warm_standby_runs_beside_what_serves_and_has_no_traffic_until_the_pri
     assert served.deployer().fail_back("web").to_version == "primary"
 
 
-def test_a_warm_standby_without_an_action_opens_when_the_primary_is_gone(served, web):
-    served.deployer().stand_by("web", FAILOVER)
-    both = []
+@pytest.mark.parametrize("holds", [True, False])
+@pytest.mark.parametrize("acts", [True, False])
+def test_a_warm_standby_opens_when_the_primary_is_gone_and_requests_are_held_until_then(make_scene, web, holds, acts):
+    scene = make_scene(edge_lags_s=())
+    edge = scene.world.add_edge("edge", lag_s=3.0, abilities=EdgeAbilities(holds=holds))
+    scene.deployer().deploy(web(stop_grace_s=60), Release("primary", Behaviour(stop_s=5)))
+    failover = Failover(STANDBY, warm=True, actions=[FunctionAction(lambda _: "promoted")] if acts else [])
+    scene.deployer().stand_by("web", failover)
+    both, open_to_nobody = [], []
 
     def look(_):
-        versions = {one.version for one in served.world.serving("web")}
-        if "standby" in versions and served.of_version("primary"):
-            both.append(served.world.clock.now())
+        registrations, _ = scene.world.registered("web")
+        sent = {one.version for one in registrations if one.weight}
+        if "standby" in sent and scene.of_version("primary"):
+            both.append(scene.world.clock.now())
+        if not sent and not edge.view(web(), ()).held:
+            open_to_nobody.append(scene.world.clock.now())
 
-    served.world.observe_changes(look)
-    assert served.deployer().fail_over("web", FAILOVER).outcome is Outcome.SUCCEEDED
-    assert served.untidy(web(), "standby") == []
+    scene.world.observe_changes(look)
+    assert scene.deployer().fail_over("web", failover).outcome is Outcome.SUCCEEDED
+    assert scene.untidy(web(), "standby") == []
     assert both == []
+    assert holds == (open_to_nobody == [])
 
 
 def test_a_warm_standby_is_neither_promoted_nor_opened_while_the_primary_may_still_write(scene, web, promoted):
@@ -371,3 +383,26 @@ def test_going_back_by_itself_waits_while_somebody_deploys(served, web, primary)
     served.lease.release("web", fence)
     served.deployer().watch("web", primary.failover(), for_s=60)
     assert served.untidy(web(), "primary") == []
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_one_list_that_leaves_the_primary_out_promotes_nothing(scene, web, promoted, monkeypatch, warm):
+    seen, action = promoted
+    service = web(replicas=1, cells=1, stop_grace_s=60)
+    scene.deployer().deploy(service, Release("primary", Behaviour(stop_s=10)))
+    failover = Failover(STANDBY, actions=[action])
+    if warm:
+        scene.deployer().stand_by("web", failover)
+    observe, left_out = scene.world.cells.observe, []
+
+    def short(name):
+        cells = observe(name)
+        if not left_out and any(one.state is InstanceState.STOPPING for cell in cells for one in cell.instances):
+            left_out.append(scene.world.clock.now())
+            return tuple(cell for cell in cells if cell.name != "web")
+        return cells
+
+    monkeypatch.setattr(scene.world.cells, "observe", short)
+    assert scene.deployer().fail_over("web", failover).outcome is Outcome.SUCCEEDED
+    assert len(left_out) == 1
+    assert seen == [["standby"] if warm else []]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from zdd import codec
+from zdd.actions import FunctionAction
 from zdd.model.plan import OnFailure
 from zdd.strategies.switch_over import SwitchOver
 
@@ -32,3 +34,25 @@ def test_a_failure_is_left_to_a_person_and_each_stage_has_the_deadline(situation
     stages = SwitchOver(7, cut_off_confirmed=cut_off).stages(situation(*OLD, overlap=overlap))
     assert {stage.on_failure for stage in stages} == {OnFailure.FREEZE}
     assert {stage.deadline_s for stage in stages} == {7}
+
+
+PROMOTE = FunctionAction(len, title="promote", deadline_s=9)
+
+
+def test_actions_are_run_when_nothing_else_runs_and_a_standby_that_runs_already_goes_on(situation, steps):
+    strategy = SwitchOver(actions=[PROMOTE])
+    (cold,) = strategy.stages(situation(*OLD, overlap="forbidden", holds=True))
+    (plain,) = SwitchOver().stages(situation(*OLD, overlap="forbidden", holds=True))
+    assert (cold.actions, cold.stopped, cold.warm) == ((PROMOTE,), True, False)
+    assert cold.deadline_s == plain.deadline_s + 9
+    standing = [("web-4", "new", 1, 0), ("web-5", "new", 1, 0), ("web-6", "new", 1, 0)]
+    (warm,) = strategy.stages(situation(*OLD, *standing, overlap="forbidden", holds=True))
+    assert (warm.actions, warm.stopped, warm.warm, warm.held) == ((PROMOTE,), True, True, True)
+    assert {goal.cell for goal in warm.goals if goal.share} == {"web-4", "web-5", "web-6"}
+    assert {goal.cell for goal in warm.goals if not goal.replicas} == {"web", "web-2", "web-3"}
+
+
+def test_what_was_cut_off_is_acted_on_before_anything_gets_traffic(situation):
+    stages = SwitchOver(cut_off_confirmed=True, actions=[PROMOTE]).stages(situation(*OLD))
+    assert [stage.actions for stage in stages] == [(PROMOTE,), (), ()]
+    assert codec.decode(codec.encode(SwitchOver(3))) == SwitchOver(3)

@@ -108,9 +108,7 @@ def stage_target(picture: Picture) -> Target:
 
 def due_action(picture: Picture) -> Perform | None:
     """Return the action that is due: one at a time, and where everything stops for it, when it has."""
-    if not picture.pending_actions or not picture.progress.begun or (picture.stopping and picture.others):
-        return None
-    if others_gone(picture) is not None:
+    if not picture.pending_actions or not picture.progress.begun or others_gone(picture) is not None:
         return None
     number = picture.pending_actions[0]
     return Perform(number, picture.stage.actions[number])

@@ -145,8 +145,8 @@ def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | tup
 
 
 def others_gone(picture: Picture) -> str | tuple[str, float] | None:
-    """Return what a standby that runs already waits for before it opens; nothing where there is none."""
-    if not picture.stage.warm:
+    """Return what is waited for before a standby that runs already opens, or what needs everything stopped is done."""
+    if not picture.stage.warm and not picture.stopping:
         return None
     if picture.others:
         return f"{picture.others[0]} to be gone before the standby opens"
