@@ -133,7 +133,7 @@ class CatalogTraefikEdge:
             answers = [ask(self.name, client, f"/api/http/services/{name}@{_PROVIDER}") for name in names]
         finally:
             client.close()
-        found = [routed_servers(answer) for answer in answers]
+        found = [routed_servers(self.name, answer) for answer in answers]
         weights = {address: weight for servers, _ in found for address, weight in servers.items()}
         return EdgeView(
             edge=self.name,

@@ -47,6 +47,10 @@ class _Answers:
     resolvers: Mapping[str, int]
 
     @property
+    def up_s(self) -> float:
+        return float(self.info.get("Uptime_sec", "0"))
+
+    @property
     def process(self) -> str:
         return f"haproxy {self.info['Pid']} since {self.info.get('Start_time_sec', '?')}"
 
@@ -125,7 +129,7 @@ class HaproxyEdge:
             if slot.address is not None:
                 counts[slot.address] += slot.in_flight
                 weights |= {slot.address: slot.weight} if slot.weight else {}
-        settled = float(answers.info.get("Uptime_sec", "0")) >= self._old_process_s
+        settled = answers.up_s >= self._old_process_s
         note = f"it has no backend {', '.join(missing)}" if missing else ""
         return EdgeView(
             edge=self.name,
@@ -161,8 +165,7 @@ class HaproxyEdge:
 
     def _ask(self, question: bytes = _QUESTION) -> _Answers:
         try:
-            text = self._exchange(question)
-            info, _, rest = text.strip().partition("\n\n")
+            info, _, rest = _whole(self._exchange(question)).partition("\n\n")
             slots, _, resolvers = rest.strip().partition("\n\n")
             return _Answers(_parse_info(info), _parse_slots(slots), _parse_resolvers(resolvers))
         except OSError as error:
@@ -214,7 +217,7 @@ def _about_slots(slots: Sequence[str], backends: Sequence[str], peak: int) -> _P
 def _about_resolvers(answers: _Answers) -> _Problems:
     """Judge what it has asked the name servers so far: its own settings it does not tell."""
     found: _Problems = []
-    up_s, sent = int(answers.info.get("Uptime_sec", "0")), answers.resolvers.get("sent", 0)
+    up_s, sent = answers.up_s, answers.resolvers.get("sent", 0)
     if up_s < _MEASURED_S:
         return [
             ("it runs for too short a time to say how fast it follows Consul", "plan again later", Severity.WARNING)
@@ -236,9 +239,19 @@ def _backend_of(service: Service, exposure: Exposure) -> str:
     return service.name if exposure == service.exposures[0] else f"{service.name}-{exposure.port}"
 
 
+def _whole(text: str) -> str:
+    """Return an answer without the end that a whole one has.
+
+    Of one that was cut short, those servers may be missing to which requests still go.
+    """
+    if not text.endswith("\n\n"):
+        raise ValueError(f"it is cut short after {text[-50:]!r}")
+    return text.strip()
+
+
 def _parse_info(text: str) -> dict[str, str]:
     info = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
-    if "Pid" not in info:
+    if "Pid" not in info or not info.get("Uptime_sec", "0").isdigit():
         raise ValueError(text[:100])
     return info
 

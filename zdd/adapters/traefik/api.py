@@ -48,14 +48,22 @@ def ask(edge: str, client: http.client.HTTPConnection, path: str) -> dict[str, A
     return answer
 
 
-def routed_servers(answer: dict[str, Any]) -> tuple[dict[Address, int], str]:
-    """Return the servers to which a service sends, with their weights; and why it sends nothing, if it does not."""
+def routed_servers(edge: str, answer: dict[str, Any]) -> tuple[dict[Address, int], str]:
+    """Return the servers to which a service sends, with their weights; and why it sends nothing, if it does not.
+
+    Raises:
+        TemporaryError: It isn't one of Traefik's services.
+    """
     if not answer:
         return {}, ""
     if answer.get("status") != "enabled" or not answer.get("usedBy"):
         return {}, f"{answer.get('name')} is {answer.get('status')} and used by {answer.get('usedBy')}"
-    servers = {}
-    for server in answer.get("loadBalancer", {}).get("servers", ()):
-        host, _, port = server["url"].partition("://")[2].rpartition(":")
-        servers[Address(host.strip("[]"), int(port))] = server.get("weight", 1)
-    return servers, ""
+    try:
+        return dict(map(_server, answer.get("loadBalancer", {}).get("servers", ()))), ""
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise TemporaryError(f"{edge} answers with servers that are not Traefik's: {error!r}") from error
+
+
+def _server(server: dict[str, Any]) -> tuple[Address, int]:
+    host, _, port = server["url"].partition("://")[2].rpartition(":")
+    return Address(host.strip("[]"), int(port)), int(server.get("weight", 1))

@@ -64,7 +64,7 @@ class TraefikEdge:
         notes = []
         held = []
         for answer in answers:
-            servers, note = routed_servers(answer)
+            servers, note = routed_servers(self.name, answer)
             notes += [note] if note else []
             transport = answer.get("loadBalancer", {}).get("serversTransport", "")
             in_room = transport.partition("@")[0] == room_transport(service.name)
