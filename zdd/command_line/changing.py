@@ -65,6 +65,7 @@ def deploy(arguments: argparse.Namespace, parts: Parts) -> int:
     wanted = read_wanted(arguments)
     if isinstance(wanted, Stack):
         _note_all(wanted)
+        _note_unsettled(parts, wanted)
         return told(parts.stacks().deploy(wanted, prune=arguments.prune, adopt=arguments.adopt), arguments)
     _offer(arguments, parts, wanted)
     report = parts.deployer.deploy(wanted.service, wanted.release, wanted.strategy, restart=arguments.restart)
@@ -74,6 +75,14 @@ def deploy(arguments: argparse.Namespace, parts: Parts) -> int:
 def _note_all(stack: Stack) -> None:
     for text in stack.notes:
         note(text)
+
+
+def _note_unsettled(parts: Parts, stack: Stack) -> None:
+    """Say that a deployment of the stack was left half done. This one goes on with it in any case."""
+    left = parts.stacks().half_done(stack.name)
+    if left is not None:
+        note(f"deployment {left.id} of stack {stack.name} was left half done")
+        note("this one goes on from what runs now; if it fails, it goes back to where that one began")
 
 
 def _offer(arguments: argparse.Namespace, parts: Parts, wanted: StackService) -> None:
@@ -119,10 +128,10 @@ def remove(arguments: argparse.Namespace, parts: Parts) -> int:
 def resume(arguments: argparse.Namespace, parts: Parts) -> int:
     """Finish or undo what was interrupted, or end a pause."""
     name = under_way(parts, arguments.service)
-    status = told(parts.deployer.resume(name), arguments)
-    if name != arguments.service:
+    report = parts.deployer.resume(name)
+    if name != arguments.service and report.outcome is not None:  # nobody carries the stack's deployment out any more
         note(f"the rest of stack {arguments.service} is as it was: `deploy` with its files goes on")
-    return status
+    return told(report, arguments)
 
 
 def recover(arguments: argparse.Namespace, parts: Parts) -> int:

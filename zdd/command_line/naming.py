@@ -17,11 +17,11 @@ def stack_of(parts: Parts, name: str) -> StackRecord | None:
 
 
 def services_of(parts: Parts, names: list[str]) -> tuple[str, ...]:
-    """Return the services that are meant, those of stacks in the order in which they are deployed."""
+    """Return the services that are meant; of stacks those that were deployed, in their order."""
     found: list[str] = []
     for name in names:
         record = stack_of(parts, name)
-        found += [name] if record is None else record.services
+        found += [name] if record is None else [one for one in record.services if parts.deployer.history(one)]
     return tuple(found)
 
 

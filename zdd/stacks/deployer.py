@@ -28,7 +28,7 @@ from zdd.interfaces import Fence, Holder, Lease, StackHost
 from zdd.model.plan import Plan
 from zdd.report import Report
 from zdd.request import release_of
-from zdd.stacks.record import StackRecord, read_record, record_name
+from zdd.stacks.record import StackDeployment, StackRecord, read_record, record_name
 from zdd.stacks.report import ServiceResult, StackReport
 from zdd.stacks.stack import Stack, StackService
 
@@ -116,6 +116,17 @@ class StackDeployer:
             raise ConfigurationError(f"nothing of stack {stack} served before its last deployment")
         with self._lease(stack) as (deployer, fence):
             return _Run(Stack(stack, ()), deployer, None, fence).go_back(wanted)
+
+    def half_done(self, stack: str) -> StackDeployment | None:
+        """Return the last deployment of a stack if it was left half done and nobody carries it out now.
+
+        Raises:
+            JournalError: The journal can't be read.
+            AdapterError: Nobody can say who deploys it.
+        """
+        record = self.record(stack)
+        held = record.unsettled and self._deployer._around.lease.holder(record_name(stack)) is not None
+        return record.deployments[-1] if record.unsettled and not held else None
 
     def record(self, stack: str) -> StackRecord:
         """Return what the journal knows of a stack; without services if it was never deployed.

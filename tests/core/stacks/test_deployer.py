@@ -173,6 +173,18 @@ def test_a_stack_goes_back_to_what_served_before_its_last_deployment(scene):
     assert outcomes == [Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.UNCHANGED, Outcome.SUCCEEDED, Outcome.SUCCEEDED]
 
 
+def test_a_deployment_that_was_left_half_done_is_told(scene):
+    stacks = StackDeployer(scene.deployer())
+    assert stacks.half_done("shop") is None
+    with scene.ended_at_call(150, KeyboardInterrupt), pytest.raises(StackFailed):
+        deploy(scene, whole("1"))
+    left = stacks.half_done("shop")
+    assert left is not None
+    assert left.outcome is Outcome.INTERRUPTED
+    scene.lease.acquire(record_name("shop"), "somebody", 60)
+    assert stacks.half_done("shop") is None
+
+
 def test_a_stack_before_which_nothing_served_does_not_go_back(scene):
     deploy(scene, whole("1"))
     with pytest.raises(ConfigurationError, match="nothing of stack shop served before its last deployment"):

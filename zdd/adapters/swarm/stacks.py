@@ -111,7 +111,7 @@ class SwarmStacks:
         if strange and not adopt:
             raise ConfigurationError(
                 f"stack {stack.name} is there, and zdd did not deploy it ({', '.join(sorted(strange))}): take it over "
-                "with adopt=True, which restarts nothing, or give yours another name"
+                "with adopt=True (--adopt on the command line), which restarts nothing, or give yours another name"
             )
 
     def _services(self, stack: Stack) -> list[Json]:
