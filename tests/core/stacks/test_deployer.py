@@ -176,7 +176,7 @@ def test_a_stack_goes_back_to_what_served_before_its_last_deployment(scene):
 def test_a_deployment_that_was_left_half_done_is_told(scene):
     stacks = StackDeployer(scene.deployer())
     assert stacks.half_done("shop") is None
-    with scene.ended_at_call(150, KeyboardInterrupt), pytest.raises(StackFailed):
+    with scene.ended_at_call(60, KeyboardInterrupt), pytest.raises(StackFailed):
         deploy(scene, whole("1"))
     left = stacks.half_done("shop")
     assert left is not None
