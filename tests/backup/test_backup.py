@@ -12,7 +12,7 @@ from attrs import frozen
 import zdd
 from zdd import codec
 from zdd.adapters.memory import Behaviour, MemoryWorld
-from zdd.backup import Backup, Files, Restore
+from zdd.backup import Backup, Files, Restore, Retention
 from zdd.backup.backup import MakeBackup, RestoreBackup
 from zdd.errors import BackupError, ConfigurationError
 from zdd.model.plan import Stage
@@ -163,3 +163,27 @@ def test_nothing_may_run_in_the_gap_so_a_strategy_that_has_none_is_refused(cella
     deployer, _, backup = cellar
     with pytest.raises(ConfigurationError, match=r"use Recreate\(\)"):
         deployer.deploy(zdd.Service("web"), zdd.Release("2.0", Behaviour()), backup + zdd.BlueGreen())
+
+
+def test_a_deployment_encrypts_what_it_saves_lets_go_of_old_ones_and_restores_with_the_key(
+    cellar, tmp_path: Path
+) -> None:
+    pytest.importorskip("cryptography")
+    deployer, _, _ = cellar
+    (tmp_path / "key").write_bytes(bytes(range(32)))
+    key = str(tmp_path / "key")
+    backup = Backup([Cellar("wine")], str(tmp_path / "kept"), retention=Retention(1), key_file=key)
+    for version in ("1.1", "1.2"):
+        report = deployer.deploy(zdd.Service("web"), zdd.Release(version, Behaviour()), backup + zdd.RollingUpdate())
+    assert report.actions[0].note.endswith("; 1 old ones deleted")
+    (kept,) = deployer.backups("web")
+    assert (kept.version, kept.encrypted) == ("1.1", True)
+    assert len(list((tmp_path / "kept").glob("web/*"))) == 2
+    CELLS["wine"] = b"vinegar"
+    (tmp_path / "key").rename(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match="key"):
+        deployer.restore("web")
+    assert CELLS["wine"] == b"vinegar"
+    (tmp_path / "elsewhere").rename(tmp_path / "key")
+    deployer.restore("web")
+    assert CELLS["wine"] == b"good"

@@ -205,8 +205,8 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(place: Place) ->
 
 def test_a_deployer_killed_in_the_middle_of_a_backup_leaves_what_the_next_one_finishes(place: Place) -> None:
     assert post(place.machine.port, "old") == 201
-    script = place.script(slow_s=1.0, warm_s=1.0)
-    await_line(script, "Waited", "action back up ledger")
+    script = place.script(slow_s=4.0, warm_s=1.0)
+    await_line(script, "Waited", "action back up ledger: ledger: 0.0 MB saved")  # it says how far it is
     script.send_signal(signal.SIGKILL)
     script.communicate()
     deployer = place.machine.deployer()
