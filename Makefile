@@ -48,6 +48,14 @@ SEEDS ?= 500
 simulate: ## Lives of services drawn from seeds, with everything going wrong; the last line is the figures as JSON
 	@scripts/with-environment dev python tests/simulation --seeds $(SEEDS) --figures $(or $(FIGURES),build/simulation.json)
 
+.PHONY: measure
+
+# Up to how many instances `make measure` simulates.
+MOST ?= 10000
+
+measure: ## How many deployments are simulated a second, and how the time grows from 10 to 10,000 instances; minutes
+	@scripts/with-environment dev python tests/simulation/measure.py --most $(MOST)
+
 .PHONY: loss
 
 # How many requests are sent and how many instances are removed under load by `make loss`, at least.

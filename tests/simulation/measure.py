@@ -1,4 +1,4 @@
-"""How fast deployments are simulated, and how that grows: ``python tests/simulation/measure.py --most 10000``.
+"""How fast deployments are simulated, and how that grows: ``make measure``.
 
 Figures are processor seconds of one core, so that other work on the machine changes them less.
 """
@@ -6,14 +6,21 @@ Figures are processor seconds of one core, so that other work on the machine cha
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+
+from attrs import evolve
 
 from zdd import BlueGreen, Canary, Deployer, Recreate, Release, RollingUpdate, Service, Strategy
 from zdd.adapters.memory import Behaviour, MemoryWorld
+from zdd.simulation import Scenario, StrategyKind, draw, simulate
 
 STRATEGIES: tuple[Strategy, ...] = (RollingUpdate(), BlueGreen(), Canary(hold_s=0), Recreate())
-REPLICAS = 8
+REPLICAS, CELLS = 8, 4
 TIMES = 5
+LIVES = 20
+"""How many lives of each strategy are played, without faults and with them."""
+
 FIXED = 5
 """How many are changed at once where that does not grow with the service."""
 
@@ -32,13 +39,34 @@ def seconds(service: Service, strategy: Strategy, times: int = 1) -> float:
 
 
 def rates() -> None:
-    print(f"deployments of {REPLICAS} instances in 4 cells, without faults")
+    print(f"deployments of {REPLICAS} instances in {CELLS} cells, nothing watched")
     found = []
     for strategy in STRATEGIES:
         overlap = "forbidden" if isinstance(strategy, Recreate) else "allowed"
-        found.append(1 / seconds(Service("web", replicas=REPLICAS, cells=4, overlap=overlap), strategy, TIMES))
+        found.append(1 / seconds(Service("web", replicas=REPLICAS, cells=CELLS, overlap=overlap), strategy, TIMES))
         print(f"  {strategy!s:<48} {found[-1]:>7.1f} a second")
     print(f"  {'mean':<48} {sum(found) / len(found):>7.1f} a second")
+
+
+def of_eight(scenario: Scenario) -> Scenario:
+    """Return the same life of a service of a fixed size, and with batches that fit."""
+    service = evolve(scenario.service, replicas=REPLICAS, cells=CELLS, floor=None)
+    return evolve(scenario, service=service, steps=tuple(evolve(step, batch=0) for step in scenario.steps))
+
+
+def lives(*, faults: bool) -> None:
+    kinds = tuple(StrategyKind)
+    print(
+        f"deployers in lives of such services, every rule checked at every event, {'with' if faults else 'no'} faults"
+    )
+    found = []
+    for number, kind in enumerate(kinds):
+        scenarios = [of_eight(draw(number + len(kinds) * life, faults=faults)) for life in range(LIVES)]
+        began_s = time.process_time()
+        deployers = sum(simulate(scenario).deployments for scenario in scenarios)
+        found.append(deployers / (time.process_time() - began_s))
+        print(f"  {kind.value:<48} {found[-1]:>7.1f} a second")
+    print(f"  {'mean':<48} {sum(found) / len(found):>7.1f} a second", flush=True)
 
 
 def growth(title: str, most: int, cells_of: int | None) -> None:
@@ -59,7 +87,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--most", type=int, default=10_000, help="up to how many instances")
     most = parser.parse_args().most
+    print(f"Python {sys.version.split()[0]}")
     rates()
+    lives(faults=False)
+    lives(faults=True)
     growth("batches of a tenth", most, 10)
     growth(f"batches of {FIXED}", min(most, FIXED_MOST), None)
 
