@@ -315,6 +315,7 @@ class _Run:
 
     def _prune(self) -> None:
         for name in self.gone:
+            self._step(name)
             try:
                 self.deployer.remove(name)
             except (DeploymentError, *_BEFORE_ANYTHING) as error:

@@ -173,6 +173,18 @@ def test_a_stack_goes_back_to_what_served_before_its_last_deployment(scene):
     assert outcomes == [Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.UNCHANGED, Outcome.SUCCEEDED, Outcome.SUCCEEDED]
 
 
+def test_what_was_removed_or_pruned_comes_back_with_a_rollback(scene):
+    stacks = StackDeployer(scene.deployer())
+    stacks.deploy(whole("1"))
+    stacks.remove("shop")
+    stacks.rollback("shop")
+    assert serving(scene) == {name: ["1"] for name in NAMES}
+    stacks.deploy(stack(dict.fromkeys(NAMES[:2], "1")), prune=True)
+    assert serving(scene)["shop-web"] == []
+    stacks.rollback("shop")
+    assert serving(scene) == {name: ["1"] for name in NAMES}
+
+
 def test_a_deployment_that_was_left_half_done_is_told(scene):
     stacks = StackDeployer(scene.deployer())
     assert stacks.half_done("shop") is None
