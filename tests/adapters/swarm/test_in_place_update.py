@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ from zdd.events import CommandAnswered, CommandIntended, Event, Moment, Outcome
 from zdd.model.address import Address
 from zdd.model.command import Change
 
+CALLS_PER_INSTANCE = 20
+CALLS_PER_SECOND = 1
 SETTINGS = ["--update-parallelism", "2", "--update-delay", "7s", "--update-failure-action", "rollback"]
 SETTINGS += ["--update-order", "stop-first", "--update-monitor", "3s"]
 SERVICE = Service(
@@ -45,10 +48,10 @@ class World:
     def proxy(self) -> TraefikProxy:
         return TraefikProxy(self.state, port=self.port)
 
-    def deployer(self, *listeners: Callable[[Event], None]) -> Deployer:
+    def deployer(self, *listeners: Callable[[Event], None], orchestrator: SwarmOrchestrator | None = None) -> Deployer:
         proxy = self.proxy()
         return Deployer(
-            SwarmOrchestrator(self.engine),
+            orchestrator or SwarmOrchestrator(self.engine),
             TraefikDiscovery(proxy),
             [TraefikEdge(proxy)],
             journal=SqliteJournal(self.state / "journal"),
@@ -125,7 +128,11 @@ def test_a_service_that_serves_is_replaced_batch_by_batch_and_taken_back(swarm: 
     try:
         events: list[Event] = []
         strategy = InPlaceUpdate(gates=[FunctionGate(gate, name="looked at")])
-        report = world.deployer(events.append).deploy(SERVICE, release(swarm, "2"), strategy)
+        orchestrator, began_s = SwarmOrchestrator(world.engine), time.monotonic()
+        report = world.deployer(events.append, orchestrator=orchestrator).deploy(SERVICE, release(swarm, "2"), strategy)
+        calls, took_s = Counter(orchestrator.calls), time.monotonic() - began_s
+        print(f"\n{calls.total()} calls in {took_s:.1f} s for {len(report.instances)} instances: {dict(calls)}")
+        assert calls.total() <= CALLS_PER_INSTANCE * len(report.instances) + CALLS_PER_SECOND * took_s
         assert report.outcome is Outcome.SUCCEEDED
         assert (report.floor, changes(events)) == (1, [1, 2])
         assert seen == sorted(seen)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import http.client
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import define, evolve
 
 from zdd import (
     BlueGreen,
@@ -15,6 +18,7 @@ from zdd import (
     ConfigurationError,
     Deployer,
     DeploymentFailed,
+    HttpGate,
     InPlaceUpdate,
     Outcome,
     Recreate,
@@ -22,6 +26,10 @@ from zdd import (
     RollingUpdate,
     Service,
 )
+from zdd.adapters.sqlite import SqliteJournal, SqliteLease
+from zdd.adapters.traefik.discovery import TraefikDiscovery
+from zdd.adapters.traefik.edge import TraefikEdge
+from zdd.adapters.traefik.proxy import TraefikProxy
 
 # Without a way in: who serves is then who runs and passes, and canaries share out nothing.
 WORKER = Service("web", replicas=2, floor=1, exposures=(), stop_grace_s=3.0, start_deadline_s=40.0)
@@ -74,3 +82,73 @@ def test_what_shows_only_when_it_runs_is_taken_back(swarm: Any, running: Callabl
     good = running().deploy(WORKER, release(swarm, "4"), strategy)
     assert good.outcome is Outcome.SUCCEEDED
     assert running().rollback("web").to_version == "1"
+
+
+SHOP = Service(
+    "web", replicas=2, gates=(HttpGate("/health"),), stop_grace_s=2.0, drain_deadline_s=0.5, start_deadline_s=40.0
+)
+
+
+@define(eq=False)
+class Shop:
+    """A service behind a Traefik, which divides the traffic, and holds requests back where everything stops."""
+
+    swarm: Any
+    proxy: TraefikProxy
+    deployer: Deployer
+
+    def release(self, version: str, **trouble: str) -> Release:
+        return Release(version, self.swarm.workload(environment=trouble, service_spec=self._spec()))
+
+    def _spec(self) -> dict[str, Any]:
+        health = self.swarm.workload()["service_spec"]["TaskTemplate"]["ContainerSpec"]["Healthcheck"]
+        return {"TaskTemplate": {**FAST, "ContainerSpec": {"Healthcheck": health}}}
+
+    def answers(self) -> set[str]:
+        """Return which versions answer five requests."""
+        return {self._ask() for _ in range(5)}
+
+    def _ask(self) -> str:
+        address = self.proxy.address
+        client = http.client.HTTPConnection(address.host, address.port, timeout=20)
+        try:
+            client.request("GET", "/")
+            return client.getresponse().read().decode()
+        finally:
+            client.close()
+
+    def runs(self) -> list[tuple[int, int]]:
+        """Return how many tasks each Swarm service should have, and has."""
+        specs = {one["Spec"]["Name"]: one["Spec"] for one in self.swarm.api.services()}
+        return [(spec["Mode"]["Replicated"]["Replicas"], len(self.swarm.tasks(name))) for name, spec in specs.items()]
+
+
+@pytest.fixture
+def shop(swarm: Any, orchestrator: Any, tmp_path: Path) -> Iterator[Shop]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        proxy = TraefikProxy(tmp_path, port=probe.getsockname()[1])
+    journal, lease = SqliteJournal(tmp_path / "journal"), SqliteLease(tmp_path / "journal")
+    discovery, edge = TraefikDiscovery(proxy), TraefikEdge(proxy)
+    yield Shop(swarm, proxy, Deployer(orchestrator, discovery, [edge], journal=journal, lease=lease))
+    proxy.stop()
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("strategy", [Canary(steps=(50, 100), hold_s=0.2), Recreate()], ids=["canary", "recreate"])
+def test_behind_an_edge_it_is_taken_back_too(shop: Shop, strategy: Any) -> None:
+    shop.deployer.deploy(SHOP, shop.release("1"))
+    for patience_s, words, trouble in (
+        (20.0, r"ended by itself 3 times|the one before it ended: task: non-zero exit \(1\)", {"CRASH": "1"}),
+        (4.0, "not ready and proven within 4 s", {"UNHEALTHY": "1"}),
+    ):
+        hasty = evolve(SHOP, start_deadline_s=patience_s)
+        with pytest.raises(DeploymentFailed, match=words) as failed:
+            shop.deployer.deploy(hasty, shop.release("2", **trouble), strategy)
+        assert failed.value.report.outcome is Outcome.ROLLED_BACK
+        assert shop.answers() == {"1"}
+        assert shop.runs() == [(2, 2)]
+    assert shop.deployer.deploy(SHOP, shop.release("3"), strategy).outcome is Outcome.SUCCEEDED
+    assert (shop.answers(), shop.runs()) == ({"3"}, [(2, 2)])
+    assert shop.deployer.rollback("web").to_version == "1"
+    assert (shop.answers(), shop.runs()) == ({"1"}, [(2, 2)])
