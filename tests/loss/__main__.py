@@ -134,6 +134,8 @@ def _tell(result: Result) -> None:
         f"{result.case}: {result.requests} requests, {result.lost} lost, {result.cut_websockets} websockets "
         f"cut, {result.busy_removals} of {result.removals} removed with requests, {result.seconds:.0f} s"
     )
+    if result.below_floor_s:
+        _say(f"{result.case}: fewer served than the floor for {result.below_floor_s:.1f} s")
     for words in result.losses[:SHOWN_LOSSES]:
         _say(f"{result.case} lost: {words}")
     if result.lost > SHOWN_LOSSES:

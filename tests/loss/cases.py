@@ -263,14 +263,14 @@ def _result(case: Case, facts: Mapping[str, Any], reports: Sequence[Report], log
     posts = lost_posts(facts, written)
     kept = [(at_s, words) for at_s, words in lost if case.strategy == IN_PLACE and excused(at_s, removed)]
     broken = [one for one in lost if one not in kept]
-    below = [f"fewer than {one.floor} served for {one.below_floor_s:.1f} s" for one in reports if one.below_floor_s]
     return Result(
         case,
         requests=facts["answered"] + facts["lost"],
         lost=len(lost) + len(posts),
         losses=[*_in_words(lost), *posts][:KEPT_WORDS],
-        broken=len(broken) + len(posts) + len(below),
-        breaches=[*_in_words(broken), *posts, *below][:KEPT_WORDS],
+        broken=len(broken) + len(posts),
+        breaches=[*_in_words(broken), *posts][:KEPT_WORDS],
+        below_floor_s=sum(one.below_floor_s for one in reports),
         cut_websockets=cut,
         removals=len(removed),
         busy_removals=sum(one.in_flight > 0 for one in removed),

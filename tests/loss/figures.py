@@ -51,8 +51,10 @@ class Result:
         lost: How many were lost; POSTs without or with several traces in the logs, and websockets that something else
             than the drain deadline has cut, are among them.
         losses: The first of them in words.
-        broken: How many of them break the strategy's promise; and what else does, such as a floor that was not kept.
+        broken: How many of them break the strategy's promise.
         breaches: The first of these in words.
+        below_floor_s: For how many seconds fewer served than the floor, by zdd's report; also when an instance failed
+            by itself.
         cut_websockets: How many the drain deadline has cut.
         removals: How many instances were taken out and stopped.
         busy_removals: How many of them had at least one request in flight then, by the servers' own logs.
@@ -66,6 +68,7 @@ class Result:
     losses: Sequence[str]
     broken: int
     breaches: Sequence[str]
+    below_floor_s: float
     cut_websockets: int
     removals: int
     busy_removals: int

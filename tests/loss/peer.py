@@ -112,6 +112,7 @@ class Peer:
             losses=[*(f"{at_s:.2f} {words}" for at_s, words in facts["losses"]), *posts][:KEPT_WORDS],
             broken=0,
             breaches=[],
+            below_floor_s=0.0,
             cut_websockets=len(facts["cut"]),
             removals=len(removed),
             busy_removals=sum(

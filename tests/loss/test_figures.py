@@ -14,7 +14,7 @@ from figures import SWARM, Case, Figures, Result, Unusable, verdict
 
 ASKED = {"commit": "1" * 40, "requests": 10}
 CASE = Case("haproxy", "rolling", "exit")
-RESULT = Result(CASE, 12, 1, ["1.00 a GET"], 0, [], 1, 6, 5, 1.5, 20.04)
+RESULT = Result(CASE, 12, 1, ["1.00 a GET"], 0, [], 0.0, 1, 6, 5, 1.5, 20.04)
 
 
 def test_what_was_kept_is_there_for_the_next_run(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, field, frozen
 
 from zdd import Deployer, HttpGate, Release, Service
 from zdd.adapters.consul.connection import ConsulConnection
@@ -23,6 +23,7 @@ from zdd.adapters.consul.discovery import ConsulDiscovery
 from zdd.adapters.consul.intent import ConsulIntents
 from zdd.adapters.consul.journal import ConsulJournal
 from zdd.adapters.consul.lease import ConsulLease
+from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge, route_tags, weight_tags
 from zdd.adapters.haproxy.edge import HaproxyEdge
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 from zdd.interfaces import mirror_role
@@ -48,6 +49,16 @@ def load_lab(part: str) -> ModuleType:
 
 _consul = load_lab("consul")
 _haproxy = load_lab("haproxy")
+_traefik = load_lab("traefik")
+
+
+@frozen
+class Front:
+    """An edge, as the deployer, the mirror's command line and the clients know it."""
+
+    edge: Any
+    entrance: Address
+    options: tuple[str, str]
 
 
 @define(eq=False)
@@ -56,7 +67,7 @@ class Scene:
 
     swarm: Any
     agent: Any
-    haproxy: Any
+    front: Front
     directory: Path
     wait_until: Callable[..., Any]
     mirrors: list[subprocess.Popen[bytes]] = field(factory=list)
@@ -66,13 +77,12 @@ class Scene:
         return ConsulConnection(address=self.agent.address)
 
     def deploy(self, version: str) -> None:
-        entrance = {"http": Address("127.0.0.1", self.haproxy.port)}
         connection = self.connection
         with contextlib.closing(SwarmOrchestrator(self.swarm.engine)) as orchestrator:
             deployer = Deployer(
                 orchestrator,
-                ConsulDiscovery(connection),
-                [HaproxyEdge(self.haproxy.socket, entrance, old_process_s=0)],
+                ConsulDiscovery(connection, tags_for=route_tags, weight_tags_for=weight_tags),
+                [self.front.edge],
                 journal=ConsulJournal(connection),
                 lease=ConsulLease(connection),
                 intents=ConsulIntents(connection),
@@ -88,8 +98,7 @@ class Scene:
         command += [
             "--docker",
             self.swarm.engine,
-            "--haproxy",
-            str(self.haproxy.socket),
+            *self.front.options,
             "--interval",
             "0.5",
             "--takeover",
@@ -127,12 +136,11 @@ class Scene:
         return time.monotonic()
 
     def await_whole(self, before: set[str], deadline_s: float = 40.0) -> None:
-        """Wait until as many as before are registered, one of them new, and HAProxy shows exactly them."""
-        edge = HaproxyEdge(self.haproxy.socket, {}, old_process_s=0)
+        """Wait until as many as before are registered, one of them new, and the edge shows exactly them."""
 
         def whole() -> bool:
             now = self.instances()
-            if len(now) != 3 or now == before or len(edge.view(SERVICE, ()).weights) != 3:
+            if len(now) != 3 or now == before or len(self.front.edge.view(SERVICE, ()).weights) != 3:
                 return False
             active = [mirror.pid for mirror in self.mirrors].index(self.active())
             return self.told_by_each()[active].endswith("is as it should be\n")
@@ -145,7 +153,7 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Front]]:
     directory = tmp_path_factory.mktemp("parts")
     try:
         program = _consul.find_consul()
@@ -157,14 +165,36 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]
     (port,) = _consul.free_ports(1)
     edge = _haproxy.LabHaproxy(haproxy, directory / "haproxy", agent.dns_port, {"web": "/"}, port)
     edge.start()
-    yield agent, edge
+    place = Address("127.0.0.1", port)
+    known = HaproxyEdge(edge.socket, {"http": place}, old_process_s=0)
+    yield agent, Front(known, place, ("--haproxy", str(edge.socket)))
     edge.stop()
     agent.stop()
 
 
 @pytest.fixture
-def scene(swarm: Any, parts: tuple[Any, Any], tmp_path: Path, wait_until: Callable[..., Any]) -> Iterator[Scene]:
-    made = Scene(swarm, *parts, tmp_path, wait_until)
+def front(request: pytest.FixtureRequest, parts: tuple[Any, Front], tmp_path: Path) -> Iterator[Front]:
+    """HAProxy, unless the test asks for Traefik."""
+    agent, haproxy = parts
+    if getattr(request, "param", "haproxy") == "haproxy":
+        yield haproxy
+        return
+    program = _traefik.find_traefik()
+    if program is None:
+        pytest.skip("there is no traefik on PATH: install the extra `edge`")
+    port, api_port = _consul.free_ports(2)
+    edge = _traefik.LabTraefik(program, tmp_path / "traefik", agent.http_port, port, api_port)
+    edge.start()
+    place, api = Address("127.0.0.1", port), Address("127.0.0.1", api_port)
+    yield Front(CatalogTraefikEdge(api, {"http": place}, weighs=True), place, ("--traefik", str(api)))
+    edge.stop()
+
+
+@pytest.fixture
+def scene(
+    swarm: Any, parts: tuple[Any, Front], front: Front, tmp_path: Path, wait_until: Callable[..., Any]
+) -> Iterator[Scene]:
+    made = Scene(swarm, parts[0], front, tmp_path, wait_until)
     yield made
     for mirror in made.mirrors:
         if mirror.poll() is None:
@@ -178,7 +208,7 @@ def test_tasks_that_die_are_replaced_without_a_person_whatever_happens_to_the_mi
     scene.deploy("1")
     first, second = scene.start_mirror(), scene.start_mirror()
     assert scene.active() == first.pid
-    load = Load(Address("127.0.0.1", scene.haproxy.port), mixed(6, 6))
+    load = Load(scene.front.entrance, mixed(6, 6))
     died = []
     with load.running():
         before = scene.instances()
@@ -214,3 +244,22 @@ def test_tasks_that_die_are_replaced_without_a_person_whatever_happens_to_the_mi
     assert [one for one in load.lost if one not in own] == []
     scene.deploy("2")
     assert len(scene.instances()) == 3
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("front", ["traefik"], indirect=True)
+def test_a_task_that_dies_is_replaced_behind_traefik(scene: Scene) -> None:
+    scene.deploy("3")
+    scene.start_mirror()
+    load = Load(scene.front.entrance, mixed(4, 0))
+    with load.running():
+        before = scene.instances()
+        died_s = scene.crash()
+        scene.await_whole(before)
+        healed_s = time.monotonic() - died_s
+        answered = load.answers.total()
+        scene.wait_until(lambda: load.answers.total() > answered + 100, "a hundred more are answered")
+    # Traefik, as the example sets it up, tries a request nowhere else: what it sends to the dead one is lost.
+    others = [one for one in load.lost if not died_s - 5 <= one.began_s <= died_s + healed_s]
+    print(f"{load.answers.total()} answered, {len(load.lost)} lost; healed after {healed_s:.1f} s\n{scene.told()}")
+    assert others == []
