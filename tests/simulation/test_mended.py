@@ -22,6 +22,7 @@ MENDED = {
     2074: "the same, while the cell was not proven yet",
     2444: "an instance that had just become well again was held against the deployer",
     3054: "what rounding left of a canary's share went to a cell that was being retired",
+    10570: "a person who wrote what a slow discovery showed undid what it had been told, which was held against zdd",
     3961: "what a person took out of traffic was held against the plan that began in that moment",
 }
 

@@ -31,6 +31,8 @@ def register_by_hand(world: MemoryWorld, service: Service, pick: int, by_hand: s
     others = tuple(one for one in registrations if one is not chosen)
     weight = (0, 1, None)[pick // 3 % 3]
     by_hand.add(chosen.instance)
+    if world.discovery_lag_s:  # what it was told and does not show yet is undone by this, for all of them
+        by_hand.update(one.instance for one in registrations)
     changed = () if weight is None else (evolve(chosen, weight=weight),)
     world.register_by_hand(service.name, (*others, *changed), held=held)
     return True
