@@ -106,6 +106,8 @@ class Operator:
             return entry.report
         if process.unwritten:
             raise JournalError(entry.reason)
+        if process.plans:
+            raise LeaseLost(entry.reason)
         holder = self.play.lease.holder(service)
         if holder is not None:
             raise DeploymentInProgress(entry.reason, holder=holder.name, since_s=holder.since_s)
