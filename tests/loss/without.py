@@ -29,7 +29,7 @@ def _drained_without_idle(picture: Picture, proposal: Proposal, tally: Tally) ->
 def _drained_without_gone(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     """Wait until discovery was told and nothing is in flight right now, wherever the edges still send requests."""
     for name in victims(picture, proposal):
-        places = picture.addresses(picture.located[name][1]).values()
+        places = picture.addresses(picture.instances[name]).values()
         counts = [view.in_flight.get(place) for view in picture.observation.edges for place in places]
         if picture.carries_traffic and (picture.weight(name) > 0 or any(count != 0 for count in counts)):
             return f"{name} to have nothing in flight"
