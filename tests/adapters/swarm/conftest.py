@@ -183,7 +183,7 @@ def lab() -> Iterator[Swarm]:
 @pytest.fixture(scope="session")
 def database_image(lab: Swarm) -> str:
     """An image of PostgreSQL, in the lab's registry."""
-    return str(tell_lab("database")["image"])
+    return str(tell_lab("database")["database"])
 
 
 @pytest.fixture
