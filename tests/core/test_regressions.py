@@ -7,7 +7,8 @@ from attrs import frozen
 
 from zdd.adapters.memory import Behaviour, Blame, Fault, What
 from zdd.errors import DeploymentError, DeploymentFailed, DeploymentInterrupted
-from zdd.events import CommandIntended
+from zdd.events import CommandIntended, Outcome
+from zdd.gates import FunctionGate
 from zdd.model.command import Route
 from zdd.model.plan import Stage
 from zdd.model.release import Release
@@ -148,3 +149,20 @@ def test_an_old_version_that_the_orchestrator_calls_failed_does_not_block_its_ow
         scene.world.mark_failed(one.id)
     scene.deployer().deploy(web(), NEW, BlueGreen())
     assert scene.untidy(web(), "2.0") == []
+
+
+# 11
+@pytest.mark.parametrize("settings", [{}, {"exposures": ()}], ids=["served", "worker"])
+def test_spare_cells_do_not_leave_before_those_that_change_back_beside_them(scene, web, settings):
+    service = web(replicas=10, cells=10, **settings)
+    scene.deployer().deploy(service, OLD)
+
+    def half_is_enough(target):
+        return sum(one.version == "2.0" for one in scene.world.instances()) < 10
+
+    strategy = RollingUpdate(5, gates=[FunctionGate(half_is_enough, "half is enough")])
+    with pytest.raises(DeploymentFailed) as failed:
+        scene.deployer().deploy(service, NEW, strategy)
+    assert failed.value.report.outcome is Outcome.ROLLED_BACK
+    assert scene.world.lost(Blame.GAP) == scene.world.lost(Blame.STOPPED_BY_COMMAND) == ()
+    assert scene.untidy(service, "1.0") == []

@@ -228,10 +228,18 @@ def _floor(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     if not lost:
         return None
     left = len(picture.useful) - sum(1 for name in tally.removed.union(lost) if name in picture.useful)
-    least = min(picture.plan.floor, len(picture.serving))
+    room = picture.room_to_change if _gives_up(picture, proposal) else 0
+    least = min(picture.plan.floor + room, len(picture.serving))
     if left >= least:
         return None
-    return f"capacity {proposal_name(proposal)}: {left} would serve for certain, {least} must"
+    why = f", {room} of them while others change" if room else ""
+    return f"capacity {proposal_name(proposal)}: {left} would serve for certain, {least} must{why}"
+
+
+def _gives_up(picture: Picture, proposal: Proposal) -> bool:
+    """Tell whether what the proposal is about is not to serve again."""
+    goal = picture.goals.get(proposal.cell) if not isinstance(proposal, Release | Hold) else None
+    return goal is None or not goal.share
 
 
 def _proven(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
@@ -358,7 +366,12 @@ GUARDS: tuple[Guard, ...] = (
     ),
     Guard("drained", "What has victims happens only to a cell whose instances are all drained.", _drained),
     Guard("judged", "What can't be undone waits until the stage has passed.", _judged),
-    Guard("floor", "Useful capacity never gets smaller than the floor, or than it already is.", _floor),
+    Guard(
+        "floor",
+        "Useful capacity never gets smaller than the floor, or than it already is; what changes has the room above it "
+        "before what is given up.",
+        _floor,
+    ),
     Guard("proven", "Only an instance that has passed its gates, at its own address, gets traffic.", _proven),
     Guard("complete", "A cell is ready for its whole share before it gets any.", _complete),
     Guard("edges-heard", "Nothing is admitted, or replaced in traffic, while an edge can't be reached.", _edges_heard),

@@ -352,6 +352,18 @@ class Picture:
         return {name: None for name in self.serving if name in proven and name not in unsure}
 
     @cached_property
+    def room_to_change(self) -> int:
+        """How many of those that serve have to leave traffic and come back changed; 0 where nothing has to be left."""
+        if not self.plan.floor:
+            return 0
+        return sum(
+            sum(name in self.serving for name in cell.members)
+            for goal in self.goals.values()
+            if goal.share and goal.in_place is None and (cell := self.cells.get(goal.cell)) is not None
+            if cell.revision != goal.revision or cell.mixed or cell.replicas > goal.replicas
+        )
+
+    @cached_property
     def measured(self) -> bool:
         """Whether every instance that seems to serve has been looked at by its gates: before, nobody knows."""
         verdicts = self._verdicts
