@@ -269,13 +269,19 @@ def _edges_heard(picture: Picture, proposal: Proposal, tally: Tally) -> str | No
 
 
 def _edges_followed(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
-    if not takes_out(proposal) or proposal.instance not in picture.serving:
+    if not takes_out(proposal) or not _may_serve(picture, proposal.instance):
         return None
     for edge, since_s in picture.progress.deaf.items():
         until_s = since_s + picture.plan.service.drain_deadline_s
         if picture.now < until_s:
             return f"{edge} to be reached before {proposal.instance} is taken out", until_s
     return None
+
+
+def _may_serve(picture: Picture, name: str) -> bool:
+    """Tell whether an edge that can't be asked may send requests to it, though it was never seen to."""
+    instance = picture.instances.get(name)
+    return instance is not None and instance.state is InstanceState.READY and name not in picture.condemned
 
 
 def _someone_serves(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
