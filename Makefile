@@ -21,7 +21,7 @@ demo: ## Seven deployments of a small service under load, on this machine; the l
 	@scripts/with-environment demo python examples/demo
 
 test: ## Everything there is to test, with a summary of what was skipped and why; ALL=1 tries the newer engine too
-	@ZDD_TEST_ALL=$(ALL) scripts/with-environment dev pytest --numprocesses 2 $(TESTS)
+	@ZDD_TEST_ALL=$(ALL) scripts/with-environment dev pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 unit: ## The tests that start no processes
 	@scripts/with-environment dev pytest $(addprefix --ignore=,$(REAL_PARTS)) $(TESTS)

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 from attrs import define, field, frozen
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from zdd.events import (
     ActionEnded,
@@ -39,26 +37,11 @@ from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Service
 from zdd.model.verdict import Result, Sample, Verdict
 
-# Tests that bring up engines, networks and namespaces. One process runs all of them, one after the other, beside
-# another process with everything else; they come first, since they take longest.
-LAB = ("tests/adapters/swarm/", "tests/lab/", "tests/loss/", "tests/compose/test_stack", "tests/examples/stacks/")
-
 
 def pytest_configure() -> None:
     """Let what the tests start hear Ctrl-C, also where a shell has started the tests in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-class LabInOneProcess(LoadScopeScheduling):
-    """Gives what needs the lab to one process, and each other file to whichever process has time for it."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "lab" if nodeid.startswith(LAB) else nodeid.partition("::")[0]
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LabInOneProcess:
-    return LabInOneProcess(config, log)
 
 
 START_S = 1_764_000_271.0

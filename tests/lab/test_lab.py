@@ -24,20 +24,25 @@ def tell(action: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def everything() -> dict[str, set[str]]:
-    """Return what a lab could leave behind on this machine."""
-    processes = {
-        path.parent.name
-        for path in Path("/proc").glob("[0-9]*/comm")
-        if _text(path).strip() in ("dockerd", "containerd", "docker-registry", "tini")
-    }
-    return {
-        "processes": processes,
-        "mounts": {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()},
-        "links": {path.name for path in Path("/sys/class/net").iterdir()},
-        "control groups": {str(path) for path in Path("/sys/fs/cgroup").glob("**/zdd-lab-*")},
-        "rules": {_text(Path("/proc/net/ip_tables_names")), _text(Path("/proc/sys/net/ipv4/ip_forward"))},
-    }
+def link_to(address: str) -> str:
+    """Return the number, which the kernel never gives again, of the link through which a lab is reached."""
+    words = ["ip", "-o", "route", "get", address]
+    route = subprocess.run(words, capture_output=True, text=True, timeout=10, check=True).stdout.split()
+    return _text(Path("/sys/class/net") / route[route.index("dev") + 1] / "ifindex")
+
+
+def left_of(group: str, link: str, directory: Path) -> list[str]:
+    """Return what a lab has left on this machine. Other labs may come and go meanwhile."""
+    found = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if str(directory) in _text(path)]
+    found += [line for line in _text(Path("/proc/self/mountinfo")).splitlines() if str(directory) in line]
+    found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{group}")]
+    found += [path.parent.name for path in Path("/sys/class/net").glob("*/ifindex") if _text(path) == link]
+    return [*found, str(directory)] if directory.exists() else found
+
+
+def rules() -> tuple[str, ...]:
+    """Return what a lab could change of this machine's packet filter."""
+    return _text(Path("/proc/net/ip_tables_names")), _text(Path("/proc/sys/net/ipv4/ip_forward"))
 
 
 def _text(path: Path) -> str:
@@ -50,7 +55,7 @@ def _text(path: Path) -> str:
 @pytest.mark.timeout(300)
 def test_it_comes_up_and_leaves_nothing(tmp_path: Path) -> None:
     state = {"ZDD_LAB_DIRECTORY": str(tmp_path / "lab")}
-    before, began_s = everything(), time.monotonic()
+    before, began_s = rules(), time.monotonic()
     up = tell("up", **state)
     if up.returncode == NO_LAB:
         pytest.skip(up.stderr.strip())
@@ -68,11 +73,13 @@ def test_it_comes_up_and_leaves_nothing(tmp_path: Path) -> None:
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert created.returncode == 0, created.stderr
+        own = (facts["group"], link_to(facts["address"]), tmp_path / "lab")
+        assert len(left_of(*own)) > 4
     finally:
         down = tell("down", **state)
     assert down.returncode == 0, down.stderr
-    assert everything() == before
-    assert not (tmp_path / "lab").exists()
+    assert left_of(*own) == []
+    assert rules() == before
     assert json.loads(tell("down", **state).stdout) == {"ended": False}
 
 

@@ -151,7 +151,9 @@ class Swarm:
 
         def gone() -> bool:
             left = self._everything() - self._was_there
-            for kind, name in sorted(left, key=lambda one: list(removals).index(one[0])):
+            # The engine may crash if a service is removed just when a task of it is taken off the list.
+            later = {("service", task["ServiceID"]) for task in self.api.tasks() if task["DesiredState"] == "remove"}
+            for kind, name in sorted(left - later, key=lambda one: list(removals).index(one[0])):
                 with contextlib.suppress(docker.errors.APIError):  # what is in use goes with the next attempt
                     removals[kind](name)
             return not left

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from zdd.adapters.swarm.observed import container_ports, observed_cell, seconds
+from zdd.adapters.swarm.observed import container_ports, observed_cell, seconds, something_left
 from zdd.model.address import Address
 from zdd.model.cell import Instance, InstanceState
 from zdd.model.service import Exposure, Service
@@ -112,6 +112,21 @@ def test_places_are_counted_apart() -> None:
 
 def test_nothing_of_a_retired_cell_has_failed() -> None:
     assert instances(task(1, "failed", "shutdown"), replicas=0, **{"zdd.retired": "true"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "desired", "left"),
+    [
+        ("running", "remove", True),
+        ("shutdown", "remove", True),  # the engine is just taking it off its list, and must not be disturbed
+        ("new", "shutdown", False),
+        ("shutdown", "shutdown", False),
+        ("failed", "shutdown", False),
+    ],
+)
+def test_something_of_a_retired_cell_is_left(state: str, desired: str, left: bool) -> None:
+    assert something_left([task(1, state, desired)]) is left
+    assert something_left([]) is False
 
 
 def test_the_engine_s_nanoseconds_are_understood() -> None:

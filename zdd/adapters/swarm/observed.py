@@ -78,8 +78,11 @@ def is_retired(swarm_service: Json) -> bool:
 
 
 def something_left(tasks: Sequence[Json]) -> bool:
-    """Say whether any of these tasks has not ended."""
-    return any(_exists(task) for task in tasks)
+    """Say whether any of these tasks has not ended, or is just being taken off the list.
+
+    An engine from before the end of 2025 crashes if a service is removed at that very moment (moby/swarmkit#3216).
+    """
+    return any(_exists(task) or task["DesiredState"] == "remove" for task in tasks)
 
 
 def _exists(task: Json) -> bool:
