@@ -5,10 +5,8 @@ The engine and Consul that are named do not exist, so whoever asked them would e
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -118,9 +116,8 @@ def test_a_file_that_cannot_be_read_is_one_message(
     assert said.err.count("\n") == 1
 
 
-def test_a_stack_that_can_be_read_gets_as_far_as_the_engine(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stack_that_can_be_read_gets_as_far_as_consul(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Otherwise the others would prove nothing."""
     (nowhere / "compose.yml").write_text(WEB)
     assert main(["deploy", "shop", "--file", "compose.yml"]) != 0
-    said: Any = capsys.readouterr()
-    assert f"{os.environ['DOCKER_HOST'].removeprefix('unix://')}" in said.err
+    assert "http://127.0.0.1:1: it can't be reached" in capsys.readouterr().err

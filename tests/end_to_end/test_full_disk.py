@@ -49,7 +49,7 @@ def test_a_restore_without_room_is_stuck_serves_nothing_and_goes_on_when_there_i
     told = played("data")
     kind, message, outcome, next_steps = told["error"]
     assert (kind, outcome) == ("RollbackFailed", "stuck")
-    assert "No space left on device: it is as it was" in message
+    assert "could not be replaced: No space left" in message
     assert "deployer.resume('web')" in next_steps
     assert told["full"] == {"running": [], "orders": True, "spoiled": True, "beside": [], "kept": []}
     assert told["resumed"] == "rolled back"

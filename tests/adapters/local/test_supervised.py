@@ -374,7 +374,7 @@ class TestLog:
         first = older.stat().st_mtime_ns
         wait_until(lambda: older.stat().st_mtime_ns != first)
         assert older.stat().st_size < 100_000 + 2_000_000
-        assert "what came before is in log.1.txt" in log_of(one)
+        wait_until(lambda: "what came before is in log.1.txt" in log_of(one))
 
 
 def started_at(one: Supervised) -> list[float]:

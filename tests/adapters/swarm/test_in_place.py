@@ -9,6 +9,7 @@ import pytest
 from zdd import ConfigurationError, Service
 from zdd.adapters.swarm.in_place import check_in_place, handed_back, is_under_way, places, stepped
 from zdd.adapters.swarm.observed import observed_cell
+from zdd.model.address import Address
 from zdd.model.in_place import InPlace, UpdateOrder
 
 USERS = {"Parallelism": 2, "Delay": 10_000_000_000, "FailureAction": "rollback", "Order": "stop-first"}
@@ -72,10 +73,20 @@ def test_swarm_takes_up_all_where_all_that_is_left_is_to_go() -> None:
     assert places(turned, "r1").parallelism(InPlace(4)) == 2  # one is replaced, and at one what is beside it goes
 
 
+class NoAddresses:
+    """Knows of no task where it is."""
+
+    def of(self, *_: object) -> dict[str, Address]:
+        return {}
+
+    def lost(self, *_: object) -> str:
+        return ""
+
+
 def test_the_victim_is_known_before_it_is_stopped() -> None:
     tasks = [task(1, "r1"), task(1, "r2", "starting"), task(2, "r1"), task(3, "r1", desired="shutdown"), task(3, "r2")]
     service = {"ID": "x", "Spec": spec("r2")}
-    cell = observed_cell(Service("web"), service, tasks, lambda *_: {})
+    cell = observed_cell(Service("web"), service, tasks, NoAddresses())
     assert {one.id: one.replaced_by for one in cell.instances if one.replaced_by} == {"1-r1": "1-r2"}
 
 
