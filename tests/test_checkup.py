@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from zdd import Deployer, Release, Service
-from zdd.adapters.memory import Behaviour, MemoryWorld
+from zdd import ConfigurationError, Deployer, Release, Service
+from zdd.adapters.memory import Behaviour, MemoryDiscovery, MemoryWorld
 from zdd.adapters.swarm.nodes import ailing
 from zdd.model.finding import Severity
 
@@ -36,6 +36,19 @@ def test_an_edge_that_cannot_be_asked_is_an_error() -> None:
     (found,) = deployer.checkup()
     assert found.severity is Severity.ERROR
     assert "nothing can be admitted or removed" in str(found)
+
+
+def test_rights_that_discovery_lacks_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    deployer = Deployer.in_memory(MemoryWorld())
+    deployer.deploy(Service("web"), Release("1.0", Behaviour()))
+
+    def refuse(discovery: MemoryDiscovery, service: Service) -> None:
+        raise ConfigurationError(f"the token for {service.name} is not permitted enough")
+
+    monkeypatch.setattr(MemoryDiscovery, "check", refuse)
+    (found,) = deployer.checkup()
+    assert found.severity is Severity.ERROR
+    assert "the token for web is not permitted enough" in str(found)
 
 
 def test_an_instance_that_nobody_can_reach_is_told_and_one_that_discovery_knows_is_not() -> None:

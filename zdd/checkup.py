@@ -10,6 +10,7 @@ from zdd.history import History, read_history
 from zdd.interfaces import STACK, Examined
 from zdd.model.finding import Demand, Finding, Severity
 from zdd.model.observation import with_known_addresses
+from zdd.model.service import Service
 from zdd.preflight import findings
 from zdd.surroundings import Surroundings
 from zdd.wording import printable
@@ -62,8 +63,19 @@ def _service(around: Surroundings, name: str) -> Iterator[Finding]:
         return
     service = history.last.plan.agreed
     revision = history.last.plan.revisions[history.last.plan.target]
+    yield from _permitted(around, service)
     yield from findings(around, service, revision.workload, Demand(service.replicas + 1, 2))
     yield from _seen(around, history)
+
+
+def _permitted(around: Surroundings, service: Service) -> Iterator[Finding]:
+    try:
+        if service.exposures:
+            around.discovery.check(service)
+    except ConfigurationError as error:
+        yield _broken(service.name, error, "its next deployment would be refused until that is so")
+    except AdapterError as error:
+        yield _broken(service.name, error, "what discovery permits is not known")
 
 
 def _half_done(around: Surroundings, name: str, history: History) -> Iterator[Finding]:
