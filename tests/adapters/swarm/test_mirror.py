@@ -33,6 +33,7 @@ sys.path.append(str(Path(__file__).parents[2] / "lab"))
 from strict_clients import Load, mixed
 from suspended import let_go_on, suspend
 
+ELSEWHERE = "another copy is active"
 SERVICE = Service("web", replicas=3, gates=(HttpGate("/health"),), stop_grace_s=3.0, start_deadline_s=40.0)
 
 
@@ -107,7 +108,9 @@ class Scene:
         number = len(self.mirrors)
         with (self.directory / f"mirror-{number}.log").open("wb") as log:
             self.mirrors.append(subprocess.Popen(command, stderr=log))
-        if not number:
+        if number:
+            self.wait_until(lambda: ELSEWHERE in self.told_by_each()[number], "the other mirror looks")
+        else:
             self.wait_until(self.active, "a mirror is active")
         return self.mirrors[-1]
 
@@ -232,7 +235,7 @@ def test_tasks_that_die_are_replaced_without_a_person_whatever_happens_to_the_mi
         assert scene.active() == third.pid
         indexes = {name: item["Service"]["ModifyIndex"] for name, item in scene.agent.listed("web").items()}
         let_go_on(second.pid)
-        scene.wait_until(lambda: scene.told().count("another copy is active") >= 3, "the one that was paused looks")
+        scene.wait_until(lambda: scene.told_by_each()[1].count(ELSEWHERE) == 2, "the one that was paused looks")
         after = {name: item["Service"]["ModifyIndex"] for name, item in scene.agent.listed("web").items()}
         assert after == indexes
         assert scene.active() == third.pid

@@ -122,8 +122,6 @@ def clear(nodes: Nodes, wait_until: Callable[..., Any]) -> None:
 
 
 @pytest.mark.timeout(240)
-# The docker package leaves a socket with which it could not connect to the collector.
-@pytest.mark.filterwarnings("ignore:unclosed <socket.socket .*family=1:ResourceWarning")
 @pytest.mark.parametrize("through_it", [False, True], ids=["the leader", "the leader, which zdd talks to"])
 def test_a_manager_may_crash_in_the_middle(
     nodes: Nodes, open_way: Callable[..., Way], wait_until: Callable[..., Any], *, through_it: bool
