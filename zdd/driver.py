@@ -209,6 +209,7 @@ class Driver:
                 gates={key: record for key, record in progress.gates.items() if not key[0].startswith("stage ")},
                 settles_s=progress.settles_s,
                 deaf=progress.deaf,
+                doubted=progress.doubted,
                 routed=progress.routed,
                 routed_s=progress.routed_s,
             ),

@@ -12,7 +12,8 @@
       web.a r1 ready proven in=250 seen  in=WEIGHT: registered, seen: every edge sends to it; out=SECONDS: taken out so
                                          long ago, gone: every edge let go, flight=N, idle, cut; failing=SECONDS;
                                          sent=SECONDS: not registered, but an edge sent requests there
-                                         replaced=ID: the one that is to take its place
+                                         replaced=ID: the one that is to take its place; doubted: it was something
+                                         else in the look before, which may have been the newer one
     lost: web.z web in=250 missing=1     registered, but not listed for so many looks; since=SECONDS: since so long
     told: web retire 2                   the last command to a cell, so many seconds ago
     edge: deaf=4 | held                  the edge can't be reached since so long, or holds requests back
@@ -94,6 +95,7 @@ class Reader:
         self.weights: dict[Address, int] = {}
         self.in_flight: dict[Address, int] = {}
         self.told: dict[str, Told] = {}
+        self.doubted: dict[str, float] = {}
         self.flags: dict[str, str] = {}
         self.deaf_s: float | None = None
         self.held = False
@@ -169,6 +171,8 @@ class Reader:
             record = evolve(record, unsure_at={"edge": False}, seen_at=(), seen_s=None)
         if "out" in flags:
             record = evolve(record, out_s=NOW - float(flags["out"]))
+        if "doubted" in flags:
+            self.doubted[name] = NOW
         if "sent" in flags:
             record = evolve(record, sent_s=NOW - float(flags["sent"]), out_s=NOW - float(flags["sent"]))
         if "gone" in flags:
@@ -249,6 +253,7 @@ class Reader:
                 settles_s=self.settles_s,
                 routed=self._routed(),
                 routed_s=self.routed[1] if self.routed else 0.0,
+                doubted=self.doubted,
                 deaf={} if reachable else {"edge": NOW - float(self.deaf_s or 0)},
             ),
             self.words["expect"],

@@ -16,7 +16,7 @@ from zdd.model.release import Revision
 from zdd.model.service import Service
 from zdd.model.traffic import EdgeView, Registration
 from zdd.model.verdict import Result, Sample
-from zdd.reconciler.learn import EDGE_FOLLOWS_S, IDLE_LOOKS, STEADY_S, learn
+from zdd.reconciler.learn import EDGE_FOLLOWS_S, IDLE_LOOKS, LOOK_AGAIN_S, STEADY_S, learn
 from zdd.reconciler.progress import (
     SAMPLES_KEPT,
     Completed,
@@ -252,3 +252,25 @@ def test_the_next_stage_begins_afresh():
     assert (progress.done, progress.reached_s, progress.complete_s) == ((0,), 6.0, {"web": 7.0})
     progress = learn(progress, PLAN, Passed(), 8.0)
     assert (progress.stage, progress.entered_s, progress.reached_s, progress.done) == (1, 8.0, None, ())
+
+
+STARTING = evolve(READY, state=InstanceState.STARTING)
+STOPPING = evolve(READY, state=InstanceState.STOPPING)
+
+
+@pytest.mark.parametrize(
+    ("before", "then"), [(READY, STARTING), (None, READY), (STOPPING, READY)], ids=["not ready", "back", "not stopping"]
+)
+def test_what_a_list_takes_back_is_doubted_until_another_look_says_so_too(before, then):
+    progress = after(look(9, READY), look(10, before), look(11, then))
+    assert progress.doubted == {"web.1": 11}
+    assert after(look(11 + LOOK_AGAIN_S, then), progress=progress).doubted == {}
+
+
+def test_what_the_next_list_says_as_before_is_doubted_no_more():
+    assert after(look(10, READY), look(11, STARTING), look(11.05, READY)).doubted == {}
+
+
+@pytest.mark.parametrize("then", [READY, STOPPING, None])
+def test_what_goes_on_as_it_must_is_not_doubted(then):
+    assert after(look(9, STARTING), look(10, READY), look(11, then)).doubted == {}

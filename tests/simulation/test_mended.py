@@ -1,10 +1,12 @@
-"""Seeds in which a rule was once broken, with what was wrong."""
+"""Lives in which a rule was once broken, with what was wrong: seeds, and small ones that are not drawn."""
 
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
-from zdd.simulation import DRAWN_APART, draw, simulate
+from zdd.simulation import DRAWN_APART, FaultClass, Scenario, StrategyKind, Trouble, draw, simulate
+from zdd.simulation.small import world
 
 MENDED = {
     45: "an edge that lags admitted what had been taken back, and it was stopped meanwhile",
@@ -42,3 +44,64 @@ def test_it_breaks_no_rule_any_more(seed: int) -> None:
 @pytest.mark.parametrize("seed", MENDED_WITH_ORDERS)
 def test_with_orders_it_breaks_no_rule_any_more(seed: int) -> None:
     assert simulate(draw(seed).without(DRAWN_APART).with_orders()).violations == (), MENDED_WITH_ORDERS[seed]
+
+
+def _with(small: Scenario, *troubles: Trouble) -> Scenario:
+    return evolve(small, troubles=troubles)
+
+
+def _at_once(small: Scenario) -> Scenario:
+    return evolve(small, steps=(evolve(small.steps[0], pause_s=1.0, hold_s=0.0),))
+
+
+def _discovery_lags(small: Scenario) -> Scenario:
+    return evolve(_at_once(small), discovery_lag_s=2.0, edge_lags_s=(0.1,))
+
+
+SMALL = {
+    "an old list showed one that serves as starting, and it was taken out": [
+        _with(
+            world(StrategyKind.ROLLING),
+            Trouble(FaultClass.CRASH, 0, 0.5),
+            Trouble(FaultClass.STALE_LIST, 0, after_s, pick=1),
+        )
+        for after_s in (1.25, 1.5, 1.75)
+    ],
+    "a person resumed what the next deployer had not begun yet, and waited for ever": [
+        _with(
+            world(StrategyKind.BLUE_GREEN),
+            Trouble(FaultClass.DEPLOYER_INTERRUPTED, 0, 1.0, pick=2),
+            Trouble(FaultClass.DEPLOYER_INTERRUPTED, 0, 7.0, pick=call),
+            Trouble(FaultClass.ORDERED, 0, 3.0, for_s=20.0),
+        )
+        for call in range(6, 9)
+    ],
+    "what a person dropped in a slow discovery was held against one that had not begun yet": [
+        _with(
+            _discovery_lags(world(StrategyKind.BLUE_GREEN, replicas=1)),
+            Trouble(FaultClass.REGISTERED_BY_HAND, 0, after_s, pick=6),
+            Trouble(FaultClass.JOURNAL_FULL, 0, 0.5, for_s=9.0),
+        )
+        for after_s in (1.5, 2.0)
+    ],
+    "what a person started behind an old list was held against the one that began then": [
+        _with(
+            _at_once(world(StrategyKind.BLUE_GREEN)),
+            Trouble(FaultClass.STALE_LIST, 0, 1.0, for_s=9.0),
+            Trouble(FaultClass.SCALED_BY_HAND, 0, 1.1, pick=8),
+            Trouble(FaultClass.DEPLOYER_INTERRUPTED, 0, 1.2),
+        )
+    ],
+    "a deployer was paused in the middle of a look, and what it saw then was held against it": [
+        _with(
+            _discovery_lags(world(StrategyKind.CANARY, replicas=1)),
+            Trouble(FaultClass.DEPLOYER_PAUSED, 0, 0.0, for_s=8.0, pick=call),
+        )
+        for call in (16, 19, 22)
+    ],
+}
+
+
+@pytest.mark.parametrize("wrong", SMALL)
+def test_no_small_life_breaks_a_rule_any_more(wrong: str) -> None:
+    assert [simulate(small).violations for small in SMALL[wrong]] == [()] * len(SMALL[wrong])

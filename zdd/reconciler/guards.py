@@ -19,6 +19,7 @@ from attrs import frozen
 from zdd.model.cell import InstanceState
 from zdd.model.command import Change, Launch, Retire, Scale
 from zdd.model.service import Overlap
+from zdd.reconciler.draining import draining, just_missing
 from zdd.reconciler.learn import LOOK_AGAIN_S
 from zdd.reconciler.picture import Picture
 from zdd.reconciler.proposals import (
@@ -141,7 +142,7 @@ def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | tup
     ]
     if others:
         return f"{others[0]} to go before {proposal.cell} starts, overlap is forbidden"
-    return _just_missing(picture)
+    return just_missing(picture)
 
 
 def others_gone(picture: Picture) -> str | tuple[str, float] | None:
@@ -150,7 +151,7 @@ def others_gone(picture: Picture) -> str | tuple[str, float] | None:
         return None
     if picture.others:
         return f"{picture.others[0]} to be gone before the standby opens"
-    return _just_missing(picture)
+    return just_missing(picture)
 
 
 def _others_in_traffic(picture: Picture) -> str | None:
@@ -167,24 +168,13 @@ def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, f
         if name not in picture.registered and _about_to_be_known(picture, name):
             return f"discovery to show {name}", picture.progress.routed_s + REPEAT_AFTER_S
         if not picture.quiet(picture.instances[name]):
-            return _draining(picture, name)
+            return draining(picture, name)
     if isinstance(proposal, Change) and replaces_in_place(picture, proposal):
         return None
     if isinstance(proposal, Change | Retire | Scale) and not (
         isinstance(proposal, Scale) and growth(picture, proposal)
     ):
-        return _just_missing(picture, proposal.cell)
-    return None
-
-
-def _just_missing(picture: Picture, cell: str | None = None) -> tuple[str, float] | None:
-    """Return what to wait for if an instance is missing only since a moment ago: a list can be short."""
-    for name, record in picture.progress.instances.items():
-        if record.stopped_s is None or cell not in (None, record.cell):
-            continue
-        until_s = record.stopped_s + 2 * LOOK_AGAIN_S
-        if picture.now < until_s:
-            return f"{name} to be gone in another look", until_s
+        return just_missing(picture, proposal.cell)
     return None
 
 
@@ -195,38 +185,19 @@ def _about_to_be_known(picture: Picture, name: str) -> bool:
     return any(registration.instance == name for registration in routed.registrations)
 
 
-def _draining(picture: Picture, name: str) -> tuple[str, float]:
-    record = picture.record(name)
-    if picture.weight(name) > 0 or record is None or record.out_s is None:
-        return f"{name} to lose its traffic", picture.deadline_s
-    until_s = record.out_s + picture.plan.service.drain_deadline_s
-    slow = [view.edge for view in picture.observation.edges if view.edge not in record.gone_at]
-    if slow:
-        return f"{name} to be seen gone at {', '.join(slow)}", until_s
-    instance = picture.instances[name]
-    counts = [
-        view.in_flight.get(address)
-        for view in picture.observation.edges
-        for address in picture.addresses(instance).values()
-    ]
-    if not counts or any(count is None for count in counts):
-        return f"{name} to drain, what is in flight is not known", until_s
-    in_flight = sum(count or 0 for count in counts)
-    if not in_flight:
-        return f"{name} to be idle in another look", min(until_s, picture.now + LOOK_AGAIN_S)
-    return f"{name} to drain, {in_flight} in flight", until_s
-
-
 def _judged(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     if not isinstance(proposal, Retire) or proposal.cell in picture.given_up:
         return None
     return f"the stage to pass before {proposal.cell} is retired"
 
 
-def _floor(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+def _floor(picture: Picture, proposal: Proposal, tally: Tally) -> str | tuple[str, float] | None:
     lost = [name for name in losing(picture, proposal) if name in picture.serving]
     if not lost:
         return None
+    for name in picture.doubted.intersection(lost):
+        state = picture.instances[name].state.value
+        return f"another look to say that {name} is {state}", picture.now + LOOK_AGAIN_S
     left = len(picture.useful) - sum(1 for name in tally.removed.union(lost) if name in picture.useful)
     room = picture.room_to_change if _gives_up(picture, proposal) else 0
     least = min(picture.plan.floor + room, len(picture.serving))
@@ -310,13 +281,18 @@ def _rise_before_fall(picture: Picture, proposal: Proposal, tally: Tally) -> str
 def _fall_before_rise(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     if not isinstance(proposal, Traffic) or proposal.shift not in (Shift.ADMIT, Shift.RAISE) or not picture.forward:
         return None
-    goal = picture.goals.get(proposal.cell)
-    if goal is None or goal.revision != picture.plan.target or not picture.has_too_much(proposal.cell):
+    if not _rises(picture, proposal.cell):
         return None
-    for name in picture.overweight.get(proposal.cell, ()):
-        if name not in tally.lowered:
-            return f"{name} to give up what it has too much before {proposal.instance} gets more"
+    for cell, names in picture.overweight.items():  # what another cell of it has too much counts as well
+        left = [name for name in names if name not in tally.lowered]
+        if left and _rises(picture, cell) and picture.has_too_much(cell):
+            return f"{left[0]} to give up what it has too much before {proposal.instance} gets more"
     return None
+
+
+def _rises(picture: Picture, cell: str) -> bool:
+    goal = picture.goals.get(cell)
+    return goal is not None and goal.revision == picture.plan.target
 
 
 def _seen_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:

@@ -117,6 +117,7 @@ def _observed(progress: Progress, plan: Plan, observation: Observation) -> Progr
     registrations = {registration.instance: registration for registration in observation.registrations}
     listed: set[str] = set()
     changed: dict[str, InstanceRecord] = {}
+    doubted = {name: at_s for name, at_s in progress.doubted.items() if in_doubt(at_s, as_of_s)}
     for cell in observation.cells:
         listed.update(cell.members)
         for name, instance in cell.members.items():
@@ -124,6 +125,10 @@ def _observed(progress: Progress, plan: Plan, observation: Observation) -> Progr
             if before is not None and _nothing_new(before, instance, registration):
                 continue
             record = before or InstanceRecord(cell.name, instance.revision, launched_s=as_of_s)
+            if _goes_back(record, instance):
+                doubted[name] = as_of_s
+            elif record.state is not instance.state:
+                doubted.pop(name, None)
             record = _listed(record, instance, plan, as_of_s)
             record = _traffic(record, instance, registration, observation, plan)
             if record is not before:
@@ -138,9 +143,23 @@ def _observed(progress: Progress, plan: Plan, observation: Observation) -> Progr
         if record.stopped_s is None and record.launched_s is not None:
             changed[name] = evolve(changed.get(name, record), stopped_s=as_of_s)
     deaf = {view.edge: progress.deaf.get(view.edge, as_of_s) for view in observation.edges if not view.reachable}
-    if not changed and deaf == progress.deaf:
+    if not changed and deaf == progress.deaf and doubted == progress.doubted:
         return progress
-    return evolve(progress, instances={**known, **changed} if changed else known, deaf=deaf)
+    return evolve(progress, instances={**known, **changed} if changed else known, deaf=deaf, doubted=doubted)
+
+
+def in_doubt(at_s: float, as_of_s: float) -> bool:
+    """Tell whether what a look first said at that time was not said by another one yet."""
+    return as_of_s < at_s + LOOK_AGAIN_S
+
+
+def _goes_back(record: InstanceRecord, instance: Instance) -> bool:
+    """Tell whether a list says what was so before: that it is there, or still starting. It may be an older list."""
+    if record.stopped_s is not None:
+        return True
+    if record.state is InstanceState.STOPPING:
+        return instance.state is not InstanceState.STOPPING
+    return record.state is InstanceState.READY and instance.state is InstanceState.STARTING
 
 
 def steady_at_s(plan: Plan, instance: Instance) -> float:

@@ -14,7 +14,7 @@ from zdd.model.observation import Observation
 from zdd.model.plan import Direction, Goal, Plan, Stage, traffic_intent
 from zdd.model.traffic import EdgeView, Registration
 from zdd.model.verdict import Result
-from zdd.reconciler.learn import steady
+from zdd.reconciler.learn import in_doubt, steady
 from zdd.reconciler.mirror import mirror, reached_at
 from zdd.reconciler.progress import (
     GateRecord,
@@ -250,8 +250,15 @@ class Picture:
         return self._verdicts[instance]
 
     @cached_property
+    def doubted(self) -> frozenset[str]:
+        """The instances that this look alone says are back, or not ready any more: it may be an older list."""
+        as_of_s = self.observation.as_of_s
+        return frozenset([name for name, at_s in self.progress.doubted.items() if in_doubt(at_s, as_of_s)])
+
+    @cached_property
     def _proven(self) -> frozenset[str]:
-        return frozenset([name for name, instance in self.instances.items() if self._passes(instance)])
+        found = [name for name, instance in self.instances.items() if self._passes(instance)]
+        return frozenset(found) - self.doubted
 
     def _passes(self, instance: Instance) -> bool:
         if instance.state is not InstanceState.READY:
@@ -333,12 +340,12 @@ class Picture:
 
         What may be lost, is lost from these.
         """
-        ready, condemned, instances = InstanceState.READY, self.condemned, self.instances
+        ready, condemned, instances, doubted = InstanceState.READY, self.condemned, self.instances, self.doubted
         if not self.carries_traffic:
             found = [name for name, one in instances.items() if one.state is ready]
         else:
             sent = [name for name, weight in self.weights.items() if weight > 0 and name in instances]
-            found = [name for name in sent if instances[name].state is ready and self.shown(name)]
+            found = [n for n in sent if n in doubted or (instances[n].state is ready and self.shown(n))]
         return {name: None for name in found if name not in condemned}
 
     def serves(self, instance: str) -> bool:

@@ -118,6 +118,8 @@ class Progress:
         failure: Why the stage failed by something other than a deadline: an action, or a person. Empty: it did not.
         settles_s: A request without an answer may take effect until then; nothing but looking is done before.
         deaf: Edge → since when it can't be reached.
+        doubted: Instance → when a list last said that it is back, or not ready any more: a list can be an older one, so
+            that is believed when another look says so too.
         routed: What discovery was told last.
         routed_s: When it took effect at the latest.
         complete_s: Cell → when it was last seen to have all its instances, proven.
@@ -139,6 +141,7 @@ class Progress:
     failure: str = ""
     settles_s: float = 0.0
     deaf: Mapping[str, float] = field(factory=dict)
+    doubted: Mapping[str, float] = field(factory=dict)
     routed: Route | None = None
     routed_s: float = 0.0
     complete_s: Mapping[str, float] = field(factory=dict)

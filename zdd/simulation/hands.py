@@ -8,6 +8,7 @@ from attrs import evolve
 
 from zdd.adapters.memory import MemoryControl, MemoryWorld
 from zdd.events import Event, StageEntered
+from zdd.history import read_history
 from zdd.model.order import Order, OrderKind
 from zdd.model.service import Service
 
@@ -42,9 +43,10 @@ def order_by_hand(
     control: MemoryControl, service: Service, events: Sequence[Event], kind: OrderKind, now_s: float
 ) -> bool:
     """Let a person give an order to the last deployment, even if it has ended. Return whether there was one."""
-    if not events:
+    last = read_history(events).last  # one that ended before it began has said nothing but that
+    if last is None:
         return False
     stages = [event.stage for event in events if isinstance(event, StageEntered)]
     stage = stages[-1] if stages and kind is OrderKind.PROMOTE else None
-    control.send(service.name, Order(kind, events[-1].deployment, "ana@desk:1", now_s, stage))
+    control.send(service.name, Order(kind, last.id, "ana@desk:1", now_s, stage))
     return True

@@ -178,6 +178,7 @@ class Play:
                 self.watch.say(Invariant.FENCED, "a second deployer got the lease while its holder was at work")
         process.claimed = True
         self.watch.process = process
+        self.watch.note_interference(process)
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
@@ -330,7 +331,7 @@ class Play:
             self.lists.next, self.lists.pick = ("old", "partial")[trouble.pick % 3 - 1], trouble.pick
             return
         self.world.freeze_lists()
-        self.watch.stale = True
+        self.watch.stale, self.watch.stale_s = True, self.world.clock.now()
         self.later(trouble.for_s, self._thaw)
 
     def _thaw(self) -> None:

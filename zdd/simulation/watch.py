@@ -117,6 +117,7 @@ class Watch:
         cut: The instances that are on record as cut.
         by_hand: The instances that a person registered.
         by_hand_s: When a person changed something last.
+        stale: The orchestrator shows what ran at `stale_s`.
         violations: What was broken.
         marks: What happened at least once.
         world_losses: How many requests the world or a person lost.
@@ -139,6 +140,7 @@ class Watch:
     stuck: dict[str, float] = field(factory=dict)
     deaf: dict[str, float] = field(factory=dict)
     stale: bool = False
+    stale_s: float = 0.0
     frozen: set[str] = field(factory=set)
     violations: list[Violation] = field(factory=list)
     marks: set[str] = field(factory=set)
@@ -354,7 +356,8 @@ class Watch:
         if process.look is not None and process.look.at_s < self.world.clock.now():
             registrations, held = self.world.registered(self.service.name)
             weights = {one.instance: one.weight for one in registrations}
-            process.look = evolve(process.look, weights=weights, deaf=dict(self.deaf), held=held)
+            maybe = process.look.maybe | self.serves(self.world.clock.now())
+            process.look = evolve(process.look, maybe=maybe, weights=weights, deaf=dict(self.deaf), held=held)
 
     def _long_well(self, name: str, now_s: float) -> bool:
         since_s = self.sick_s.get(name)
@@ -387,6 +390,12 @@ class Watch:
                 if moment is Moment.CUT:
                     self.cut.add(name)
 
+    def note_interference(self, process: Process) -> None:
+        """Note that what a person changed while a process was at work, or just before it began, may show only now."""
+        hidden = self.stale and self.by_hand_s >= self.stale_s
+        if hidden or self.world.clock.now() <= self.by_hand_s + self._lags_s():
+            process.interfered = True
+
     def _passed(self, process: Process, stage: int) -> None:
         process.passed = stage + 1
         for gate in process.plan.stages[stage].gates if process.plan else ():
@@ -397,8 +406,7 @@ class Watch:
         before = process.plans[0] if process.plans else None
         process.plans.append(plan)
         process.plan, process.stage, process.passed = plan, 0, 0
-        # What a person changed while the process was at work, or just before, may show only now.
-        process.interfered = process.interfered or self.world.clock.now() <= self.by_hand_s + self._lags_s()
+        self.note_interference(process)
         process.told.clear()
         instances = self.world.cells.existing.values()
         process.old_died = not all(one.ready and one.truly_healthy for one in instances)
