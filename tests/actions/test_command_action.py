@@ -31,7 +31,7 @@ def test_what_does_not_end_in_time_is_killed_with_all_that_it_started(tmp_path: 
     with pytest.raises(CommandFailed, match=r"did not end within 0\.5 s"):
         CommandAction(["sh", "-c", script], deadline_s=0.5).run(CONTEXT)
     child = int(pid_file.read_text())
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while _alive(child):
         assert time.monotonic() < deadline, "the sleeper is still there"
         time.sleep(0.01)

@@ -48,7 +48,7 @@ def test_what_was_interrupted_is_offered_and_finished(shell: Any) -> None:
         next(line for line in running.stderr if "launched" in line)
         running.send_signal(signal.SIGINT)
         running.stderr.read()
-        assert running.wait(60) == 6
+        assert running.wait(90) == 6
     doctor = shell.run("doctor")
     assert "of 6.0 is interrupted" in doctor.stdout
     assert "python -m zdd resume web" in doctor.stdout

@@ -27,7 +27,7 @@ def test_a_running_deployment_obeys_orders_from_another_shell(shell: Any) -> Non
         assert shell.deploy("5.0").returncode == 7
         assert shell.run("abort", "web").returncode == 0
         running.stderr.read()
-        assert running.wait(60) == 3
+        assert running.wait(90) == 3
 
 
 @pytest.mark.parametrize("order", ["pause", "promote", "abort", "resume"])
@@ -49,4 +49,4 @@ def test_it_runs_until_a_signal_ends_it(tmp_path: Path) -> None:
         assert running.stderr is not None
         assert "web: was not deployed yet" in running.stderr.readline()
         running.send_signal(signal.SIGTERM)
-        assert running.wait(10.0) == 0
+        assert running.wait(60.0) == 0

@@ -32,5 +32,5 @@ def test_a_watch_ends_with_ctrl_c_without_a_traceback(shell: Any) -> None:
         assert "watching" in first, first
         running.send_signal(signal.SIGINT)
         said = running.stderr.read()
-        assert running.wait(30) == 130
+        assert running.wait(90) == 130
     assert said == "zdd: ended by Ctrl-C\n"

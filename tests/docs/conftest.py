@@ -176,7 +176,7 @@ class Run:
 
     def await_end(self) -> list[int]:
         """What is still there after a while."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while self.left_running() and time.monotonic() < deadline:
             time.sleep(0.05)
         return self.left_running()

@@ -16,7 +16,7 @@ import pytest
 import zdd
 from zdd.adapters.embedded import Embedded
 
-SERVICE = zdd.Service("web", replicas=2, gates=[zdd.HttpGate("/")], start_deadline_s=20)
+SERVICE = zdd.Service("web", replicas=2, gates=[zdd.HttpGate("/")], start_deadline_s=60)
 SERVER = zdd.Process(["sh", "-c", "exec python3 -m http.server --bind 127.0.0.1 $PORT"])
 
 
@@ -44,7 +44,7 @@ def _alive(pid: int) -> bool:
 
 
 def await_true(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

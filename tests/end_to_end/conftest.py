@@ -86,7 +86,7 @@ class Machine:
             "replicas": 2,
             "gates": [zdd.HttpGate("/health")],
             "drain_deadline_s": 5,
-            "start_deadline_s": 10,
+            "start_deadline_s": 40,
             "stop_grace_s": 2,
         }
         return zdd.Service("web", **{**settings, **changes})  # type: ignore[arg-type]
@@ -143,7 +143,7 @@ def eventually() -> Callable[[Callable[[], bool], str], None]:
     """Wait for a condition, 20 s at most."""
 
     def wait(condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain for {what}"
             time.sleep(0.02)

@@ -8,7 +8,7 @@ import zdd
 state, port, version, strategy, *rest = sys.argv[1:]
 application = Path(__file__).with_name("application.py")
 service = zdd.Service(
-    "web", replicas=2, gates=[zdd.HttpGate("/health")], drain_deadline_s=5, start_deadline_s=10, stop_grace_s=2
+    "web", replicas=2, gates=[zdd.HttpGate("/health")], drain_deadline_s=5, start_deadline_s=40, stop_grace_s=2
 )
 environment = {"HEALTHY": rest[0]} if rest else {}
 release = zdd.Release(version, zdd.Process([sys.executable, str(application)], environment))

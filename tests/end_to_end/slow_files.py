@@ -56,7 +56,7 @@ class SlowFiles:
 
 def ledger_service() -> zdd.Service:
     """Return a service with one writer."""
-    return zdd.Service("web", gates=[zdd.HttpGate("/health")], drain_deadline_s=5, start_deadline_s=10, stop_grace_s=2)
+    return zdd.Service("web", gates=[zdd.HttpGate("/health")], drain_deadline_s=5, start_deadline_s=40, stop_grace_s=2)
 
 
 def ledger_release(version: str, data: str, *, spoils: bool = False) -> zdd.Release:

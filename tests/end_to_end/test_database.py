@@ -56,7 +56,7 @@ def database(make_server: Callable[[str], Any]) -> Any:
 
 def orders_service() -> zdd.Service:
     return zdd.Service(
-        "orders", gates=[zdd.HttpGate("/health")], drain_deadline_s=5, start_deadline_s=10, stop_grace_s=2
+        "orders", gates=[zdd.HttpGate("/health")], drain_deadline_s=5, start_deadline_s=40, stop_grace_s=2
     )
 
 

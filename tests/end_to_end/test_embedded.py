@@ -30,11 +30,11 @@ def test_a_version_is_replaced_without_losing_a_request(machine: Any, strategy: 
 
 def test_a_second_script_deploys_over_what_the_first_one_left(machine: Any) -> None:
     first = machine.script("1.0")
-    first.communicate(timeout=30)
+    first.communicate(timeout=90)
     assert first.returncode == 0
     with machine.clients() as clients:
         second = machine.script("2.0", "BlueGreen")
-        output, errors = second.communicate(timeout=30)
+        output, errors = second.communicate(timeout=90)
     assert second.returncode == 0, errors
     assert "1.0 → 2.0 succeeded" in output
     assert clients.failures == []
@@ -75,7 +75,7 @@ def test_a_deployer_that_is_told_to_stop_says_what_runs_and_what_goes_on(machine
         if line.strip() == "CommandAnswered":
             break
     script.send_signal(signal.SIGINT)
-    _, errors = script.communicate(timeout=30)
+    _, errors = script.communicate(timeout=90)
     assert "DeploymentInterrupted: web: 1.0 → 2.0 interrupted" in errors
     assert "traffic is safe (floor 2)" in errors
     assert "deployer.resume('web') goes on" in errors

@@ -104,7 +104,7 @@ def test_a_primary_that_is_killed_under_load_has_its_standby_answer(primary: Any
         while not clients.answers("primary"):
             time.sleep(0.02)
         died_s = kill_primary(primary)
-        out, err = script.communicate(timeout=30)
+        out, err = script.communicate(timeout=90)
         assert script.returncode == 0, err
         while not clients.answers("standby"):
             time.sleep(0.02)

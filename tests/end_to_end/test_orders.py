@@ -42,7 +42,7 @@ def test_a_deployment_obeys_another_process(machine: Any) -> None:
         wait_for(script, "StagePassed")
         wait_for(script, "StageEntered")
         operator.abort("web")
-        output, errors = script.communicate(timeout=30)
+        output, errors = script.communicate(timeout=90)
     assert "rolled back" in errors, output
     assert f"aborted by {pause.by} at " in errors
     assert clients.failures == []

@@ -33,7 +33,7 @@ def followed(query: BlockingQuery) -> Iterator[Queue[Any]]:
         yield found
     finally:
         stopped.set()
-        thread.join(10.0)
+        thread.join(60.0)
         assert not thread.is_alive()
 
 
@@ -59,24 +59,24 @@ def test_it_goes_on_when_the_agent_stalls_dies_and_comes_back_without_its_data(o
     for number in range(5):
         put(own_agent, f"value {number}")
     with followed(BlockingQuery(connection, KEY, wait_s=1.0)) as found:
-        assert found.get(timeout=5.0) is not None
+        assert found.get(timeout=60.0) is not None
         own_agent.pause()
         goes_on = threading.Timer(1.5, own_agent.go_on)  # it stalls for longer than it is asked to wait
         goes_on.start()
         goes_on.join()
         assert found.empty()
         put(own_agent, "after the pause")
-        assert found.get(timeout=10.0) == "YWZ0ZXIgdGhlIHBhdXNl"
+        assert found.get(timeout=60.0) == "YWZ0ZXIgdGhlIHBhdXNl"
         own_agent.kill()
         own_agent.start()
         put(own_agent, "after the crash")
-        assert found.get(timeout=10.0) == "YWZ0ZXIgdGhlIGNyYXNo"
+        assert found.get(timeout=60.0) == "YWZ0ZXIgdGhlIGNyYXNo"
         own_agent.kill()
         own_agent.forget_everything()
         own_agent.start()
-        assert found.get(timeout=10.0) is None
+        assert found.get(timeout=60.0) is None
         put(own_agent, "anew")  # with a smaller index than before
-        assert found.get(timeout=10.0) == "YW5ldw=="
+        assert found.get(timeout=60.0) == "YW5ldw=="
 
 
 def test_an_index_that_goes_back_is_not_waited_with(agent: Any, connection: ConsulConnection) -> None:

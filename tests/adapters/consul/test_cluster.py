@@ -27,7 +27,7 @@ from zdd.model.address import Address
 sys.path.append(str(Path(__file__).parents[2] / "lab"))
 from strict_clients import Load, mixed
 
-SERVICE = Service("app", replicas=2, drain_deadline_s=10.0, stop_grace_s=2.0, start_deadline_s=20.0)
+SERVICE = Service("app", replicas=2, drain_deadline_s=10.0, stop_grace_s=2.0, start_deadline_s=60.0)
 
 # It ends at once when it is told to: whatever is in flight then is lost.
 APPLICATION = """

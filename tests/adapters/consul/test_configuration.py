@@ -124,12 +124,12 @@ def test_current_is_watched(configuration: ConsulConfiguration, reader: Callable
     )
     watching.start()
     configuration.point("web", first)
-    assert found.get(timeout=5.0) == Settings("a")
+    assert found.get(timeout=60.0) == Settings("a")
     configuration.point("web", second)
-    assert found.get(timeout=5.0) == Settings("b")
+    assert found.get(timeout=60.0) == Settings("b")
     stopped.set()
     configuration.point("web", first)  # wakes it
-    watching.join(5.0)
+    watching.join(60.0)
     assert not watching.is_alive()
     with pytest.raises(ConfigurationError, match="has no configuration"):
         configuration.point("web", "0123456789abcdef")

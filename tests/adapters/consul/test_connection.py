@@ -64,7 +64,7 @@ def server() -> Iterator[Server]:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
     for thread in threads:
-        thread.join(10.0)
+        thread.join(60.0)
 
 
 def says(reply: bytes) -> Say:

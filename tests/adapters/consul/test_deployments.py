@@ -154,7 +154,7 @@ def own_world(
         yield made
 
 
-SERVICE = Service("app", replicas=3, drain_deadline_s=10.0, stop_grace_s=2.0, start_deadline_s=20.0)
+SERVICE = Service("app", replicas=3, drain_deadline_s=10.0, stop_grace_s=2.0, start_deadline_s=60.0)
 
 
 @pytest.mark.timeout(120)
@@ -279,7 +279,7 @@ def test_an_edge_that_can_not_be_reached_holds_up_who_joins_and_who_leaves_and_t
     assert load.lost == []
 
 
-def _wait_until(condition: Callable[[], Any], deadline_s: float = 20.0) -> None:
+def _wait_until(condition: Callable[[], Any], deadline_s: float = 60.0) -> None:
     end_s = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end_s, f"not within {deadline_s:g} s"
@@ -312,7 +312,7 @@ def test_a_killed_deployer_leaves_nothing_out_for_ever(world: World, wanted: int
         assert killed.exitcode == -signal.SIGKILL
         assert sum(weight > 0 for _, weight in world.registered(SERVICE)) >= SERVICE.replicas
         lease = ConsulLease(ConsulConnection(address=world.consul), prefix=world.prefix)
-        deadline = time.monotonic() + 10.0
+        deadline = time.monotonic() + 60
         while lease.holder(SERVICE.name) is not None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -432,7 +432,7 @@ def test_a_consul_that_does_not_come_back_ends_it_with_a_clear_error_and_traffic
         after = own_world.registered(SERVICE)
         assert sum(weight > 0 for _, weight in after) >= sum(weight > 0 for _, weight in before)
         lease = ConsulLease(ConsulConnection(address=own_world.consul), prefix=own_world.prefix)
-        deadline = time.monotonic() + 20.0
+        deadline = time.monotonic() + 60
         while lease.holder(SERVICE.name) is not None:
             assert time.monotonic() < deadline
             time.sleep(0.05)

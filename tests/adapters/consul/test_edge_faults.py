@@ -150,7 +150,7 @@ def registered(
     tags = ["traefik.http.routers.faulty.rule=PathPrefix(`/`)"]
     body = {"ID": "faulty1", "Name": SERVICE.name, "Address": "127.0.0.1", "Port": 40_100, "Tags": tags}
     agent.ask("PUT", "/v1/agent/service/register", body)
-    deadline = time.monotonic() + 20.0
+    deadline = time.monotonic() + 60
     edges = (HaproxyEdge(haproxy.socket, {}), CatalogTraefikEdge(api, {}))
     while not all(edge.view(SERVICE, ()).weights for edge in edges):
         assert time.monotonic() < deadline

@@ -90,11 +90,11 @@ def _write_for_ever(address: str, prefix: str) -> None:
 def test_a_writer_that_is_killed_leaves_no_half_of_an_event(agent: Any, journal: ConsulJournal, prefix: str) -> None:
     writer = multiprocessing.get_context("spawn").Process(target=_write_for_ever, args=(agent.address, prefix))
     writer.start()
-    deadline = time.monotonic() + 30.0
+    deadline = time.monotonic() + 60
     while len(journal.read("web")) < 20:
         assert time.monotonic() < deadline
     os.kill(writer.pid or 0, signal.SIGKILL)
-    writer.join(10.0)
+    writer.join(60.0)
     events = journal.read("web")
     assert events == tuple(event(number) for number in range(len(events)))
     journal.append("web", event(len(events)), Fence(2, "the next one"))

@@ -122,7 +122,7 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[Address]:
         thread = threading.Thread(target=serve)
         thread.start()
         yield Address("127.0.0.1", server.getsockname()[1])
-        thread.join(5.0)
+        thread.join(60.0)
 
 
 @pytest.mark.parametrize("kind", ANSWERS)

@@ -53,7 +53,7 @@ def _program(name: str) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", "import os, signal, socket, sys, time\n" + _outdent(source)]
 
 
-def _wait_until(condition: Callable[[], Any], deadline_s: float = 20.0) -> Any:
+def _wait_until(condition: Callable[[], Any], deadline_s: float = 60.0) -> Any:
     deadline = time.monotonic() + deadline_s
     while True:
         value = condition()

@@ -233,7 +233,7 @@ class TestStopping:
         one.stop(60)
         one.stop(0.2)
         one.stop(60)
-        wait_until(lambda: one.state().phase is Phase.ENDED, deadline_s=10)
+        wait_until(lambda: one.state().phase is Phase.ENDED)
 
     def test_a_daemon_that_left_its_process_group_is_ended_politely(self, start, wait_until, is_running):
         one = start("daemon")
@@ -254,12 +254,12 @@ class TestStopping:
         one = start("crash", restarts=Restarts(first_s=60))
         wait_until(lambda: one.state().phase is Phase.FAILED)
         one.stop()
-        wait_until(lambda: one.state().phase is Phase.ENDED, deadline_s=5)
+        wait_until(lambda: one.state().phase is Phase.ENDED)
 
     def test_one_that_was_started_just_now_never_serves(self, start, wait_until):
         one = start("print('ran', flush=True); time.sleep(600)")
         one.stop()
-        wait_until(lambda: one.state().phase is Phase.ENDED, deadline_s=5)
+        wait_until(lambda: one.state().phase is Phase.ENDED)
 
     def test_terminating_the_supervisor_ends_everything_too(self, start, wait_until, is_running):
         one = start("daemon")

@@ -48,7 +48,7 @@ def tell_lab(action: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def _wait_until(condition: Callable[[], Any], what: str, deadline_s: float = 40.0) -> Any:
+def _wait_until(condition: Callable[[], Any], what: str, deadline_s: float = 90.0) -> Any:
     deadline = time.monotonic() + deadline_s
     while True:
         value = condition()

@@ -130,7 +130,7 @@ def writers(place: Place) -> Iterator[Callable[[], set[str]]]:
 DATABASE = zdd.Service(
     "database", exposures=[zdd.Exposure("sql")], drain_deadline_s=1, stop_grace_s=10, start_deadline_s=30
 )
-ORDERS = zdd.Service("orders", gates=[zdd.HttpGate("/health")], drain_deadline_s=5, stop_grace_s=3, start_deadline_s=30)
+ORDERS = zdd.Service("orders", gates=[zdd.HttpGate("/health")], drain_deadline_s=5, stop_grace_s=3, start_deadline_s=60)
 
 
 @pytest.mark.timeout(180)

@@ -64,7 +64,7 @@ def service() -> Service:
     gate = HttpGate("/health")
     # What is in flight at a container is not known to this Traefik, so a drain takes all of its time: the longest
     # request takes 0.7 s.
-    return Service("web", replicas=4, gates=(gate,), stop_grace_s=5.0, drain_deadline_s=2.0, start_deadline_s=40.0)
+    return Service("web", replicas=4, gates=(gate,), stop_grace_s=5.0, drain_deadline_s=2.0, start_deadline_s=90.0)
 
 
 def release(swarm: Any, version: str, **options: Any) -> Release:

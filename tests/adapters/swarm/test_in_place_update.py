@@ -33,7 +33,7 @@ CALLS_PER_SECOND = 1
 SETTINGS = ["--update-parallelism", "2", "--update-delay", "7s", "--update-failure-action", "rollback"]
 SETTINGS += ["--update-order", "stop-first", "--update-monitor", "3s"]
 SERVICE = Service(
-    "web", replicas=2, gates=(HttpGate("/health"),), stop_grace_s=3.0, drain_deadline_s=2.0, start_deadline_s=40.0
+    "web", replicas=2, gates=(HttpGate("/health"),), stop_grace_s=3.0, drain_deadline_s=2.0, start_deadline_s=90.0
 )
 
 
@@ -141,7 +141,7 @@ def test_a_service_that_serves_is_replaced_batch_by_batch_and_taken_back(swarm: 
         assert len(replaced) == 2
         assert all(times[Moment.OUT] < times[Moment.STOPPED] for times in replaced), report
         for trouble in ({"UNHEALTHY": "1"}, {"CRASH": "1"}):
-            hasty = evolve(SERVICE, start_deadline_s=3.0)
+            hasty = evolve(SERVICE, start_deadline_s=6.0)
             with pytest.raises(DeploymentFailed) as caught:
                 deployer.deploy(hasty, release(swarm, "3", **trouble), InPlaceUpdate())
             assert caught.value.report.outcome is Outcome.ROLLED_BACK

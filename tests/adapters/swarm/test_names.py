@@ -46,7 +46,7 @@ def test_the_name_of_a_service_leads_to_all_its_cells_while_it_is_updated(
     swarm.run("web", 2, "--network", "back", "--endpoint-mode", "dnsrr", "--env", "VERSION=old")
     command = ["run", "--detach", "--name", "asks", "--network", "back", "--entrypoint", "python3", swarm.image]
     swarm.client(*command, "-c", CLIENT)
-    service = Service("web", replicas=2, exposures=(), stop_grace_s=5.0, start_deadline_s=40.0)
+    service = Service("web", replicas=2, exposures=(), stop_grace_s=5.0, start_deadline_s=90.0)
     workload = swarm.workload(ports={}, service_spec=None, environment={"VERSION": "new"})
     report = make_deployer().deploy(service, Release("new", workload, [CommandGate(["true"])]))
     assert report.outcome is Outcome.SUCCEEDED

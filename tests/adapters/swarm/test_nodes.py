@@ -198,7 +198,7 @@ def test_a_global_service_is_updated_in_place_node_by_node(
     assert way.deployer.rollback("web", strategy=InPlaceUpdate("100%")).to_version == "1"
     bad = Release("3", evolve(container, environment={"UNHEALTHY": "1"}))
     with pytest.raises(DeploymentFailed) as failed:
-        way.deployer.deploy(evolve(service, start_deadline_s=4.0), bad, InPlaceUpdate())
+        way.deployer.deploy(evolve(service, start_deadline_s=8.0), bad, InPlaceUpdate())
     assert failed.value.report.outcome is Outcome.ROLLED_BACK
     way.load.end()
     assert running() == {"1": 3}

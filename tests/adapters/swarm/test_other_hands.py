@@ -13,7 +13,7 @@ from zdd import BlueGreen, CommandGate, Deployer, DeploymentFailed, Outcome, Rel
 from zdd.events import CommandAnswered, CommandIntended, Event
 from zdd.model.command import Launch
 
-WORKER = Service("web", replicas=2, exposures=(), stop_grace_s=3.0, start_deadline_s=40.0)
+WORKER = Service("web", replicas=2, exposures=(), stop_grace_s=3.0, start_deadline_s=90.0)
 FAST = {"RestartPolicy": {"Delay": 100_000_000}}
 
 

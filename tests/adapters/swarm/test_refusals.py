@@ -32,7 +32,7 @@ from zdd.adapters.traefik.edge import TraefikEdge
 from zdd.adapters.traefik.proxy import TraefikProxy
 
 # Without a way in: who serves is then who runs and passes, and canaries share out nothing.
-WORKER = Service("web", replicas=2, floor=1, exposures=(), stop_grace_s=3.0, start_deadline_s=40.0)
+WORKER = Service("web", replicas=2, floor=1, exposures=(), stop_grace_s=3.0, start_deadline_s=90.0)
 STRATEGIES = [RollingUpdate(), BlueGreen(), InPlaceUpdate()]
 FAST = {"RestartPolicy": {"Delay": 100_000_000}}
 NOWHERE = {"Placement": {"Constraints": ["node.labels.disk == none-has-this"]}}
@@ -85,7 +85,7 @@ def test_what_shows_only_when_it_runs_is_taken_back(swarm: Any, running: Callabl
 
 
 SHOP = Service(
-    "web", replicas=2, gates=(HttpGate("/health"),), stop_grace_s=2.0, drain_deadline_s=0.5, start_deadline_s=40.0
+    "web", replicas=2, gates=(HttpGate("/health"),), stop_grace_s=2.0, drain_deadline_s=0.5, start_deadline_s=90.0
 )
 
 
@@ -140,7 +140,7 @@ def test_behind_an_edge_it_is_taken_back_too(shop: Shop, strategy: Any) -> None:
     shop.deployer.deploy(SHOP, shop.release("1"))
     for patience_s, words, trouble in (
         (20.0, r"ended by itself 3 times|the one before it ended: task: non-zero exit \(1\)", {"CRASH": "1"}),
-        (4.0, "not ready and proven within 4 s", {"UNHEALTHY": "1"}),
+        (8.0, "not ready and proven within 8 s", {"UNHEALTHY": "1"}),
     ):
         hasty = evolve(SHOP, start_deadline_s=patience_s)
         with pytest.raises(DeploymentFailed, match=words) as failed:

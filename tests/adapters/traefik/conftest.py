@@ -30,7 +30,7 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _await(condition: Callable[[], object], what: str, timeout_s: float = 15.0) -> None:
+def _await(condition: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
