@@ -52,7 +52,8 @@ def make_plan(
     origin = observed_goals(service, observation)
     retreat = _unmixed(origin, observation) if retreat is None else tuple(retreat)
     shares = {goal.cell: goal.share for goal in origin}
-    situation = Situation(service, target, observation.cells, shares, divide(service.replicas, cells), holds)
+    parts = divide(service.replicas, cells)
+    situation = Situation(service, target, observation.cells, shares, parts, holds, observation.held)
     stages = tuple(strategy.stages(situation))
     if not stages:
         raise ConfigurationError(f"{strategy} has no stage for {service.name}: a strategy returns at least one")

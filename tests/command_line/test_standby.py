@@ -16,8 +16,39 @@ def test_the_standby_takes_the_place_of_what_serves_and_gives_it_back(shell: Any
     assert (quiet.returncode, quiet.stdout) == (0, "web did not fail\n")
 
 
+def test_a_warm_standby_is_promoted_by_a_program_before_it_gets_traffic(shell: Any) -> None:
+    shell.deploy("1.0")
+    ready = shell.data("standby", "web", "--version", "replica", run=shell.server)
+    assert (ready["from_version"], ready["to_version"], ready["outcome"]) == ("1.0", "replica", "succeeded")
+    told = 'sh -c "echo promoted for $ZDD_TO_VERSION"'
+    over = shell.data("failover", "web", "--version", "replica", "--action", told, run=shell.server)
+    assert (over["to_version"], over["actions"][0]["note"]) == ("replica", "promoted for replica")
+    assert [one["found"] for one in over["instances"] if one["version"] == "replica"] == [True]  # it ran already
+    quoted = shell.run("failover", "web", "--version", "replica", "--action", 'sh -c "', run=shell.server)
+    assert (quoted.returncode, quoted.stderr) == (2, "zdd: --action 'sh -c \"': No closing quotation\n")
+
+
+def test_a_watch_over_a_warm_standby_asks_what_it_was_told_to(shell: Any) -> None:
+    shell.deploy("2.0")
+    words = (
+        "--warm",
+        "--health",
+        "/nowhere",
+        "--failures",
+        "2",
+        "--interval",
+        "0.1",
+        "--for",
+        "30",
+        "--action",
+        "true",
+    )
+    over = shell.data("watch", "web", "--version", "replica-2", *words, run=shell.server)
+    assert (over["to_version"], over["outcome"], over["actions"][0]["name"]) == ("replica-2", "succeeded", "true")
+
+
 def test_a_standby_that_is_not_described_is_refused(shell: Any) -> None:
-    for command in ("failover", "watch"):
+    for command in ("standby", "failover", "watch"):
         refused = shell.run(command, "web")
         assert (refused.returncode, refused.stdout) == (2, "")
         assert "zdd: what web is to run is not said: give --version" in refused.stderr

@@ -17,14 +17,14 @@ from zdd.strategies.situation import Situation, Strategy, divide, full_share
 def _situation(
     *cells: tuple[str, str, int, int | None], replicas: int = 3, parts: int = 3, **settings: object
 ) -> Situation:
-    holds = bool(settings.pop("holds", False))
+    holds, held = bool(settings.pop("holds", False)), bool(settings.pop("held", False))
     service = Service("web", replicas=replicas, **settings)  # type: ignore[arg-type]
     observed = tuple(Cell(name, revision, count) for name, revision, count, _ in cells)
     shares = {
         name: full_share(service, count) if percent is None else FULL_SHARE * percent // 100
         for name, _, count, percent in cells
     }
-    return Situation(service, Revision("new", "2.0", {}), observed, shares, divide(replicas, parts), holds)
+    return Situation(service, Revision("new", "2.0", {}), observed, shares, divide(replicas, parts), holds, held)
 
 
 def _steps(stages: tuple[Stage, ...]) -> list[str]:

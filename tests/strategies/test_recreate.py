@@ -24,9 +24,17 @@ def test_cells_that_are_too_many_go(situation, steps):
 
 
 def test_requests_are_held_where_every_edge_can_and_something_serves(situation):
-    def held(*cells, holds):
-        return Recreate().stages(situation(*cells, holds=holds, overlap="forbidden"))[0].held
+    def held(*cells, holds, held=False):
+        return Recreate().stages(situation(*cells, holds=holds, held=held, overlap="forbidden"))[0].held
 
     assert held(*OLD, holds=True)
     assert not held(*OLD, holds=False)
     assert not held(holds=True)  # nobody waits for what was never there
+    assert held(holds=True, held=True)  # somebody does since it was interrupted
+    assert held(("web", "old", 0, 0), holds=True)
+
+
+def test_requests_that_are_held_go_on_being_held_when_a_joined_one_was_interrupted_in_its_gap(situation):
+    stopped = situation(("web", "old", 0, 0), holds=True, held=True, overlap="forbidden")
+    (stage,) = Recreate().stages(stopped.after(()))  # what the part before it leads to: no instance, so no cell
+    assert stage.held

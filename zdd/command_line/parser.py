@@ -86,26 +86,38 @@ def _add_asking(commands: argparse._SubParsersAction) -> None:  # type: ignore[t
 def _add_standby(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     sure = "you have made sure that what serves can't write any more, so it is not waited for"
     for name, text, run in (
+        ("standby", "start the standby beside what serves, without traffic", standby.stand_by),
         ("failover", "put the standby in the place of what serves, at once", standby.fail_over),
         ("watch", "look at what serves until it has failed, then put the standby in its place", standby.watch),
     ):
         parser = _command(commands, name, text, run)
         parser.add_argument("service", metavar="SERVICE")
         add_release_options(parser.add_argument_group("the standby", "--version, and --image or a command after --"))
+        if name == "standby":
+            continue
         text = "how long the switch may take before it stops and asks"
         parser.add_argument("--deadline", type=float, metavar="SECONDS", help=text)
+        text = "a program to be run when what serves is gone, before the standby gets traffic: it promotes it, say"
+        parser.add_argument("--action", action="append", default=[], metavar="COMMAND", help=text)
         if name == "failover":
             parser.add_argument("--cut-off-confirmed", action="store_true", help=sure)
-            continue
-        text = "so many looks in a row must fail (3)"
-        parser.add_argument("--failures", type=int, default=3, metavar="NUMBER", help=text)
-        parser.add_argument("--interval", type=float, default=1.0, metavar="SECONDS", help="between two looks (1)")
-        text = "how long to look (until it has failed)"
-        parser.add_argument("--for", type=float, default=float("inf"), dest="for_s", metavar="SECONDS", help=text)
+        else:
+            _add_watching(parser)
     back = _command(commands, "failback", "put back what served before a failover, in the same way", standby.fail_back)
     back.add_argument("service", metavar="SERVICE")
     back.add_argument("to", nargs="?", metavar="VERSION", help="none: what served before the present one")
     back.add_argument("--cut-off-confirmed", action="store_true", help=sure)
+
+
+def _add_watching(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--warm", action="store_true", help="let the standby run beside what serves meanwhile")
+    text = "what is asked whether it is alive (the gates with which it was deployed)"
+    parser.add_argument("--health", metavar="PATH", help=text)
+    text = "so many looks in a row must fail (3)"
+    parser.add_argument("--failures", type=int, default=3, metavar="NUMBER", help=text)
+    parser.add_argument("--interval", type=float, default=1.0, metavar="SECONDS", help="between two looks (1)")
+    text = "how long to look (until it has failed)"
+    parser.add_argument("--for", type=float, default=float("inf"), dest="for_s", metavar="SECONDS", help=text)
 
 
 def _add_by_name(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]

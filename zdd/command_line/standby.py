@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
+from zdd.actions import CommandAction
 from zdd.command_line.changing import told
 from zdd.command_line.exit_status import DONE
 from zdd.command_line.parts import Parts
 from zdd.command_line.printing import note, tell
 from zdd.command_line.wanted import read_release
+from zdd.errors import ConfigurationError
 from zdd.failover import Failover
+from zdd.gates import HttpGate
+
+
+def stand_by(arguments: argparse.Namespace, parts: Parts) -> int:
+    """Start the standby beside what serves, without traffic."""
+    failover = Failover(read_release(arguments, arguments.service), warm=True)
+    return told(parts.deployer.stand_by(arguments.service, failover), arguments)
 
 
 def fail_over(arguments: argparse.Namespace, parts: Parts) -> int:
     """Put the standby in the place of what serves."""
-    failover = Failover(read_release(arguments, arguments.service), deadline_s=arguments.deadline)
+    failover = Failover(
+        read_release(arguments, arguments.service), deadline_s=arguments.deadline, actions=_actions(arguments)
+    )
     done = parts.deployer.fail_over(arguments.service, failover, cut_off_confirmed=arguments.cut_off_confirmed)
     return told(done, arguments)
 
 
 def watch(arguments: argparse.Namespace, parts: Parts) -> int:
     """Look at what serves until it has failed, then put the standby in its place."""
+    port = arguments.port[0].partition("=")[0] if arguments.port else "http"
     failover = Failover(
         read_release(arguments, arguments.service),
+        gate=HttpGate(arguments.health, port=port) if arguments.health else None,
         failures=arguments.failures,
         interval_s=arguments.interval,
         deadline_s=arguments.deadline,
+        warm=arguments.warm,
+        actions=_actions(arguments),
     )
     note(f"watching {arguments.service}; Ctrl-C ends it")
     done = parts.deployer.watch(arguments.service, failover, for_s=arguments.for_s)
@@ -39,3 +55,17 @@ def fail_back(arguments: argparse.Namespace, parts: Parts) -> int:
     """Put back what served before."""
     done = parts.deployer.fail_back(arguments.service, arguments.to, cut_off_confirmed=arguments.cut_off_confirmed)
     return told(done, arguments)
+
+
+def _actions(arguments: argparse.Namespace) -> list[CommandAction]:
+    return [CommandAction(_words(text), title=text) for text in arguments.action]
+
+
+def _words(text: str) -> list[str]:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--action {text!r}: {error}") from None
+    if not words:
+        raise ConfigurationError("--action: name a program and its arguments, in quotes")
+    return words

@@ -43,6 +43,6 @@ class Recreate:
                 "replace",
                 (*goals, *(situation.gone(cell) for cell in extras)),
                 deadline_s=situation.deadline_s,
-                held=situation.holds and bool(cells),
+                held=situation.holds and (bool(cells) or situation.held),
             ),
         )

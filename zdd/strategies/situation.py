@@ -27,6 +27,7 @@ class Situation:
         shares: Cell → its share of the traffic now, on the scale of `FULL_SHARE`.
         parts: How many instances each cell is to have at the end, largest first.
         holds: Every edge can hold requests back.
+        held: Requests are held back now, by a deployment that was interrupted.
     """
 
     service: Service
@@ -35,6 +36,7 @@ class Situation:
     shares: dict[str, int]
     parts: tuple[int, ...]
     holds: bool = False
+    held: bool = False
 
     @cached_property
     def deadline_s(self) -> float:

@@ -8,7 +8,9 @@ import json
 import re
 import sys
 import tarfile
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +115,8 @@ def place(swarm: Any, wait_until: Callable[..., Any], database_image: str) -> It
     list(swarm.api.build(fileobj=io.BytesIO("\n".join(lines).encode()), tag="zdd-lab/tools", rm=True, decode=True))
     yield Place(swarm, wait_until, database_image, "zdd-lab/tools")
     swarm.clear()
-    swarm.api.remove_volume("orders-data", force=True)
+    for volume in ("orders-data", "orders-primary", "orders-standby"):
+        swarm.api.remove_volume(volume, force=True)
 
 
 @contextlib.contextmanager
@@ -246,3 +249,126 @@ def orders_image(place: Place) -> str:
     told += place.swarm.api.push(image, stream=True, decode=True)
     assert not [line for line in told if "error" in line], json.dumps(told[-1])
     return image
+
+
+# PostgreSQL is the container's own process; the orders are taken beside it.
+WITH_ORDERS = "/usr/bin/python3 /orders.py & exec /usr/bin/python3 /database.py"
+REPLICATED = zdd.Service(
+    "database", gates=[zdd.HttpGate("/ready")], drain_deadline_s=2, stop_grace_s=5, start_deadline_s=40
+)
+
+
+class Replicated:
+    """A PostgreSQL of the swarm with orders taken beside it, and another one that follows it without traffic."""
+
+    def __init__(self, place: Place) -> None:
+        self.place, self._image = place, orders_image(place)
+        self.primary = self._release("primary", {}, ["-c 'synchronous_standby_names=*'"])
+        self.standby = self._release("standby", {"FOLLOWS": "primary"}, ["-c wal_retrieve_retry_interval=200ms"])
+        self.promoted_s = 0.0
+
+    def _release(self, version: str, environment: dict[str, str], settings: list[str]) -> zdd.Release:
+        """Return a release with a volume and a name on the network of its own; Swarm starts it again at once."""
+        container = {
+            "Mounts": [{"Type": "volume", "Source": f"orders-{version}", "Target": DATA}],
+            "StopSignal": "SIGINT",
+            # A replica that looks for a name which is gone is promoted when it has given up: 10 s by itself.
+            "DNSConfig": {"Options": ["timeout:1", "attempts:1"]},
+        }
+        task = {
+            "ContainerSpec": container,
+            "Networks": [{"Target": "back", "Aliases": [version]}],
+            "RestartPolicy": {"Condition": "any", "Delay": 0},
+        }
+        known = {**CLIENT, "POSTGRES_PASSWORD": PASSWORD, "HOST": "0.0.0.0", **environment}
+        workload = Container(
+            self._image,
+            entrypoint=["sh", "-c", " ".join([WITH_ORDERS, *settings])],
+            environment=known,
+            ports={"http": 8080},
+            service_spec={"TaskTemplate": task, "EndpointSpec": {"Mode": "dnsrr"}},
+        )
+        return zdd.Release(version, workload.specification())
+
+    def containers(self, cell: str) -> list[str]:
+        found = self.place.swarm.client("ps", "--quiet", "--filter", f"label=com.docker.swarm.service.name={cell}")
+        return str(found).split()
+
+    def ask(self, cell: str, statement: str) -> list[str]:
+        (container,) = self.containers(cell)
+        words = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement]
+        return str(self.place.swarm.client("exec", *self.place.options(), container, *words)).split()
+
+    def promote(self, _: zdd.ActionContext) -> None:
+        """Open the standby for writes; while there is a primary, or Swarm could start one, nothing may call this."""
+        mode = {one["Spec"]["Name"]: one["Spec"]["Mode"] for one in self.place.swarm.api.services()}
+        assert mode.get("database", {"Replicated": {"Replicas": 0}}) == {"Replicated": {"Replicas": 0}}
+        assert self.containers("database") == []
+        self.promoted_s = time.time()
+        self.ask("database-2", "select pg_promote() where pg_is_in_recovery()")
+
+    def kill(self) -> float:
+        """Kill the primary with SIGKILL, and with it all of its container; return when."""
+        (container,) = self.containers("database")
+        self.place.swarm.client("kill", "--signal", "KILL", container)
+        return time.time()
+
+    def lives(self, since_s: float) -> list[tuple[str, float]]:
+        """Return what became of the primary's containers since then: what, and when."""
+        told = self.place.swarm.api.events(
+            since=since_s,
+            until=time.time(),
+            filters={"label": "com.docker.swarm.service.name=database", "event": ["start", "die"]},
+            decode=True,
+        )
+        return [(event["Action"], event["timeNano"] / 1e9) for event in told]
+
+
+@pytest.mark.timeout(180)
+def test_a_replica_takes_over_when_its_primary_in_the_swarm_was_killed_and_started_again_by_it(
+    place: Place,
+    make_deployer: Callable[..., zdd.Deployer],
+    embedded: Embedded,
+    record_property: Callable[[str, object], None],
+) -> None:
+    databases = Replicated(place)
+    deployer = make_deployer(discovery=embedded.discovery, edges=[embedded.edge])
+    promote = zdd.FunctionAction(databases.promote)
+    failover = zdd.Failover(databases.standby, failures=3, interval_s=0.2, warm=True, actions=[promote])
+    deployer.deploy(REPLICATED, databases.primary)
+    databases.ask("database", "set synchronous_commit = local; create table orders (body text primary key)")
+    deployer.stand_by("database", failover)
+    following = "select sync_state from pg_stat_replication"
+    place.wait_until(lambda: databases.ask("database", following) == ["sync"], "no write counts that it has not")
+    port = embedded.edge.addresses(REPLICATED)["http"].port
+    clients = [Writer(port, first) for first in (0, 100_000, 200_000, 300_000)]
+    with contextlib.ExitStack() as ending:
+        watch = ending.enter_context(ThreadPoolExecutor(1)).submit(deployer.watch, "database", failover, for_s=60)
+        for client in clients:
+            ending.enter_context(client)
+        place.wait_until(lambda: all(len(client.acknowledged) > 5 for client in clients), "writes at the primary")
+        died_s, died_at_s = databases.kill(), time.monotonic()
+        report = watch.result(90)
+        later = [len(client.acknowledged) for client in clients]
+        place.wait_until(
+            lambda: all(len(one.acknowledged) > n for one, n in zip(clients, later, strict=True)), "writes after it"
+        )
+    lives, rows = databases.lives(died_s - 5), set(databases.ask("database-2", "select body from orders"))
+    acknowledged = {number for client in clients for number in client.acknowledged}
+    answered_s = sorted(at_s for client in clients for at_s in client.acknowledged_s if at_s > died_at_s + 0.1)
+    figures = {
+        "from death to the first answer, an acknowledged write, s": round(answered_s[0] - died_at_s, 2),
+        "from death to the promotion, s": round(databases.promoted_s - died_s, 2),
+        "requests lost": sum(len(client.failures) for client in clients),
+        "acknowledged": len(acknowledged),
+        "acknowledged and lost": len(acknowledged - rows),
+        "started again by Swarm": len([what for what, _ in lives if what == "start"]),
+    }
+    print(figures, report.summary)
+    record_property("figures", figures)
+    assert report.to_version == "standby"
+    assert databases.ask("database-2", "select pg_is_in_recovery()") == ["f"]
+    assert lives[-1][0] == "die"
+    assert lives[-1][1] < databases.promoted_s
+    assert acknowledged <= rows
+    assert answered_s[0] - died_at_s < 20

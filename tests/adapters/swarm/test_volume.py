@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
 import subprocess
 import sys
 import tarfile
+import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
 
+import zdd
+from zdd.adapters.embedded import Embedded
 from zdd.adapters.swarm.volume import Volume
 from zdd.codec import decode, encode
 from zdd.errors import BackupError, ConfigurationError
+
+sys.path.append(str(Path(__file__).parents[2] / "lab"))
+from writers import free_port
 
 FILL = """
 cd /v; umask 022; mkdir -p a/b; echo one > a/b/file; head -c 700000 /dev/urandom > large; echo x > .hidden
@@ -171,3 +179,97 @@ def test_an_exchange_whose_deployer_is_killed_in_the_middle_is_done_again_as_a_w
     volume.load([kept.read_bytes()])
     assert shell(LIST) == before
     assert swarm.api.containers(all=True, filters={"label": "zdd.volume"}) == []
+
+
+DEPLOY = """
+import json, sys
+import zdd
+from zdd.adapters.embedded import Embedded
+from zdd.adapters.sqlite import SqliteJournal, SqliteLease
+from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
+from zdd.adapters.swarm.volume import Volume
+
+state, port, journal, kept, engine, volume, image, workload, what = sys.argv[1:]
+edge = Embedded(state, port=int(port))
+deployer = zdd.Deployer(
+    SwarmOrchestrator(engine, poll_s=0.2), edge.discovery, [edge.edge],
+    journal=SqliteJournal(journal), lease=SqliteLease(journal),
+)
+if what == "restore":
+    deployer.restore("web")
+else:
+    backup = zdd.Backup([Volume(volume, image, docker_host=engine)], kept, while_stopped=True)
+    service = zdd.Service("web", drain_deadline_s=2, stop_grace_s=3)
+    deployer.deploy(service, zdd.Release("2.0", json.loads(workload)), backup + zdd.Recreate())
+"""
+
+
+class Killed:
+    """A service with a volume, an edge that holds requests, and deployers that are killed while they work at it."""
+
+    def __init__(self, swarm: Any, volume: Volume, base: Path, wait_until: Callable[..., Any]) -> None:
+        self.swarm, self.volume, self.base, self.wait_until = swarm, volume, base, wait_until
+        self.edge = Embedded(base / "state", port=free_port())
+        self.service = zdd.Service("web", drain_deadline_s=2, stop_grace_s=3)
+        mount = {"Type": "volume", "Source": volume.volume, "Target": "/data"}
+        self.workload = swarm.workload()
+        self.workload["service_spec"]["TaskTemplate"]["ContainerSpec"]["Mounts"] = [mount]
+
+    def helpers(self) -> list[Any]:
+        return list(self.swarm.api.containers(all=True, filters={"label": "zdd.volume"}))
+
+    def files(self) -> list[str]:
+        return sorted(path.suffix for path in (self.base / "kept").rglob("*") if path.is_file())
+
+    def answer(self) -> str:
+        port = self.edge.edge.addresses(self.service)["http"].port
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
+            return str(answer.read().decode())
+
+    def kill(self, what: str) -> None:
+        """Let a process of its own deploy or restore, and kill it as soon as it works at the volume."""
+        places = [self.base / "state", self.edge.proxy.address.port, self.base / "journal", self.base / "kept"]
+        about = [self.volume.docker_host, self.volume.volume, self.volume.image, json.dumps(self.workload), what]
+        deployer = subprocess.Popen([sys.executable, "-c", DEPLOY, *map(str, [*places, *about])])
+
+        def at_work() -> bool:
+            assert deployer.poll() is None, "it ended before it could be killed"
+            return bool(self.helpers())
+
+        self.wait_until(at_work, "it works at the volume")
+        deployer.send_signal(signal.SIGKILL)
+        deployer.wait()
+
+
+@pytest.fixture
+def killed(swarm: Any, volume: Volume, tmp_path: Path, wait_until: Callable[..., Any]) -> Iterator[Killed]:
+    one = Killed(swarm, volume, tmp_path, wait_until)
+    yield one
+    one.edge.stop_everything()
+    swarm.clear()
+
+
+def test_a_deployer_killed_in_the_middle_of_a_backup_and_of_a_restore_leaves_what_the_next_one_finishes(
+    killed: Killed, make_deployer: Callable[..., zdd.Deployer], shell: Callable[[str], str]
+) -> None:
+    deployer = make_deployer(discovery=killed.edge.discovery, edges=[killed.edge.edge])
+    deployer.deploy(killed.service, zdd.Release("1.0", killed.workload))
+    shell("cd /v; echo one > orders; head -c 20000000 /dev/urandom > large")
+    before = shell(LIST)
+    with ThreadPoolExecutor(1) as clients:
+        killed.kill("deploy")
+        assert ".json" not in killed.files()
+        held = clients.submit(killed.answer)
+        assert deployer.resume("web").outcome is zdd.Outcome.SUCCEEDED
+        assert held.result(60) == "2.0"
+        assert (killed.helpers(), killed.files()) == ([], [".0", ".json"])
+        assert shell(LIST) == before
+        shell("cd /v; echo spoiled > orders")
+        killed.kill("restore")
+        held = clients.submit(killed.answer)
+        assert deployer.resume("web").outcome is zdd.Outcome.SUCCEEDED
+        assert held.result(60) == "2.0"
+    assert (killed.helpers(), killed.files()) == ([], [".0", ".json"])
+    assert shell(LIST) == before
+    assert killed.edge.discovery.registrations(killed.service)[1] is False
+    assert killed.answer() == "2.0"
