@@ -37,6 +37,7 @@ from zdd.planner import make_retreat, undoing
 from zdd.reconciler.decision import Decision
 from zdd.reconciler.learn import learn, learn_looks
 from zdd.reconciler.orders import objection
+from zdd.reconciler.picture import Memory
 from zdd.reconciler.progress import Completed, Fact, Observed, Passed, Progress, Sampled, Sent, Stopped, deadline_s
 from zdd.reconciler.reconcile import reconcile
 from zdd.recorder import Recorder
@@ -83,6 +84,7 @@ class Driver:
         self._routed = routed
         self._routed_s = routed_s
         self._said = ""
+        self._memory: Memory | None = None
         self._number = 0
         self._errors = 0
         self._service = service
@@ -282,7 +284,8 @@ class Driver:
     def _decide(self, plan: Plan, progress: Progress, observation: Observation) -> tuple[Progress, Decision]:
         """Decide what to do; what becomes true of the plan by that is decided on at once."""
         while True:
-            decision = reconcile(observation, plan, progress, self._now())
+            decision = reconcile(observation, plan, progress, self._now(), memory=self._memory)
+            self._memory = decision.memory
             self._recorder.show(plan, observation, decision, self._said)
             if decision.complete and not decision.failed:
                 progress = self._learn(plan, progress, Completed(decision.complete))

@@ -7,7 +7,6 @@ from attrs import evolve
 
 from zdd.model.address import Address
 from zdd.model.cell import Cell, Instance, InstanceState
-from zdd.model.observation import Observation
 from zdd.model.release import Revision
 from zdd.model.traffic import CellShare, Registration, TrafficIntent
 from zdd.reconciler.mirror import mirror, reached_at
@@ -36,8 +35,8 @@ def registered(number, weight, revision="r1"):
 
 
 def weights(meant, place, *known, proven=(), condemned=()):
-    observation = Observation(0.0, (place,), known)
-    found = mirror(meant, observation, proven=proven, condemned=condemned, revisions=REVISIONS)
+    by_instance = {one.instance: one for one in known}
+    found = mirror(meant, place, by_instance, proven=proven, condemned=condemned, revisions=REVISIONS)
     return {name: one.weight for name, one in found.items()}
 
 
@@ -100,7 +99,7 @@ def test_a_cell_that_is_to_have_none_or_to_stop_instances_first_goes_out_whole(m
 
 def test_what_is_out_stays_registered_as_it_was():
     known = evolve(registered(1, 5), version="as it was registered")
-    found = mirror(intent(0), Observation(0.0, (THREE,), (known,)), proven=ALL, condemned=(), revisions=REVISIONS)
+    found = mirror(intent(0), THREE, {"web.1": known}, proven=ALL, condemned=(), revisions=REVISIONS)
     assert found == {"web.1": evolve(known, weight=0)}
 
 
@@ -116,7 +115,7 @@ def test_a_service_without_ways_in_has_no_registrations():
 
 
 def test_a_registration_says_whose_it_is_and_where():
-    found = mirror(intent(9), Observation(0.0, (THREE,)), proven=ALL, condemned=(), revisions=REVISIONS)
+    found = mirror(intent(9), THREE, {}, proven=ALL, condemned=(), revisions=REVISIONS)
     assert found["web.2"] == Registration("web.2", "web", "r1", "1.0", {"http": address(2)}, 3)
 
 

@@ -26,6 +26,7 @@ from zdd.events import CommandIntended
 from zdd.model.cell import InstanceState
 from zdd.model.verdict import Result
 from zdd.planner import make_retreat
+from zdd.reconciler.cell_picture import CellPicture
 from zdd.reconciler.guards import GUARDS
 from zdd.reconciler.picture import Picture
 from zdd.reconciler.progress import Sent
@@ -36,10 +37,10 @@ from zdd.simulation.small import moments, pauses, world
 RECONCILE: Any = importlib.import_module("zdd.reconciler.reconcile")
 ASKING: Any = importlib.import_module("zdd.reconciler.asking")
 AWAITED: Any = importlib.import_module("zdd.reconciler.awaited")
+CELL_PICTURE: Any = importlib.import_module("zdd.reconciler.cell_picture")
 COMMANDS: Any = importlib.import_module("zdd.reconciler.commands")
 FAILING: Any = importlib.import_module("zdd.reconciler.failing")
 LEARN: Any = importlib.import_module("zdd.reconciler.learn")
-PICTURE: Any = importlib.import_module("zdd.reconciler.picture")
 RULES: Any = importlib.import_module("zdd.reconciler.guards")
 
 Substitution = tuple[Any, str, Any]
@@ -183,11 +184,11 @@ def without_guard(name: str) -> Planted:
 # -- bugs -------------------------------------------------------------------------------------------------------------
 
 
-def _ready_is_enough(self: Picture, instance: Any) -> bool:
+def _ready_is_enough(self: CellPicture, instance: Any, said: Any) -> bool:
     return instance.state is InstanceState.READY
 
 
-def _starting_is_enough(self: Picture, instance: Any) -> bool:
+def _starting_is_enough(self: CellPicture, instance: Any, said: Any) -> bool:
     return instance.state in (InstanceState.STARTING, InstanceState.READY)
 
 
@@ -252,9 +253,9 @@ def _method(function: Callable[..., Any], wrapped: Callable[..., Any]) -> Callab
 
 
 BUGS = (
-    Planted("gates are skipped", (Invariant.PROVEN, Invariant.WHOLE), ((Picture, "_passes", _ready_is_enough),)),
+    Planted("gates are skipped", (Invariant.PROVEN, Invariant.WHOLE), ((CellPicture, "_passes", _ready_is_enough),)),
     Planted(
-        "starting counts as useful", (Invariant.WHOLE, Invariant.HELD), ((Picture, "_passes", _starting_is_enough),)
+        "starting counts as useful", (Invariant.WHOLE, Invariant.HELD), ((CellPicture, "_passes", _starting_is_enough),)
     ),
     Planted(
         "stopped before drained",
@@ -305,7 +306,7 @@ BUGS = (
     Planted(
         "a canary gets twice its share",
         (Invariant.CANARY,),
-        ((PICTURE, "mirror", partial(_twice_the_share, PICTURE.mirror)),),
+        ((CELL_PICTURE, "mirror", partial(_twice_the_share, CELL_PICTURE.mirror)),),
         kinds=(StrategyKind.CANARY,),
     ),
     Planted(
@@ -316,7 +317,7 @@ BUGS = (
     Planted(
         "a proof never expires",
         (Invariant.COMMAND_KEEPS_FLOOR, Invariant.CAPACITY),
-        ((PICTURE, "PROOF_VALID_S", 1e9), (ASKING, "REPROVE_S", 1e9)),
+        ((CELL_PICTURE, "PROOF_VALID_S", 1e9), (CELL_PICTURE, "REPROVE_S", 1e9)),
         lives=_sick_for_long_while_slow_ones_start,
     ),
     Planted(

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
-from zdd.model.cell import Instance, InstanceState
+from zdd.model.cell import Instance
 from zdd.model.gate import Target
-from zdd.model.plan import Goal
-from zdd.model.verdict import Result
+from zdd.reconciler.cell_picture import PAUSE_LEAST_S
 from zdd.reconciler.decision import Ask, Perform
 from zdd.reconciler.guards import others_gone
-from zdd.reconciler.learn import steady_at_s
-from zdd.reconciler.picture import PROOF_VALID_S, Picture
+from zdd.reconciler.picture import Picture
 from zdd.reconciler.progress import GateRecord, admission_key, stage_key
-
-REPROVE_S = PROOF_VALID_S / 3
-"""How often an instance that has passed its gates is looked at again."""
-
-PAUSE_LEAST_S = 0.05
-"""How long a gate rests at least between two looks, whatever it says itself."""
 
 
 def due_gates(picture: Picture) -> tuple[list[Ask], float]:
@@ -37,52 +30,25 @@ def _again_s(now: float, record: GateRecord | None, pause_s: float) -> float:
     return now if record is None else record.looked_s + max(pause_s, PAUSE_LEAST_S)
 
 
-def _pauses_s(picture: Picture) -> dict[str, list[tuple[float, float]]]:
-    """Return, by revision, for how long each of its gates rests at an instance: after it passed, and otherwise."""
-    return {
-        name: [(max(gate.interval_s, REPROVE_S), max(gate.interval_s, PAUSE_LEAST_S)) for gate in revision.gates]
-        for name, revision in picture.plan.revisions.items()
-    }
-
-
 def _admission_asks(picture: Picture) -> tuple[list[Ask], float]:
     """Return the gates of instances that are due, and when the next one will be, or a worker counts as steady."""
-    now, due, next_s = picture.now, list[Ask](), float("inf")
-    ready, passed, weights, pauses_s = InstanceState.READY, Result.PASSED, picture.weights, _pauses_s(picture)
-    for cell in picture.observation.cells:
-        goal = picture.goals.get(cell.name)
-        for instance in cell.instances:
-            if instance.state is not ready:
-                continue
-            said = picture.verdicts(instance.id)
-            if not said:
-                at_s = steady_at_s(picture.plan, instance)
-                next_s = min(next_s, at_s if at_s > now else next_s)
-            elif weights.get(instance.id, 0) > 0 or _concerns(picture, goal, instance):
-                for number, record in enumerate(said):
-                    after_pass_s, else_s = pauses_s[instance.revision][number]
-                    at_s = now
-                    if record is not None:
-                        at_s = record.looked_s + (after_pass_s if record.verdict.result is passed else else_s)
-                    if at_s <= now:
-                        due.append(_ask(picture, instance, number))
-                    elif at_s < next_s:
-                        next_s = at_s
+    now, due, next_s = picture.now, list[Ask](), inf
+    for cell in picture.of_cells.values():
+        next_s = min(next_s, cell.steady_s)
+        if cell.asks_from_s > now:
+            next_s = min(next_s, cell.asks_from_s)
+            continue
+        for at_s, instance, number in cell.asks:
+            if at_s <= now:
+                due.append(_ask(picture, instance, number))
+            elif at_s < next_s:
+                next_s = at_s
     return due, next_s
 
 
 def _ask(picture: Picture, instance: Instance, number: int) -> Ask:
     gate = picture.plan.revisions[instance.revision].gates[number]
     return Ask(admission_key(instance.revision, number), gate, picture.target(instance))
-
-
-def _concerns(picture: Picture, goal: Goal | None, instance: Instance) -> bool:
-    """Tell whether an instance without traffic may get some."""
-    if goal is None or not goal.replicas:
-        return False
-    if instance.revision != goal.revision:  # in a cell that is changed in place it serves until it is replaced
-        return goal.in_place is not None and bool(goal.share)
-    return bool(goal.share) or instance.revision == picture.plan.target
 
 
 def stage_asks(picture: Picture) -> Iterator[tuple[Ask, GateRecord | None]]:

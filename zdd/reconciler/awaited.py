@@ -69,7 +69,8 @@ def state_of(picture: Picture, cell: Cell | None) -> str:
     for instance in cell.instances:
         if picture.proven(instance.id) or instance.revision != cell.revision:
             continue
-        verdicts = [record.verdict for record in picture.verdicts(instance.id) if record is not None]
+        said = picture.of_cells[cell.name].verdicts[instance.id]
+        verdicts = [record.verdict for record in said if record is not None]
         why = next((one.reason for one in verdicts if one.result is not Result.PASSED), instance.note)
         why = instance.note if instance.address_lost else why
         state = "has failed" if instance.state is InstanceState.FAILED else f"is {instance.state.value}"

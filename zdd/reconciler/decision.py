@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from zdd.model.action import Action
 from zdd.model.command import Command
 from zdd.model.gate import Gate, Target
 from zdd.reconciler.guards import Refusal
+from zdd.reconciler.picture import Memory
 from zdd.reconciler.progress import Passed, TrafficReached
 
 
@@ -50,6 +51,7 @@ class Decision:
         complete: Cells that have all their instances, proven.
         useful: How many instances serve for certain; None while one that seems to serve was not looked at yet.
         existing: How many instances exist.
+        memory: What was derived for this, for the next decision.
     """
 
     commands: tuple[Command, ...] = ()
@@ -63,3 +65,4 @@ class Decision:
     complete: tuple[str, ...] = ()
     useful: int | None = None
     existing: int = 0
+    memory: Memory | None = field(default=None, eq=False, repr=False)

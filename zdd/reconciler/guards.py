@@ -263,7 +263,7 @@ def _someone_serves(picture: Picture, proposal: Proposal, tally: Tally) -> str |
     if not any(goal.share for goal in picture.goals.values()):  # taking back a first deployment: nothing is to serve
         return None
     gone = {*tally.removed, proposal.instance}
-    if any(name not in gone and picture.weight(name) > 0 and picture.seen(name) for name in picture.instances):
+    if not all(cell.in_traffic <= gone for cell in picture.of_cells.values()):
         return None
     return f"another one to serve before {proposal.instance}, the last one in traffic, is taken out"
 

@@ -8,20 +8,20 @@ from attrs import evolve
 
 from zdd.model.address import Address
 from zdd.model.cell import Cell, Instance, InstanceState
-from zdd.model.observation import Observation
 from zdd.model.release import Revision
 from zdd.model.traffic import CellShare, Registration, TrafficIntent
 
 
 def mirror(
     intent: TrafficIntent,
-    observation: Observation,
+    cell: Cell,
+    known: Mapping[str, Registration | None],
     *,
     proven: Collection[str],
     condemned: Collection[str],
     revisions: Mapping[str, Revision],
 ) -> dict[str, Registration]:
-    """Return, by instance, what discovery should know when traffic is where it is meant to be.
+    """Return, by instance, what discovery should know of a cell when traffic is where it is meant to be.
 
     The share of a cell is divided over its instances that have traffic or are proven. One that is ready but not proven
     yet is proposed too; the guards keep it out until it is. An instance that is registered and may not have any traffic
@@ -29,7 +29,8 @@ def mirror(
 
     Args:
         intent: Where traffic is meant to go.
-        observation: What there is.
+        cell: What there is.
+        known: What discovery knows of each of its instances; None or missing: nothing.
         proven: Instances that have passed their gates.
         condemned: Instances that had all their time to pass and failed.
         revisions: Every revision that runs, by id.
@@ -37,37 +38,32 @@ def mirror(
     wanted: dict[str, Registration] = {}
     if not intent.ports:
         return wanted
-    known = {registration.instance: registration for registration in observation.registrations}
-    for cell in observation.cells:
-        meant = intent.cells.get(cell.name)
-        reached = {
-            instance.id: reached_at(instance, intent.ports, revisions.get(instance.revision))
-            for instance in _may_have_traffic(cell, meant)
-            if instance.id not in condemned
-        }
-        eligible = [name for name, addresses in reached.items() if addresses]
-        counted = [name for name in eligible if name in proven or (name in known and known[name].weight > 0)]
-        weights = _weights(meant.share if meant is not None else 0, eligible, counted)
-        for instance in cell.instances:
-            before = known.get(instance.id)
-            weight = weights.get(instance.id)
-            if weight is not None:
-                addresses = reached[instance.id]
-                if before is not None and _says(before, cell, instance, addresses, weight):
-                    wanted[instance.id] = before
-                    continue
-                revision = revisions.get(instance.revision)
-                wanted[instance.id] = Registration(
-                    instance.id,
-                    cell.name,
-                    instance.revision,
-                    revision.version if revision else "",
-                    addresses,
-                    weight,
-                )
-            elif before is not None:
-                wanted[instance.id] = evolve(before, weight=0) if before.weight else before
+    meant = intent.cells.get(cell.name)
+    reached = {
+        instance.id: reached_at(instance, intent.ports, revisions.get(instance.revision))
+        for instance in _may_have_traffic(cell, meant)
+        if instance.id not in condemned
+    }
+    eligible = [name for name, addresses in reached.items() if addresses]
+    counted = [name for name in eligible if name in proven or _has_traffic(known.get(name))]
+    weights = _weights(meant.share if meant is not None else 0, eligible, counted)
+    for instance in cell.instances:
+        before, weight = known.get(instance.id), weights.get(instance.id)
+        if weight is not None:
+            addresses = reached[instance.id]
+            if before is not None and _says(before, cell, instance, addresses, weight):
+                wanted[instance.id] = before
+                continue
+            revision = revisions.get(instance.revision)
+            version = revision.version if revision else ""
+            wanted[instance.id] = Registration(instance.id, cell.name, instance.revision, version, addresses, weight)
+        elif before is not None:
+            wanted[instance.id] = evolve(before, weight=0) if before.weight else before
     return wanted
+
+
+def _has_traffic(known: Registration | None) -> bool:
+    return known is not None and known.weight > 0
 
 
 def _says(known: Registration, cell: Cell, instance: Instance, addresses: Mapping[str, Address], weight: int) -> bool:

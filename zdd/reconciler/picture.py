@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from attrs import frozen
 
@@ -12,10 +13,11 @@ from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.gate import Target
 from zdd.model.observation import Observation
 from zdd.model.plan import Direction, Goal, Plan, Stage, traffic_intent
-from zdd.model.traffic import EdgeView, Registration
-from zdd.model.verdict import Result
-from zdd.reconciler.learn import in_doubt, steady
-from zdd.reconciler.mirror import mirror, reached_at
+from zdd.model.traffic import EdgeView, Registration, TrafficIntent
+from zdd.reconciler.cell_picture import CellFacts, CellPicture
+from zdd.reconciler.discovered import Discovered
+from zdd.reconciler.learn import in_doubt
+from zdd.reconciler.mirror import reached_at
 from zdd.reconciler.progress import (
     GateRecord,
     InstanceRecord,
@@ -25,8 +27,7 @@ from zdd.reconciler.progress import (
     stage_of,
 )
 
-PROOF_VALID_S = 30.0
-"""How long a passed gate counts. A verdict that nobody renewed says nothing about now."""
+Value = TypeVar("Value")
 
 SHARE_TOLERANCE = 0.1
 """By what part of itself an edge's own share may differ from the one wanted: edges round weights."""
@@ -35,14 +36,56 @@ SHARE_LEAST = 0.005
 """And by how much of all traffic, where the share is small."""
 
 
+@frozen
+class _Same:
+    """What is the same as for the last decision."""
+
+    registrations: bool = False
+    records: bool = False
+    gates: bool = False
+    edges: bool = False
+
+
+@frozen
+class Memory:
+    """What was derived for a decision. The next one is the same without it, and takes longer.
+
+    Attributes:
+        plan: What was wanted.
+        discovered: What discovery knew.
+        progress: The evidence.
+        sent_to: What each edge that answered said.
+        cells: The picture of each cell.
+    """
+
+    plan: Plan
+    discovered: Discovered
+    progress: Progress
+    sent_to: tuple[Mapping[Address, int], ...]
+    cells: Mapping[str, CellPicture]
+
+
 @frozen(slots=False)
 class Picture:
-    """What the rules of the safe order ask about. Everything is derived; nothing is decided here."""
+    """What the rules of the safe order ask about. Everything is derived; nothing is decided here.
+
+    Attributes:
+        observation: The present look.
+        plan: What is wanted.
+        progress: The evidence so far, the present look included.
+        now: Seconds since the epoch.
+        memory: What was derived for the last decision; None: nothing.
+    """
 
     observation: Observation
     plan: Plan
     progress: Progress
     now: float
+    memory: Memory | None = None
+
+    def to_remember(self) -> Memory:
+        """Return what of this need not be derived again for the next decision."""
+        return Memory(self.plan, self.discovered, self.progress, self._sent_to, self.of_cells)
 
     # -- where the plan is ------------------------------------------------------------------------------------------
 
@@ -129,38 +172,90 @@ class Picture:
         return found
 
     @cached_property
+    def discovered(self) -> Discovered:
+        """What discovery knows, in the ways in which it is looked up."""
+        registrations, memory = self.observation.registrations, self.memory
+        if memory is not None and memory.discovered.registrations is registrations and memory.plan is self.plan:
+            return memory.discovered
+        return Discovered(registrations, self.ports)
+
+    @property
     def registered(self) -> Mapping[str, Registration]:
         """What discovery knows, by instance."""
-        return {registration.instance: registration for registration in self.observation.registrations}
+        return self.discovered.by_instance
+
+    @cached_property
+    def of_cells(self) -> Mapping[str, CellPicture]:
+        """What is derived of each cell alone, by its name."""
+        return {cell.name: self._of_cell(cell) for cell in self.observation.cells}
+
+    def _of_cell(self, cell: Cell) -> CellPicture:
+        known = self.memory.cells.get(cell.name) if self.memory is not None else None
+        facts = self._facts(cell, known.facts if known is not None else None)
+        if known is not None and known.holds(facts, self.now):
+            return known
+        return CellPicture(facts, self.intent, self.now)
+
+    def _facts(self, cell: Cell, known: CellFacts | None) -> CellFacts:
+        """Return what the picture of a cell is derived from; what has not changed is taken as it was."""
+        if known is None or known.cell is not cell or known.plan is not self.plan:
+            known = None
+        registered, records = self.registered, self.progress.instances
+        return CellFacts(
+            self.plan,
+            self.goals.get(cell.name),
+            cell,
+            known.registrations if known and self._same.registrations else tuple(map(registered.get, cell.members)),
+            known.records if known and self._same.records else tuple(map(records.get, cell.members)),
+            known.said if known and self._same.gates else self._said(cell),
+            known.shown if known and self._same.edges else self._shown(cell),
+            self.doubted and self.doubted.intersection(cell.members),
+        )
+
+    @cached_property
+    def _same(self) -> _Same:
+        memory = self.memory
+        if memory is None:
+            return _Same()
+        return _Same(
+            memory.discovered is self.discovered,
+            memory.progress.instances is self.progress.instances,
+            memory.progress.gates is self.progress.gates,
+            not self._silent and memory.sent_to == self._sent_to,
+        )
+
+    def _said(self, cell: Cell) -> tuple[tuple[GateRecord | None, ...], ...]:
+        """Return what each gate of its revision has said of each instance, at its address."""
+        said, keys = self.progress.gates, self._gate_keys
+        return tuple(
+            [
+                tuple([said.get((gate, instance.key)) for gate in keys.get(instance.revision, ())])
+                for instance in cell.instances
+            ]
+        )
 
     @cached_property
     def existing(self) -> int:
         """How many instances exist or may come into being without another command."""
         return sum(cell.size for cell in self.observation.cells)
 
-    @cached_property
-    def weights(self) -> Mapping[str, int]:
-        """The weight of each instance that discovery knows; 0: it is out."""
-        return {registration.instance: registration.weight for registration in self.observation.registrations}
-
     def weight(self, instance: str) -> int:
         """Return the weight that discovery knows; 0 if it is out or absent."""
-        return self.weights.get(instance, 0)
+        return self.discovered.weights.get(instance, 0)
 
     def record(self, instance: str) -> InstanceRecord | None:
         """Return what has been seen of an instance."""
         return self.progress.instances.get(instance)
 
     @cached_property
+    def intent(self) -> TrafficIntent:
+        """Where traffic is meant to go."""
+        return traffic_intent(self.plan.service, self.goals.values())
+
+    @cached_property
     def wanted(self) -> Mapping[str, Registration]:
         """What discovery should know when the stage's traffic is where it should be, by instance."""
-        return mirror(
-            traffic_intent(self.plan.service, self.goals.values()),
-            self.observation,
-            proven=self._proven,
-            condemned=self.condemned,
-            revisions=self.plan.revisions,
-        )
+        return _joined(one.wanted for one in self.of_cells.values())
 
     @cached_property
     def route_shown(self) -> bool:
@@ -172,7 +267,7 @@ class Picture:
             return False
         if routed.registrations == self.observation.registrations:
             return True
-        return {one.instance: one.weight for one in routed.registrations} == self.weights
+        return {one.instance: one.weight for one in routed.registrations} == self.discovered.weights
 
     @cached_property
     def must_hold(self) -> bool:
@@ -193,14 +288,10 @@ class Picture:
         """Return the addresses at which edges reach an instance; empty while one of them is not known."""
         return reached_at(instance, self.ports, self.plan.revisions.get(instance.revision))
 
-    @cached_property
-    def _cell_weights(self) -> Mapping[str, int]:
-        weights = self.weights
-        return {cell.name: sum([weights.get(name, 0) for name in cell.members]) for cell in self.observation.cells}
-
     def cell_weight(self, cell: str) -> int:
         """Return what the instances of a cell that still exist have of the traffic, as discovery knows."""
-        return self._cell_weights.get(cell, 0)
+        found = self.of_cells.get(cell)
+        return found.weight if found is not None else 0
 
     def has_too_much(self, cell: str) -> bool:
         """Tell whether the instances of a cell together have more of the traffic than the cell should."""
@@ -210,17 +301,12 @@ class Picture:
     @cached_property
     def overweight(self) -> Mapping[str, tuple[str, ...]]:
         """Cell → its instances that have more of the traffic than they should, but should have some."""
-        found: dict[str, list[str]] = {}
-        for name, registration in self.unlike_wanted.items():
-            if 0 < registration.weight < self.weight(name):
-                found.setdefault(registration.cell, []).append(name)
-        return {cell: tuple(names) for cell, names in found.items()}
+        return {name: one.overweight for name, one in self.of_cells.items() if one.overweight}
 
     @cached_property
     def unlike_wanted(self) -> Mapping[str, Registration]:
         """What discovery should know of the instances of which it knows something else."""
-        registered = self.registered
-        return {name: one for name, one in self.wanted.items() if registered.get(name) is not one}
+        return _joined(one.unlike_wanted for one in self.of_cells.values())
 
     # -- gates ------------------------------------------------------------------------------------------------------
 
@@ -238,18 +324,6 @@ class Picture:
         }
 
     @cached_property
-    def _verdicts(self) -> Mapping[str, tuple[GateRecord | None, ...]]:
-        said, gate_keys = self.progress.gates, self._gate_keys
-        return {
-            name: tuple([said.get((gate, instance.key)) for gate in gate_keys.get(instance.revision, ())])
-            for name, instance in self.instances.items()
-        }
-
-    def verdicts(self, instance: str) -> tuple[GateRecord | None, ...]:
-        """Return what each gate of its revision has said of this instance at this address."""
-        return self._verdicts[instance]
-
-    @cached_property
     def doubted(self) -> frozenset[str]:
         """The instances that this look alone says are back, or not ready any more: it may be an older list."""
         as_of_s = self.observation.as_of_s
@@ -257,20 +331,7 @@ class Picture:
 
     @cached_property
     def _proven(self) -> frozenset[str]:
-        found = [name for name, instance in self.instances.items() if self._passes(instance)]
-        return frozenset(found) - self.doubted
-
-    def _passes(self, instance: Instance) -> bool:
-        if instance.state is not InstanceState.READY:
-            return False
-        said = self._verdicts[instance.id]
-        if not said:
-            return steady(self.plan, instance, self.now)
-        since = self.now - PROOF_VALID_S
-        for one in said:
-            if one is None or one.passed_s is None or one.passed_s < since or one.verdict.result is Result.FAILED:
-                return False
-        return True
+        return frozenset().union(*[one.proven for one in self.of_cells.values()])
 
     def proven(self, instance: str) -> bool:
         """Tell whether it is ready and has passed all its gates, at this address, not too long ago."""
@@ -279,52 +340,9 @@ class Picture:
     @cached_property
     def condemned(self) -> Mapping[str, str]:
         """Instance → why: it had all its time to pass its gates and failed. Inconclusive never condemns."""
-        found = {}
-        for name, said in self._verdicts.items():
-            for one in said:
-                if one is not None and one.verdict.result is Result.FAILED:
-                    instance = self.instances[name]
-                    reason = self._condemnation(instance) if instance.state is InstanceState.READY else ""
-                    if reason:
-                        found[name] = reason
-                    break
-        return found
-
-    def _condemnation(self, instance: Instance) -> str:
-        revision = self.plan.revisions.get(instance.revision)
-        for gate, record in zip(revision.gates if revision else (), self.verdicts(instance.id), strict=True):
-            if record is None or record.verdict.result is not Result.FAILED:
-                continue
-            patience_s = gate.deadline_s if gate.deadline_s is not None else self.plan.service.start_deadline_s
-            since_s = max(record.asked_s, record.passed_s or 0.0)
-            if self.now >= since_s + patience_s:
-                return f"{gate} did not pass within {patience_s:g} s: {record.verdict.reason}"
-        return ""
+        return _joined(one.condemned for one in self.of_cells.values())
 
     # -- traffic ----------------------------------------------------------------------------------------------------
-
-    def seen(self, instance: str) -> bool:
-        """Tell whether every edge sends requests to it for certain: none shows it only because it lags."""
-        return instance not in self._unsure and self.shown(instance)
-
-    @cached_property
-    def _unsure(self) -> frozenset[str]:
-        return frozenset([name for name, record in self.progress.instances.items() if record.unsure_at])
-
-    def shown(self, instance: str) -> bool:
-        """Tell whether every edge shows it. An edge that can't be reached is believed what it said last."""
-        found = self.instances.get(instance)
-        addresses = self.addresses(found) if found is not None else None
-        if not addresses:
-            return False
-        for weights in self._sent_to:
-            for address in addresses.values():
-                if address not in weights:
-                    return False
-        if not self._silent:
-            return True
-        record = self.record(instance)
-        return record is not None and all(edge in record.seen_at for edge in self._silent)
 
     @cached_property
     def _sent_to(self) -> tuple[Mapping[Address, int], ...]:
@@ -334,29 +352,31 @@ class Picture:
     def _silent(self) -> tuple[str, ...]:
         return tuple(view.edge for view in self.observation.edges if not view.reachable)
 
+    def _shown(self, cell: Cell) -> tuple[bool, ...]:
+        """Tell of each instance whether every edge shows it; one that is out of reach is believed what it said last."""
+        shows, silent, records = self._sent_to, self._silent, self.progress.instances
+        found = []
+        for instance in cell.instances:
+            addresses = self.addresses(instance)
+            shown = bool(addresses) and all(address in weights for weights in shows for address in addresses.values())
+            if shown and silent:
+                record = records.get(instance.id)
+                shown = record is not None and all(edge in record.seen_at for edge in silent)
+            found.append(shown)
+        return tuple(found)
+
     @cached_property
     def serving(self) -> Mapping[str, None]:
         """Every instance that counts as capacity as far as anybody knows: ready, in traffic, and not condemned.
 
         What may be lost, is lost from these.
         """
-        ready, condemned, instances, doubted = InstanceState.READY, self.condemned, self.instances, self.doubted
-        if not self.carries_traffic:
-            found = [name for name, one in instances.items() if one.state is ready]
-        else:
-            sent = [name for name, weight in self.weights.items() if weight > 0 and name in instances]
-            found = [n for n in sent if n in doubted or (instances[n].state is ready and self.shown(n))]
-        return {name: None for name in found if name not in condemned}
-
-    def serves(self, instance: str) -> bool:
-        """Tell whether it counts as capacity, as far as anybody knows."""
-        return instance in self.serving
+        return _joined(one.serving for one in self.of_cells.values())
 
     @cached_property
     def useful(self) -> Mapping[str, None]:
         """Those that are proven to serve. Only these count as what is left."""
-        proven, unsure = self._proven, self._unsure
-        return {name: None for name in self.serving if name in proven and name not in unsure}
+        return _joined(one.useful for one in self.of_cells.values())
 
     @cached_property
     def room_to_change(self) -> int:
@@ -364,7 +384,7 @@ class Picture:
         if not self.plan.floor:
             return 0
         return sum(
-            sum(name in self.serving for name in cell.members)
+            len(self.of_cells[cell.name].serving)
             for goal in self.goals.values()
             if goal.share and goal.in_place is None and (cell := self.cells.get(goal.cell)) is not None
             if cell.revision != goal.revision or cell.mixed or cell.replicas > goal.replicas
@@ -373,8 +393,7 @@ class Picture:
     @cached_property
     def measured(self) -> bool:
         """Whether every instance that seems to serve has been looked at by its gates: before, nobody knows."""
-        verdicts = self._verdicts
-        return not any(None in verdicts[name] for name in self.serving)
+        return all(one.measured for one in self.of_cells.values())
 
     def complete(self, goal: Goal) -> bool:
         """Tell whether a cell has all its instances, of the right revision, proven; or so many as are changed yet."""
@@ -382,27 +401,14 @@ class Picture:
         if cell is None or cell.revision != goal.revision or cell.replicas != goal.replicas:
             return False
         if goal.in_place is None:
-            return self._proven_counts[cell.name] >= goal.replicas
+            return self.proven_in(cell) >= goal.replicas
         old = sum(1 for i in cell.instances if i.revision != goal.revision and i.state is not InstanceState.STOPPING)
         changed = goal.in_place.changed
-        return self._proven_counts[cell.name] >= changed and old <= goal.replicas - changed
+        return self.proven_in(cell) >= changed and old <= goal.replicas - changed
 
     def all_serve(self, goal: Goal) -> bool:
         """Tell whether a cell is complete, and every edge shows all of it."""
-        return self.complete(goal) and goal.cell in self._wholly_serving
-
-    @cached_property
-    def _wholly_serving(self) -> frozenset[str]:
-        serving = self.serving.keys() - self._unsure
-        return frozenset(
-            cell.name
-            for cell in self.observation.cells
-            if all(
-                one.id in serving
-                for one in cell.instances
-                if one.revision == cell.revision and one.state is not InstanceState.STOPPING
-            )
-        )
+        return self.complete(goal) and self.of_cells[goal.cell].serves_wholly
 
     @cached_property
     def unseen(self) -> tuple[Goal, ...]:
@@ -434,27 +440,7 @@ class Picture:
 
     def proven_in(self, cell: Cell) -> int:
         """Count the proven instances of the cell's own revision."""
-        return self._proven_counts[cell.name]
-
-    @cached_property
-    def _proven_counts(self) -> Mapping[str, int]:
-        proven = self._proven
-        return {
-            cell.name: len([1 for one in cell.instances if one.id in proven and one.revision == cell.revision])
-            for cell in self.observation.cells
-        }
-
-    @cached_property
-    def _told(self) -> Mapping[Address, int]:
-        """What discovery was told for every address that is to have traffic."""
-        ports = frozenset(self.ports)
-        return {
-            address: registration.weight
-            for registration in self.observation.registrations
-            if registration.weight > 0
-            for port, address in registration.addresses.items()
-            if port in ports
-        }
+        return self.of_cells[cell.name].proven_count
 
     @cached_property
     def unlike(self) -> tuple[str, ...]:
@@ -466,7 +452,7 @@ class Picture:
             return False
         if view.held:
             return True
-        wanted = self._told
+        wanted = self.discovered.told
         if wanted == view.weights:
             return True
         if wanted.keys() != view.weights.keys():
@@ -497,3 +483,10 @@ class Picture:
             return True
         deaf_s = self.progress.deaf.get(view.edge, self.now)
         return not view.reachable and self.now >= deaf_s + self.plan.service.drain_deadline_s
+
+
+def _joined(parts: Iterable[Mapping[str, Value]]) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for part in parts:
+        found.update(part)
+    return found

@@ -23,12 +23,17 @@ from zdd.reconciler.commands import permitted
 from zdd.reconciler.decision import Decision
 from zdd.reconciler.failing import failure
 from zdd.reconciler.guards import GUARDS, Guard, route_awaited
-from zdd.reconciler.picture import Picture
+from zdd.reconciler.picture import Memory, Picture
 from zdd.reconciler.progress import Passed, Progress, TrafficReached
 
 
 def reconcile(
-    observation: Observation, plan: Plan, progress: Progress, now: float, guards: Sequence[Guard] = GUARDS
+    observation: Observation,
+    plan: Plan,
+    progress: Progress,
+    now: float,
+    guards: Sequence[Guard] = GUARDS,
+    memory: Memory | None = None,
 ) -> Decision:
     """Return what may be done now so that the world gets nearer to the stage's goals.
 
@@ -38,13 +43,19 @@ def reconcile(
         progress: The evidence so far, the present look included (`learn`).
         now: Seconds since the epoch.
         guards: The safe order; another one than `GUARDS` only serves to test the tests.
+        memory: That of the last decision, if there was one: with it the same is decided sooner.
     """
-    picture = Picture(observation, plan, progress, now)
+    picture = Picture(observation, plan, progress, now, memory)
     due, asleep_s = due_gates(picture)
     useful = len(picture.useful) if picture.measured else None
     complete = tuple(goal.cell for goal in picture.goals.values() if goal.replicas and picture.complete(goal))
     decision = Decision(
-        asks=tuple(due), perform=due_action(picture), complete=complete, useful=useful, existing=picture.existing
+        asks=tuple(due),
+        perform=due_action(picture),
+        complete=complete,
+        useful=useful,
+        existing=picture.existing,
+        memory=picture.to_remember(),
     )
     failed = failure(picture)
     if failed:

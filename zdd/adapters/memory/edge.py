@@ -91,7 +91,7 @@ class MemoryEdge:
         if not self._reachable:
             raise TemporaryError(f"edge {self._name} does not answer")
         route = (self._old_picture or self._routes).get(service.name) or _Route()
-        weights = {} if route.held else dict(route.weights)
+        weights = {} if route.held else route.weights  # nobody writes to it: the next change makes another one
         if not self._abilities.weighs:
             weights = dict.fromkeys(weights, 1)
         in_flight: dict[Address, int] = {}
@@ -129,7 +129,7 @@ class MemoryEdge:
     def freeze_picture(self) -> None:
         """Let every answer be what is true now, while the edge itself goes on: a cache in between, for example."""
         self._old_picture = {
-            service: _Route(dict(r.weights), r.held, dict(r.known), dict(r.left), dict(r.in_flight))
+            service: _Route(r.weights, r.held, dict(r.known), dict(r.left), dict(r.in_flight))
             for service, r in self._routes.items()
         } or {"": _Route()}
         self._note("answers with an old picture")
