@@ -6,6 +6,8 @@ import signal
 import subprocess
 from typing import Any
 
+import pytest
+
 
 def test_the_standby_takes_the_place_of_what_serves_and_gives_it_back(shell: Any) -> None:
     shell.deploy("primary")
@@ -54,14 +56,17 @@ def test_a_standby_that_is_not_described_is_refused(shell: Any) -> None:
         assert "zdd: what web is to run is not said: give --version" in refused.stderr
 
 
-def test_a_watch_ends_with_ctrl_c_without_a_traceback(shell: Any) -> None:
+@pytest.mark.parametrize(
+    ("number", "status", "name"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+)
+def test_a_watch_ends_by_a_signal_without_a_traceback(shell: Any, number: int, status: int, name: str) -> None:
     shell.deploy("primary")
     words = shell.words("watch", "web", "--version", "standby", "--interval", "0.1", run=shell.broken)
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
         first = running.stderr.readline()
         assert "watching" in first, first
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         said = running.stderr.read()
-        assert running.wait(90) == 130
-    assert said == "zdd: ended by Ctrl-C\n"
+        assert running.wait(90) == status
+    assert said == f"zdd: ended by {name}\n"

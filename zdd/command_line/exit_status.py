@@ -24,9 +24,6 @@ REFUSED = 2
 ELSEWHERE = 7
 """Somebody else deploys it, or has taken over."""
 
-BY_HAND = 130
-"""Ctrl-C while nothing was being deployed, as shells have it."""
-
 OF_OUTCOME = {
     Outcome.SUCCEEDED: DONE,
     Outcome.UNCHANGED: DONE,

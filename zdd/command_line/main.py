@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import sys
 from collections.abc import Sequence
 
-from zdd.command_line.exit_status import BY_HAND, status_of
+from zdd.command_line.exit_status import status_of
 from zdd.command_line.parser import make_parser
 from zdd.command_line.parts import make_parts
 from zdd.command_line.printing import note, say
+from zdd.command_line.stopping import Stop, heeding_signals
 from zdd.errors import DeploymentError, StackFailed, ZddError
 
 
@@ -20,6 +22,11 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = make_parser().parse_args(own)
     arguments.command = command
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
+    with heeding_signals() as stop:
+        return _run(arguments, stop)
+
+
+def _run(arguments: argparse.Namespace, stop: Stop) -> int:
     try:
         return int(arguments.run(arguments, make_parts(arguments)))
     except ZddError as error:
@@ -28,8 +35,8 @@ def main(words: Sequence[str] | None = None) -> int:
             say(json.dumps(_data(error), ensure_ascii=False))
         return status_of(error)
     except KeyboardInterrupt:  # a deployment that is under way tells of it by itself, with what runs now
-        note("ended by Ctrl-C")
-        return BY_HAND
+        note(f"ended by {stop}")
+        return stop.status
     except BrokenPipeError:  # whoever read the result has heard enough
         sys.stderr.close()
         return 1
