@@ -57,8 +57,9 @@ def test_a_stack(tmp_path: Path) -> None:
     found = read("shop", "-f", str(file))
     assert isinstance(found, Stack)
     assert [one.name for one in found.services] == ["web"]
-    with pytest.raises(ConfigurationError, match=r"--replicas is of a single service: say it in .*compose\.yaml"):
-        read("shop", "-f", str(file), "--replicas", "2")
+    for words in (["--replicas", "2"], ["--floor", "0"], ["--keep", "3"], ["--stop-grace", "3"], ["--worker"]):
+        with pytest.raises(ConfigurationError, match=rf"{words[0]} is of a single service: say it in .*compose\.yaml"):
+            read("shop", "-f", str(file), *words)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,7 @@ def test_a_stack(tmp_path: Path) -> None:
         (["web", "--version", "1", "--image", "w:1", "--port", "http=1", "--keep", "3"], "give both or neither"),
         (["Web", "--version", "1", "--image", "web:1", "--port", "http=1"], "service name 'Web'"),
         (["shop", "-f", "nowhere.yaml"], "nowhere.yaml"),
+        (["shop", "--adopt"], "--adopt is of a stack: name its compose file with --file"),
     ],
 )
 def test_what_describes_nothing_is_refused_with_the_fix(words: list[str], message: str) -> None:

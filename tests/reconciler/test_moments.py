@@ -75,7 +75,7 @@ def test_what_was_told_to_stop_has_stopped(told):
 
 @pytest.mark.parametrize("told", [None, Launch("web", "r1", 1), Change("web", "r1", 1)], ids=lambda one: str(one))
 def test_what_stopped_by_itself_was_lost(told):
-    assert between(RECORD, STOPPED, told) == [(Moment.LOST, 7.0, "it ended by itself")]
+    assert between(RECORD, STOPPED, told) == [(Moment.LOST, 7.0, "")]
 
 
 def test_what_was_lost_says_why_in_the_orchestrators_words():

@@ -12,6 +12,7 @@ from pathlib import Path
 from attrs import frozen
 
 from zdd.clock import SystemClock
+from zdd.command_line.vocabulary import ShellStream
 from zdd.deployer import Deployer
 from zdd.display.plain import PlainLines
 from zdd.errors import ConfigurationError
@@ -74,7 +75,7 @@ def make_parts(arguments: argparse.Namespace, environment: Mapping[str, str] = o
     """
     deployer = make_deployer(arguments, environment)
     if not arguments.quiet:
-        deployer = deployer.listened_to_by(PlainLines(sys.stderr))
+        deployer = deployer.listened_to_by(PlainLines(ShellStream(sys.stderr)))
     swarm = bool(arguments.deployer or arguments.consul or environment.get(ADDRESS))
     return Parts(deployer, _stack_host(arguments) if swarm else None)
 

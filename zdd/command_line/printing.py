@@ -6,6 +6,8 @@ import json
 import sys
 from typing import Any
 
+from zdd.command_line.vocabulary import in_shell_words
+
 
 def tell(text: str, data: Any, *, as_json: bool) -> None:
     """Print a result in the form that was asked for."""
@@ -14,11 +16,11 @@ def tell(text: str, data: Any, *, as_json: bool) -> None:
 
 def say(text: str) -> None:
     """Print a line of a result."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(in_shell_words(text) + "\n")
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
     """Print a line that is no result."""
-    sys.stderr.write(f"zdd: {text}\n")
+    sys.stderr.write(f"zdd: {in_shell_words(text)}\n")
     sys.stderr.flush()

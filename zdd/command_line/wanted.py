@@ -22,7 +22,11 @@ from zdd.strategies.situation import Strategy
 STRATEGIES = ("rolling", "blue-green", "canary", "in-place", "recreate")
 """The strategies that have a name on the command line. For all else there is the library, or ``x-zdd`` in the file."""
 
-_OF_A_SERVICE = ("version", "image", "command", "replicas", "floor", "health", "port", "env", "worker", "strategy")
+_OF_A_SERVICE = (
+    "version", "image", "command", "replicas", "floor", "health", "port", "env", "worker", "strategy", "keep", "steps",
+    "start_deadline", "drain_deadline", "stop_grace",
+)  # fmt: skip
+_OF_A_STACK = ("adopt", "prune")
 
 
 def add_wanted_options(parser: argparse.ArgumentParser) -> None:
@@ -41,10 +45,12 @@ def add_wanted_options(parser: argparse.ArgumentParser) -> None:
     service.add_argument("--strategy", choices=STRATEGIES, help="what should happen (rolling)")
     service.add_argument("--keep", type=float, metavar="SECONDS", help="how long blue-green keeps the old one warm")
     service.add_argument("--steps", type=_percents, metavar="5,25,100", help="the canary's shares in per cent")
-    for name in ("start-deadline", "drain-deadline", "stop-grace"):
-        service.add_argument(
-            f"--{name}", type=float, metavar="SECONDS", help=f"as {name.replace('-', '_')}_s of Service"
-        )
+    for name, text in (
+        ("start-deadline", "within which an instance must be ready and have passed its gates (60)"),
+        ("drain-deadline", "that requests in flight get to end before they are cut (30)"),
+        ("stop-grace", "between the polite signal to stop and the one that can't be refused (10)"),
+    ):
+        service.add_argument(f"--{name}", type=float, metavar="SECONDS", help=text)
 
 
 def add_release_options(group: argparse._ArgumentGroup) -> None:
@@ -80,8 +86,11 @@ def read_wanted(arguments: argparse.Namespace) -> Stack | StackService:
         ConfigurationError: They describe nothing that could be deployed.
     """
     if not arguments.file:
+        of_a_stack = [name for name in _OF_A_STACK if getattr(arguments, name, False)]
+        if of_a_stack:
+            raise ConfigurationError(f"{_option(of_a_stack[0])} is of a stack: name its compose file with --file")
         return _service(arguments)
-    stated = [name for name in _OF_A_SERVICE if getattr(arguments, name)]
+    stated = [name for name in _OF_A_SERVICE if _is_stated(getattr(arguments, name))]
     if stated:
         raise ConfigurationError(f"{_option(stated[0])} is of a single service: say it in {arguments.file[0]} instead")
     try:
@@ -91,6 +100,10 @@ def read_wanted(arguments: argparse.Namespace) -> Stack | StackService:
             f"compose files need more packages: pip install 'zdd-deploy[compose]': {error}"
         ) from None
     return read_stack(arguments.name, arguments.file)
+
+
+def _is_stated(value: object) -> bool:
+    return value is not None and value is not False and value != []  # 0 is stated
 
 
 def _option(name: str) -> str:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import tzinfo
-from typing import TextIO
+from typing import Protocol
 
 from zdd.display.words import (
     MANY,
@@ -51,6 +51,16 @@ _EXPECTED = (Moment.LAUNCHED, Moment.READY, Moment.PROVEN, Moment.ADMITTED, Mome
 _COUNT = re.compile(r"(?<= )\d+(?= )")
 
 
+class Stream(Protocol):
+    """Where lines go. If it has an ``encoding``, what that can't carry is escaped."""
+
+    def write(self, text: str, /) -> object:
+        """Take a line."""
+
+    def flush(self) -> object:
+        """Have it arrive."""
+
+
 class PlainLines:
     """Writes one line for each change; pass it wherever events are watched.
 
@@ -66,13 +76,13 @@ class PlainLines:
 
     def __init__(
         self,
-        stream: TextIO | None = None,
+        stream: Stream | None = None,
         *,
         heartbeat_s: float = 30.0,
         now: Callable[[], float] = time.time,
         zone: tzinfo | None = None,
     ) -> None:
-        self._stream = sys.stderr if stream is None else stream
+        self._stream: Stream = sys.stderr if stream is None else stream
         self._heartbeat_s = heartbeat_s
         self._now = now
         self._zone = zone

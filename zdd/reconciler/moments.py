@@ -51,7 +51,7 @@ def moments(before: Progress, after: Progress, instance: str | None = None) -> I
             if at_s is None or (earlier is not None and getattr(earlier, attribute) == at_s):
                 continue
             if moment is Moment.STOPPED and not _was_told(after, record):
-                yield InstanceMoment(name, record, Moment.LOST, at_s, record.note or "it ended by itself")
+                yield InstanceMoment(name, record, Moment.LOST, at_s, record.note)
             else:
                 note = "the drain deadline passed" if moment is Moment.CUT else ""
                 yield InstanceMoment(name, record, moment, at_s, note)

@@ -106,7 +106,7 @@ class InPlaceUpdate:
             what = "is half changed" if cell.mixed else "would lose instances that serve"
             raise ConfigurationError(
                 f"InPlaceUpdate replaces instances and {cell.name} {what}: deploy with {cell.replicas} replicas, "
-                "and change their number by RollingUpdate() or BlueGreen()"
+                "and use RollingUpdate() or BlueGreen() to change their number"
             )
         return Goal(cell.name, cell.revision, replicas, situation.full_share(replicas))
 

@@ -44,4 +44,4 @@ def test_a_stack_that_is_somebody_else_s(stand: Any, folder: Path) -> None:
     subprocess.run([*client, *words], cwd=folder, check=True, capture_output=True, timeout=60)
     said = refusal(stand, folder)
     assert "stack site is there, and zdd did not deploy it (site_front)" in said
-    assert "--adopt on the command line" in said
+    assert "take it over with `--adopt`, which restarts nothing" in said
