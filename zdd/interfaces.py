@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from zdd.model.release import Revision, Specification
     from zdd.model.service import Service
     from zdd.model.traffic import EdgeView, Registration
-    from zdd.stacks.stack import Stack
+    from zdd.stacks.stack import Stack, StackService
 
 __all__ = [
     "Action",
@@ -342,6 +342,12 @@ class StackHost(Protocol):
 
     def adopt(self, stack: Stack) -> None:
         """Mark services of this stack that somebody else has deployed as zdd's. No instance is restarted."""
+
+    def pull(self, services: Sequence[StackService]) -> tuple[str, ...]:
+        """Let every node that may run these services have their images; return what was done, one line each.
+
+        Raise `ConfigurationError` if a node can't, and `TemporaryError` if one does not in time.
+        """
 
     def prepare(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Make what isn't there yet; return kind and name of what was made.

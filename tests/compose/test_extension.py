@@ -9,6 +9,7 @@ import pytest
 from zdd import BlueGreen, Canary, CommandGate, Exposure, HttpGate, InPlaceUpdate, Overlap, RollingUpdate, TcpGate
 from zdd.compose.document import Document
 from zdd.compose.extension import Extension, both, read_extension
+from zdd.stacks.stack import Pull
 
 
 def read(value: Any) -> Extension:
@@ -47,13 +48,23 @@ def test_a_service_s_own_words_go_before_the_file_s() -> None:
     assert found.gates == (HttpGate("/"),)
     assert found.deadlines == {"settle_s": 1, "drain_deadline_s": 2}
     assert both(every, Extension(gates=())).gates == ()
+    assert both(Extension(pull=Pull.EVERYWHERE), Extension()).pull is Pull.EVERYWHERE
+    assert both(Extension(pull=Pull.EVERYWHERE), Extension(pull=Pull.AS_NEEDED)).pull is Pull.AS_NEEDED
 
 
 def test_the_rest_is_as_it_is_said() -> None:
     found = read(
-        {"floor": 2, "surge": 3, "cells": 4, "overlap": "forbidden", "deadlines": {"start": "1m", "settle": 2}}
+        {
+            "floor": 2,
+            "surge": 3,
+            "cells": 4,
+            "overlap": "forbidden",
+            "deadlines": {"start": "1m", "settle": 2},
+            "pull": "everywhere",
+        }
     )
     assert (found.floor, found.surge, found.cells, found.overlap) == (2, 3, 4, Overlap.FORBIDDEN)
+    assert found.pull is Pull.EVERYWHERE
     assert found.deadlines == {"start_deadline_s": 60, "settle_s": 2}
 
 
@@ -72,6 +83,7 @@ REFUSED = [
     ("x-zdd: {strategy: recreate, floor: 1}", "4:33: services.web.x-zdd.floor: web is stopped before"),
     ("x-zdd: {floor: 1}\n    volumes: ['/a:/b']", "4:13: services.web.x-zdd.floor: web is stopped before"),
     ("x-zdd: {strategy: canary, surge: 1}", "4:31: services.web.x-zdd.surge: Canary(steps="),
+    ("x-zdd: {pull: always}", "4:13: services.web.x-zdd.pull: 'always': use everywhere or as-needed"),
     ("x-zdd: [floor]", "4:5: services.web.x-zdd: ['floor']: use a mapping with strategy, gates"),
 ]  # fmt: skip
 

@@ -17,7 +17,7 @@ from zdd.model.plan import Plan
 from zdd.report import Report
 from zdd.stacks.deployer import StackDeployer
 from zdd.stacks.report import StackReport
-from zdd.stacks.stack import Stack, StackService
+from zdd.stacks.stack import Pull, Stack, StackService
 
 
 def plan(arguments: argparse.Namespace, parts: Parts) -> int:
@@ -64,9 +64,15 @@ def deploy(arguments: argparse.Namespace, parts: Parts) -> int:
     """Make the service, or the whole stack, run what is wanted."""
     wanted = read_wanted(arguments)
     if isinstance(wanted, Stack):
+        if arguments.unfinished == "finish":
+            raise ConfigurationError("--unfinished finish is of a single service: a stack goes on from what runs now")
         _note_all(wanted)
         _note_unsettled(parts, wanted)
-        return told(parts.stacks().deploy(wanted, prune=arguments.prune, adopt=arguments.adopt), arguments)
+        pulled = [one.name for one in wanted.services if one.pull is Pull.EVERYWHERE]
+        if pulled and not arguments.quiet:
+            note(f"every node that may run them pulls what changed of {', '.join(pulled)}, before anything is touched")
+        options = {"prune": arguments.prune, "adopt": arguments.adopt, "restart": arguments.restart}
+        return told(parts.stacks().deploy(wanted, **options), arguments)
     _offer(arguments, parts, wanted)
     report = parts.deployer.deploy(wanted.service, wanted.release, wanted.strategy, restart=arguments.restart)
     return told(report, arguments)

@@ -17,6 +17,7 @@ from zdd.model.gate import Gate
 from zdd.model.in_place import UpdateOrder
 from zdd.model.plan import OnFailure
 from zdd.model.service import Exposure, Overlap
+from zdd.stacks.stack import Pull
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary
 from zdd.strategies.in_place_update import InPlaceUpdate
@@ -62,6 +63,7 @@ class Extension:
         cells: As `zdd.Service`.
         deadlines: ``start_deadline_s``, ``drain_deadline_s``, ``settle_s`` of `zdd.Service`, as far as stated.
         overlap: Whether two revisions may run side by side; None: what the service's volumes and ports say.
+        pull: Which nodes must have the image beforehand; None: what the file says for all.
     """
 
     name: str | None = None
@@ -76,6 +78,7 @@ class Extension:
     cells: int | None = None
     deadlines: Mapping[str, float] = field(factory=dict)
     overlap: Overlap | None = None
+    pull: Pull | None = None
 
 
 def read_extension(document: Document, at: Path, value: Any) -> Extension:
@@ -100,6 +103,7 @@ def both(every: Extension, own: Extension) -> Extension:
         usual=every.strategy,
         gates=usual if own.gates is None else own.gates,
         deadlines={**every.deadlines, **own.deadlines},
+        pull=own.pull or every.pull,
     )
 
 
@@ -248,7 +252,7 @@ _STRATEGIES: dict[str, Reader] = {
         {"hold": "hold_s"},
     ),
 }  # fmt: skip
-_EVERY: dict[str, Reader] = {"strategy": _strategy, "gates": _gates, "deadlines": _deadlines}
+_EVERY: dict[str, Reader] = {"strategy": _strategy, "gates": _gates, "deadlines": _deadlines, "pull": _word(Pull)}
 SERVICE_KEYS: dict[str, Reader] = {
     **_EVERY,
     "exposures": _exposures,

@@ -27,7 +27,7 @@ from zdd.errors import ConfigurationError
 from zdd.model.names import NAME_LENGTH_MAX
 from zdd.model.release import VERSION_LENGTH_MAX, Release
 from zdd.model.service import Overlap, Service
-from zdd.stacks.stack import Stack, StackService, check_stack_name
+from zdd.stacks.stack import Pull, Stack, StackService, check_stack_name
 
 Json = dict[str, Any]
 
@@ -187,7 +187,8 @@ def _service(merged: _Merged, key: str, service: Json, zdd_names: Mapping[str, s
         release = Release(extension.version or version_of(image, workload), workload)
     except ConfigurationError as error:
         raise document.refusal(at, str(error)) from None
-    return StackService(wanted, release, manner.strategy, tuple(depends_on), key), list(manner.notes)
+    pull = extension.pull or Pull.AS_NEEDED
+    return StackService(wanted, release, manner.strategy, tuple(depends_on), key, pull), list(manner.notes)
 
 
 def _check_capacity(document: Document, key: str, extension: Extension, manner: Manner) -> None:

@@ -7,7 +7,7 @@ touched, so that whoever comes after an interruption knows where the stack came 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -30,7 +30,7 @@ from zdd.report import Report
 from zdd.request import release_of
 from zdd.stacks.record import StackDeployment, StackRecord, read_record, record_name
 from zdd.stacks.report import ServiceResult, StackReport
-from zdd.stacks.stack import Stack, StackService
+from zdd.stacks.stack import Pull, Stack, StackService
 
 if TYPE_CHECKING:
     from zdd.strategies.situation import Strategy
@@ -63,7 +63,7 @@ class StackDeployer:
             self._deployer.plan(one.service, one.release, one.strategy) for one in self._completed(stack).services
         )
 
-    def deploy(self, stack: Stack, *, prune: bool = False, adopt: bool = False) -> StackReport:
+    def deploy(self, stack: Stack, *, prune: bool = False, adopt: bool = False, restart: bool = False) -> StackReport:
         """Make every service of the stack run what it says, each after those that it depends on.
 
         A service that runs it already is not touched. If one fails, those that were deployed before it are taken back.
@@ -75,6 +75,7 @@ class StackDeployer:
             prune: Remove services that the stack had once and has no more. Otherwise they are left as they are.
             adopt: Take over a stack of this name that somebody else has deployed. Its services are marked as zdd's
                 before anything else, which restarts nothing.
+            restart: Replace the instances of every service, also of those that run what it says already.
 
         Raises:
             ConfigurationError: It can't work. Nothing was touched.
@@ -86,9 +87,11 @@ class StackDeployer:
         self._check(stack, adopt=adopt)
         if adopt and self._host is not None:
             self._host.adopt(stack)
-        self.plan(stack, adopt=adopt)  # whatever can be refused is, before anything is touched
+        plans = self.plan(stack, adopt=adopt)  # whatever can be refused is, before anything is touched
+        pulled = self._pull(one for one, plan in zip(stack.services, plans, strict=True) if plan.stages or restart)
         with self._lease(stack.name) as (deployer, fence):
-            return _Run(stack, deployer, self._host, fence).carry_out(self._completed, prune=prune)
+            run = _Run(stack, deployer, self._host, fence, restart=restart, notes=pulled)
+            return run.carry_out(self._completed, prune=prune)
 
     def remove(self, stack: str) -> StackReport:
         """Take every service out that the stack ever had, in reverse order. What they share stays.
@@ -147,6 +150,16 @@ class StackDeployer:
                 f"stack {stack.name} needs {first.kind} {first.name}, and nobody is there to make it: "
                 "give StackDeployer a host, such as SwarmStacks()"
             )
+        elif any(one.pull is Pull.EVERYWHERE for one in stack.services):
+            raise ConfigurationError(
+                f"every node is to pull the images of stack {stack.name}, and nobody is there to see to it: "
+                "give StackDeployer a host, such as SwarmStacks()"
+            )
+
+    def _pull(self, changing: Iterable[StackService]) -> list[str]:
+        """Let every node have what it may have to run, where the stack says so."""
+        wanted = [one for one in changing if one.pull is Pull.EVERYWHERE]
+        return list(self._host.pull(wanted)) if self._host is not None and wanted else []
 
     def _completed(self, stack: Stack) -> Stack:
         workloads = self._host.complete(stack) if self._host is not None else {}
@@ -196,6 +209,7 @@ class _Run:
     deployer: Deployer
     host: StackHost | None
     fence: Fence
+    restart: bool = False
     results: dict[str, ServiceResult] = field(factory=dict)
     notes: list[str] = field(factory=list)
     origins: dict[str, str] = field(factory=dict)
@@ -258,7 +272,7 @@ class _Run:
     def _deployed(self, one: StackService) -> ServiceResult:
         name = one.service.name
         try:
-            report = self.deployer.deploy(one.service, one.release, one.strategy)
+            report = self.deployer.deploy(one.service, one.release, one.strategy, restart=self.restart)
         except DeploymentError as error:
             return ServiceResult(name, error.report.outcome or Outcome.STUCK, error.report.reason, error.report)
         except _BEFORE_ANYTHING as error:

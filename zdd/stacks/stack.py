@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,16 @@ NAME_LENGTH_MAX = 40
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 
 
+class Pull(enum.Enum):
+    """Which nodes must have a service's image before anything of the stack is touched.
+
+    `EVERYWHERE`: every node that may run the service. `AS_NEEDED`: none; a node pulls when it gets an instance.
+    """
+
+    EVERYWHERE = "everywhere"
+    AS_NEEDED = "as-needed"
+
+
 def _texts(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(texts)
 
@@ -33,6 +44,7 @@ class StackService:
         strategy: What should happen; None: as in ``Deployer.deploy``.
         depends_on: Names of services of the stack that are deployed before it.
         name: What the stack calls it.
+        pull: Which nodes must have its image beforehand.
     """
 
     service: Service
@@ -40,6 +52,7 @@ class StackService:
     strategy: Strategy | None = None
     depends_on: tuple[str, ...] = field(default=(), converter=_texts)
     name: str = ""
+    pull: Pull = Pull.AS_NEEDED
 
 
 @frozen

@@ -37,7 +37,7 @@ services:
     stop_grace_period: 1s
     networks: [back]
 networks: {{back: }}
-secrets: {{token: {{file: token.txt}}}}
+secrets: {{token: {{file: token.txt{driver}}}}}
 """
 HEALTHY = "wget -qO- http://127.0.0.1:8080/health"
 
@@ -50,10 +50,12 @@ class Shop:
     directory: Path
     deployer: StackDeployer
 
-    def stack(self, level: str = "1", content: str = "a", test: str = HEALTHY, start: str = "30s") -> Stack:
+    def stack(
+        self, level: str = "1", content: str = "a", test: str = HEALTHY, start: str = "30s", driver: str = ""
+    ) -> Stack:
         (self.directory / "token.txt").write_text(content)
         file = self.directory / "compose.yml"
-        file.write_text(FILE.format(image=self.swarm.image, level=level, test=test, start=start))
+        file.write_text(FILE.format(image=self.swarm.image, level=level, test=test, start=start, driver=driver))
         return read_stack("shop", [file], variables={})
 
     def tasks(self) -> dict[str, set[str]]:
@@ -95,8 +97,14 @@ def test_a_stack_lives_changes_and_goes(shop: Shop) -> None:
     assert secret["SecretName"] != "shop_token"
     assert secret["File"]["Name"] == "token"
 
+    filled_in = {"driver": ", template_driver: golang"}  # the content is again the one that shop_token has
+    assert shop.deployer.deploy(shop.stack(**filled_in)).changed == ("shop-worker",)
+    (secret,) = shop.swarm.spec("shop_worker")["TaskTemplate"]["ContainerSpec"]["Secrets"]
+    (kept,) = (one for one in shop.swarm.api.secrets() if one["ID"] == secret["SecretID"])
+    assert kept["Spec"]["Templating"]["Name"] == "golang"
+
     with pytest.raises(StackFailed) as caught:
-        shop.deployer.deploy(shop.stack(level="2", test="false", start="2s"))
+        shop.deployer.deploy(shop.stack(level="2", test="false", start="2s", **filled_in))
     assert caught.value.report.outcome is Outcome.ROLLED_BACK
     (after,) = shop.swarm.spec("shop_worker")["TaskTemplate"]["ContainerSpec"]["Secrets"]
     assert after == secret
@@ -115,7 +123,9 @@ def test_somebody_else_s_stack_is_refused_and_taken_over_without_a_restart(
     shop: Shop, wait_until: Callable[..., Any]
 ) -> None:
     stack = shop.stack()
-    (shop.directory / "plain.yml").write_text(FILE.format(image=shop.swarm.image, level="1", test=HEALTHY, start="30s"))
+    (shop.directory / "plain.yml").write_text(
+        FILE.format(image=shop.swarm.image, level="1", test=HEALTHY, start="30s", driver="")
+    )
     shop.swarm.client("stack", "deploy", "--compose-file", str(shop.directory / "plain.yml"), "shop")
     wait_until(lambda: all(shop.tasks().values()), "the stack runs")
     before = shop.tasks()

@@ -62,6 +62,13 @@ def test_what_did_not_change_is_not_touched(scene):
     assert len({one.id for one in scene.world.instances()} & before) == 4
 
 
+def test_a_restart_replaces_every_instance(scene):
+    deploy(scene, whole("1"))
+    before = {one.id for one in scene.world.instances()}
+    assert deploy(scene, whole("1"), restart=True).changed == NAMES
+    assert not {one.id for one in scene.world.instances()} & before
+
+
 def test_when_one_fails_those_before_it_are_taken_back_in_reverse_order(scene):
     deploy(scene, whole("1"))
     scene.events.clear()

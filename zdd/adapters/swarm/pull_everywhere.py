@@ -12,7 +12,9 @@ from attrs import field, frozen
 
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.engine import Engine, NameTaken
-from zdd.errors import ConfigurationError, PermanentError, TemporaryError
+from zdd.adapters.swarm.nodes import fitting
+from zdd.adapters.swarm.specification import pinned
+from zdd.errors import AdapterError, ConfigurationError, PermanentError, TemporaryError
 from zdd.model.action import ActionContext
 from zdd.model.names import check_number
 
@@ -71,27 +73,38 @@ class PullEverywhere:
             PermanentError: A node can't; in the registry's own words.
             TemporaryError: Not all had it by the deadline.
         """
-        name = "zdd-pull-" + hashlib.sha256(f"{context.service}\0{self.image}".encode()).hexdigest()[:16]
         with closing(Engine(self.docker_host)) as engine:
-            service_id = self._create(engine, name)
-            try:
-                nodes = self._await(engine, service_id)
-            finally:
-                engine.remove_service(service_id)
+            return self.run_on(engine, context.service)
+
+    def run_on(self, engine: Engine, service: str) -> str:
+        """Do it for a service through an Engine that is open already. As `run`."""
+        name = "zdd-pull-" + hashlib.sha256(f"{service}\0{self.image}".encode()).hexdigest()[:16]
+        spec = self._specification(engine, name)
+        service_id = self._create(engine, spec)
+        try:
+            nodes = self._await(engine, service_id, spec)
+        finally:
+            engine.remove_service(service_id)
         return f"{nodes} nodes have {self.image}"
 
-    def _create(self, engine: Engine, name: str) -> str:
-        spec = {
+    def _specification(self, engine: Engine, name: str) -> Json:
+        try:
+            platforms = pinned(self.image, engine.distribution(self.image)).platforms
+        except AdapterError:
+            platforms = ()  # the nodes say it in their own words
+        return {
             "Name": name,
             "Labels": {labels.PULL: self.image},
             "TaskTemplate": {
                 "ContainerSpec": {"Image": self.image, "Command": [_NOWHERE]},
                 "RestartPolicy": {"Condition": "none"},
-                "Placement": {"Constraints": list(self.constraints)},
+                "Placement": {"Constraints": list(self.constraints), "Platforms": [dict(one) for one in platforms]},
             },
             "Mode": {"Global": {}},
         }
-        for left in engine.services([name]):  # of an attempt that was interrupted
+
+    def _create(self, engine: Engine, spec: Json) -> str:
+        for left in engine.services([spec["Name"]]):  # of an attempt that was interrupted
             if labels.PULL in (left["Spec"].get("Labels") or {}):
                 engine.remove_service(left["ID"])
         try:
@@ -99,10 +112,11 @@ class PullEverywhere:
         except NameTaken as error:
             raise TemporaryError(f"somebody else just lets every node pull {self.image}: {error}") from error
 
-    def _await(self, engine: Engine, service_id: str) -> int:
+    def _await(self, engine: Engine, service_id: str, spec: Json) -> int:
         until_s = time.monotonic() + self.deadline_s
         while True:
-            nodes = {node["ID"]: str(node["Description"].get("Hostname")) for node in engine.nodes() if _works(node)}
+            fit = fitting(engine.nodes(), spec)
+            nodes = {node["ID"]: str(node["Description"].get("Hostname")) for node in fit}
             tasks = {str(task.get("NodeID")): task for task in engine.tasks([service_id])}
             for node, task in tasks.items():
                 if task["Status"]["State"] in ("rejected", "orphaned"):
@@ -117,11 +131,6 @@ class PullEverywhere:
                 who = ", ".join(missing) or f"no node that fits {', '.join(self.constraints)}"
                 raise TemporaryError(f"{who}: without {self.image} after {self.deadline_s:g} s{_words(tasks)}")
             time.sleep(_POLL_S)
-
-
-def _works(node: Json) -> bool:
-    """Say whether Swarm gives tasks to this node now."""
-    return bool(node["Status"]["State"] == "ready" and node["Spec"].get("Availability") == "active")
 
 
 def _words(tasks: dict[str, Json]) -> str:

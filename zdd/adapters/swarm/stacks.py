@@ -9,7 +9,7 @@ import base64
 import copy
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zdd.adapters.swarm import labels
@@ -18,8 +18,9 @@ from zdd.adapters.swarm.content_store import ContentStore
 from zdd.adapters.swarm.endpoint import Endpoint
 from zdd.adapters.swarm.engine import TIMEOUT_S, Engine
 from zdd.adapters.swarm.mounted_file import MountedFile
+from zdd.adapters.swarm.pull_everywhere import PullEverywhere
 from zdd.adapters.swarm.specification import pinned, with_labels
-from zdd.errors import AdapterError, ConfigurationError, TemporaryError
+from zdd.errors import AdapterError, ConfigurationError, PermanentError, TemporaryError
 from zdd.model.release import Specification
 from zdd.stacks.stack import Stack, StackObject, StackService
 
@@ -71,6 +72,28 @@ class SwarmStacks:
             except AdapterError as error:
                 raise ConfigurationError(f"image {image} can't be had from its registry: {error}") from error
 
+    def pull(self, services: Sequence[StackService]) -> tuple[str, ...]:
+        """Let every node that may run these services have their images; return what was done, one line each.
+
+        Raises:
+            ConfigurationError: A node can't, in the registry's own words.
+            TemporaryError: One had it not in time.
+        """
+        wanted: dict[PullEverywhere, str] = {}
+        for one in services:
+            image = str(one.release.workload["image"])
+            spec = read_container(one.release.workload).service_spec or {}
+            constraints = (spec["TaskTemplate"].get("Placement") or {}).get("Constraints") or ()
+            image = pinned(tagged(image), self._engine.distribution(image)).name
+            wanted.setdefault(PullEverywhere(image, constraints=constraints), one.service.name)
+        try:
+            return tuple(one.run_on(self._engine, service) for one, service in wanted.items())
+        except PermanentError as error:
+            raise ConfigurationError(
+                f"{error}: nothing was touched; let the node have it, keep the service off that node by a placement "
+                "constraint, or take pull: everywhere away"
+            ) from error
+
     def prepare(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Make what isn't there.
 
@@ -111,7 +134,7 @@ class SwarmStacks:
         if strange and not adopt:
             raise ConfigurationError(
                 f"stack {stack.name} is there, and zdd did not deploy it ({', '.join(sorted(strange))}): take it over "
-                "with adopt=True (--adopt on the command line), which restarts nothing, or give yours another name"
+                "with adopt=True, which restarts nothing, or give yours another name"
             )
 
     def _services(self, stack: Stack) -> list[Json]:
@@ -154,7 +177,7 @@ class SwarmStacks:
         found = {}
         for wanted in stack.objects:
             known = there.get((wanted.kind, wanted.name))
-            if wanted.content is None or known is None or _holds(known["Spec"], wanted.content):
+            if wanted.content is None or known is None or _holds(known["Spec"], wanted):
                 continue
             for one in stack.services:
                 for reference in _references(one.release.workload, wanted):
@@ -166,10 +189,9 @@ class SwarmStacks:
         keep = self._contents.secret if wanted.kind == "secret" else self._contents.config
         name = re.sub(r"[^a-z0-9]+", "-", wanted.name.lower()).strip("-")
         user, group = (int(file[key]) for key in ("UID", "GID"))
-        template_driver = str((wanted.specification.get("Templating") or {}).get("Name", ""))
         return keep(
             one.service.name, name, content, target=file["Name"], user=user, group=group, mode=file["Mode"],
-            template_driver=template_driver,
+            template_driver=_filled_in_by(wanted.specification),
         )  # fmt: skip
 
     def _completed(self, one: StackService, ids: Mapping[tuple[str, str], str]) -> Specification:
@@ -235,8 +257,16 @@ def _predefined(wanted: StackObject) -> bool:
     return wanted.name in _PREDEFINED
 
 
-def _holds(spec: Json, content: bytes) -> bool:
+def _filled_in_by(spec: Mapping[str, Any]) -> str:
+    """Return what fills a content in for each task; empty: nothing."""
+    return str((spec.get("Templating") or {}).get("Name", ""))
+
+
+def _holds(spec: Json, wanted: StackObject) -> bool:
     """Say whether it holds this. A secret that zdd did not make can't be read: it is taken for what it should be."""
+    content = wanted.content or b""
+    if _filled_in_by(spec) != _filled_in_by(wanted.specification):
+        return False
     if "Data" in spec:
         return base64.b64decode(spec["Data"]) == content
     known = (spec.get("Labels") or {}).get(CONTENT)
