@@ -104,6 +104,11 @@ class Stand:
         """Return the ids of a Swarm service's tasks that run."""
         return {one["ID"] for one in self.api.tasks(filters={"service": service, "desired-state": "running"})}
 
+    def versions(self, beginning: str) -> dict[str, int]:
+        """Return how often each Swarm service whose name begins so was written."""
+        services = [one for one in self.api.services() if one["Spec"]["Name"].startswith(beginning)]
+        return {one["Spec"]["Name"]: one["Version"]["Index"] for one in services}
+
     def behind_haproxy(self, paths: Mapping[str, str]) -> Address:
         """Start an HAProxy with the settings of the example. It is ended with the test."""
         (port,) = consul_lab.free_ports(1)
