@@ -34,7 +34,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     (r"\boverlap='forbidden'", "`--strategy recreate`, or `x-zdd: {overlap: forbidden}` in a compose file"),
     (
         r"\bgive Failover\(…, gate=…\)",
-        "deploy it with `--health PATH`, or with `x-zdd: {gates: […]}` in a compose file",
+        "give `--health PATH`",
     ),
     (r"\(--health-cmd, or", "(`healthcheck:` in a compose file, `--health-cmd` of docker, or"),
     (
