@@ -39,10 +39,9 @@ def restoration(history: History, service: str, id: str | None, using: Backup | 
     backup = using if using is not None else last_backup((one.plan for one in history.deployments), service)
     archive = backup.archive(service)
     archive.check()
-    kept = archive.manifests()
-    if id is None and not kept:
+    manifest = archive.find(id) if id is not None else archive.newest()
+    if manifest is None:
         raise ConfigurationError(f"{service} has no backup there")
-    manifest = archive.find(id) if id is not None else kept[-1]
     archive.verify(manifest)
     return Restore(backup, manifest.id)
 

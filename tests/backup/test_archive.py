@@ -167,3 +167,25 @@ def test_progress_is_told_in_words(archive: Archive, monkeypatch: pytest.MonkeyP
     archive.make("web-3", "1.0", tell=told.append)
     assert any(text.startswith("orders: ") and text.endswith("MB saved") for text in told)
     assert any(text.endswith("MB verified") for text in told)
+
+
+def test_the_newest_backup_is_not_an_older_one_where_the_newest_is_damaged(archive: Archive) -> None:
+    assert archive.newest() is None
+    older, newest = archive.make("web-3", "1.0"), archive.make("web-4", "1.1")
+    assert archive.newest() == newest
+    kept = stored(archive, 0).parent
+    (kept / f"{newest.id}.json").write_bytes(b"{")
+    with pytest.raises(BackupError, match=rf"web/{newest.id}.json is damaged: name one that is whole: {older.id}"):
+        archive.newest()
+    assert archive.find(older.id) == older
+    (kept / f"{older.id}.json").write_bytes(b"{")
+    with pytest.raises(BackupError, match="there is none"):
+        archive.newest()
+
+
+def test_one_that_a_restore_would_replace_with_the_data_is_refused(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(data)
+    for kept in (data, data / "kept", tmp_path / "link" / "kept"):
+        with pytest.raises(ConfigurationError, match="use a directory outside"):
+            Archive("web", (Files(data),), DirectoryStore(kept)).check()
+    Archive("web", (Files(data),), DirectoryStore(tmp_path / "data-kept")).check()

@@ -87,5 +87,5 @@ def test_a_directory_that_can_not_be_made_is_refused_beforehand(tmp_path: Path) 
     DirectoryStore(tmp_path / "deep" / "below").check()
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigurationError, match=r"backups can't be kept in .*file/below: .*file can't be written"):
+    with pytest.raises(ConfigurationError, match=r"backups can't be kept in .*file/below: .*file is no directory"):
         DirectoryStore(tmp_path / "file" / "below").check()

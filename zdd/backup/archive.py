@@ -6,14 +6,16 @@ import datetime as dt
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from attrs import evolve, field, frozen
 
+from zdd.backup.files import Files
 from zdd.backup.manifest import ID, Manifest, Part, manifest_file, read_manifest
 from zdd.backup.retention import Retention
 from zdd.backup.sealing import Meter, check_cipher, compressed, decompressed, read_key, sealed, unsealed
 from zdd.backup.source import Source
-from zdd.backup.store import Store
+from zdd.backup.store import DirectoryStore, Store
 from zdd.errors import BackupError, ConfigurationError
 
 TELL_EVERY_S = 1.0
@@ -41,10 +43,11 @@ class Archive:
     key_file: str | None = field(default=None)
 
     def check(self) -> None:
-        """Raise `ConfigurationError` if no backup could be made; the message names the fix."""
+        """Raise `ConfigurationError` if no backup could be made, or restoring it would destroy it; names the fix."""
         for source in self.sources:
             source.check()
         self.store.check()
+        self._check_apart()
         if self.key_file is not None:
             check_cipher(read_key(self.key_file))
 
@@ -63,6 +66,23 @@ class Archive:
             except BackupError:
                 continue
         return tuple(sorted(found, key=lambda manifest: (manifest.made_s, manifest.id)))
+
+    def newest(self) -> Manifest | None:
+        """Return the newest backup; None: there is none.
+
+        Raises:
+            BackupError: One that is newer has a damaged manifest: a person has to say which one is meant.
+        """
+        whole = self.manifests()
+        read = {manifest.file for manifest in whole}
+        since = self._begun(whole[-1].file) if whole else ""
+        newer = [name for name in self._names() if name not in read and self._begun(name) >= since]
+        if newer:
+            known = ", ".join(manifest.id for manifest in whole) or "there is none"
+            raise BackupError(
+                f"the newest backup can't be used, {newer[-1]} is damaged: name one that is whole: {known}"
+            )
+        return whole[-1] if whole else None
 
     def find(self, backup: str) -> Manifest:
         """Return a backup by its id.
@@ -176,6 +196,21 @@ class Archive:
 
     def _names(self) -> list[str]:
         return [name for name in self.store.names() if name.startswith(f"{self.service}/") and name.endswith(".json")]
+
+    def _begun(self, name: str) -> str:
+        """Return when the backup that a manifest is of was begun, to the second: its name begins with that."""
+        return name.removeprefix(f"{self.service}/").partition("-")[0]
+
+    def _check_apart(self) -> None:
+        if not isinstance(self.store, DirectoryStore):
+            return
+        kept = Path(self.store.directory).resolve()
+        for source in self.sources:
+            if isinstance(source, Files) and kept.is_relative_to(Path(source.directory).resolve()):
+                raise ConfigurationError(
+                    f"backups can't be kept in {kept}: a restore replaces all of {source.directory}, and them with it: "
+                    "use a directory outside"
+                )
 
     def _manifest(self, name: str) -> Manifest:
         return read_manifest(b"".join(self.store.read(name)), name)

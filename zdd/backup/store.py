@@ -69,7 +69,9 @@ class DirectoryStore:
         nearest = Path(self.directory)
         while not nearest.exists():
             nearest = nearest.parent
-        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        if not nearest.is_dir():
+            raise ConfigurationError(f"backups can't be kept in {self.directory}: {nearest} is no directory")
+        if not os.access(nearest, os.W_OK | os.X_OK):
             raise ConfigurationError(f"backups can't be kept in {self.directory}: {nearest} can't be written")
 
     def write(self, name: str, data: Iterable[bytes]) -> None:

@@ -242,6 +242,7 @@ def check_plan(plan: Plan) -> Plan:
         raise ConfigurationError(
             f"{plan.strategy or 'the plan'} for {plan.service.name} does not end with its target alone: "
             + ", ".join(f"{goal.cell} keeps {goal.replicas} of {goal.revision} at share {goal.share}" for goal in left)
+            + ": add a strategy that does, such as + RollingUpdate()"
         )
     return plan
 
