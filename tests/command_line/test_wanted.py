@@ -60,6 +60,9 @@ def test_a_stack(tmp_path: Path) -> None:
     for words in (["--replicas", "2"], ["--floor", "0"], ["--keep", "3"], ["--stop-grace", "3"], ["--worker"]):
         with pytest.raises(ConfigurationError, match=rf"{words[0]} is of a single service: say it in .*compose\.yaml"):
             read("shop", "-f", str(file), *words)
+    for words in (["--save", "data"], ["--keep-backups", "0"], ["--changes-data"]):
+        with pytest.raises(ConfigurationError, match=rf"{words[0]} is of a single service: backups of a stack's"):
+            read("shop", "-f", str(file), *words)
 
 
 @pytest.mark.parametrize(

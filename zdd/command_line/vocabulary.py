@@ -22,6 +22,10 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     (r"\brestore=True", "`--restore yes`"),
     (r"\brestore=False", "`--restore no`"),
     (r"\badopt=True", "`--adopt`"),
+    (
+        r"\bdeploy with zdd\.Backup\(…\) \+ a strategy, or give using=zdd\.Backup\(…\)",
+        "deploy with `--save` and `--backups`",
+    ),
     (r"\bdeploy again with restart\b", "deploy again with `--restart`"),
     (
         r"Service\(stop_grace_s=([\d.e+]+)\)",

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from zdd.command_line.saving import add_backup_options, read_backup, refuse_backup
 from zdd.errors import ConfigurationError
 from zdd.gates import HttpGate
 from zdd.model.gate import Gate
@@ -51,6 +52,7 @@ def add_wanted_options(parser: argparse.ArgumentParser) -> None:
         ("stop-grace", "between the polite signal to stop and the one that can't be refused (10)"),
     ):
         service.add_argument(f"--{name}", type=float, metavar="SECONDS", help=text)
+    add_backup_options(parser)
 
 
 def add_release_options(group: argparse._ArgumentGroup) -> None:
@@ -72,7 +74,8 @@ def read_release(arguments: argparse.Namespace, name: str) -> Release:
         raise ConfigurationError(
             f"what {name} is to run is not said: give --version and a command after --, or --version and --image"
         )
-    return Release(arguments.version, _workload(arguments, name, _ports(arguments)))
+    changes = getattr(arguments, "changes_data", False)
+    return Release(arguments.version, _workload(arguments, name, _ports(arguments)), changes_data=changes)
 
 
 def _ports(arguments: argparse.Namespace) -> list[tuple[str, int | None]]:
@@ -93,6 +96,7 @@ def read_wanted(arguments: argparse.Namespace) -> Stack | StackService:
     stated = [name for name in _OF_A_SERVICE if _is_stated(getattr(arguments, name))]
     if stated:
         raise ConfigurationError(f"{_option(stated[0])} is of a single service: say it in {arguments.file[0]} instead")
+    refuse_backup(arguments)
     try:
         from zdd.compose import read_stack
     except ImportError as error:
@@ -135,7 +139,10 @@ def _service(arguments: argparse.Namespace) -> StackService:
         overlap=Overlap.FORBIDDEN if arguments.strategy == "recreate" else Overlap.ALLOWED,
         **{name: value for name, value in options.items() if value is not None},
     )
-    return StackService(service, read_release(arguments, arguments.name), _strategy(arguments))
+    backup, strategy = read_backup(arguments), _strategy(arguments)
+    if backup is not None:
+        strategy = backup + (strategy or RollingUpdate())
+    return StackService(service, read_release(arguments, arguments.name), strategy)
 
 
 def _strategy(arguments: argparse.Namespace) -> Strategy | None:
