@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from attrs import define, evolve
 
 from zdd.adapters.memory import (
     Behaviour,
@@ -12,12 +15,15 @@ from zdd.adapters.memory import (
     MemoryOrchestrator,
     MemoryWorld,
 )
+from zdd.errors import TemporaryError
 from zdd.interfaces import Fence
+from zdd.model.address import Address
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.observation import Observation
 from zdd.model.plan import Goal, Plan
 from zdd.model.release import Release, Revision
 from zdd.model.service import Service
+from zdd.model.traffic import EdgeAbilities, EdgeView
 from zdd.sampler import InlineSampler
 from zdd.surroundings import Surroundings
 
@@ -83,3 +89,25 @@ def test_nobody_is_asked_about_the_traffic_of_a_worker(around: Surroundings, wor
     world.edges[0].cut_off()
     seen = around.observe(Service("web", exposures=()))
     assert (seen.registrations, seen.edges, seen.held) == ((), (), False)
+
+
+def test_edges_that_do_not_answer_cost_a_look_no_more_time_than_one(around: Surroundings) -> None:
+    together = threading.Barrier(4)
+
+    @define
+    class Deaf:
+        """Answers as late as it may, once everybody was asked."""
+
+        name: str
+        abilities = EdgeAbilities()
+
+        def view(self, service: Service, addresses: object) -> EdgeView:
+            together.wait(20.0)
+            raise TemporaryError("no answer")
+
+        def addresses(self, service: Service) -> dict[str, Address]:
+            return {}
+
+    edges = tuple(Deaf(f"edge-{number}") for number in range(4))
+    seen = evolve(around, edges=edges, at_once=True).observe(WEB)
+    assert [(view.edge, view.reachable) for view in seen.edges] == [(edge.name, False) for edge in edges]

@@ -108,6 +108,7 @@ class Deployer:
                 lease_s,
                 control,
                 intents,
+                at_once=clock is None,
             )
 
     @classmethod

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from attrs import frozen
 
 from zdd.errors import AdapterError
 from zdd.events import Event
 from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Journal, Lease, Orchestrator
+from zdd.model.address import Address
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.evolve import evolve
 from zdd.model.observation import Observation, with_known_addresses
@@ -35,6 +37,8 @@ class Surroundings:
         lease_s: How long the lease lasts when it is not renewed, in seconds.
         control: Carries orders to this deployer; None: nobody can give it any.
         intents: Keep what a service is meant to be, where mirrors read it sooner than from the journal.
+        at_once: All edges are asked at the same time, each in a thread of its own, so that several that do not answer
+            cost a look no more time than one. In virtual time they are asked one after the other.
     """
 
     orchestrator: Orchestrator
@@ -48,6 +52,7 @@ class Surroundings:
     lease_s: float = 15.0
     control: Control | None = None
     intents: Intents | None = None
+    at_once: bool = False
 
     def observe(self, service: Service) -> Observation:
         """Look at everything once: the cells, then discovery, then the edges.
@@ -64,14 +69,20 @@ class Surroundings:
         places = [registration.addresses for registration in registrations]
         places += [instance.addresses for cell in cells for instance in cell.instances]
         watched = tuple(dict.fromkeys([address for addresses in places for address in addresses.values()]))
-        views = []
-        for edge in self.edges:
-            asked_s = self.clock.now()
-            try:
-                views.append(evolve(edge.view(service, watched), as_of_s=asked_s))
-            except AdapterError as error:
-                views.append(EdgeView(edge.name, asked_s, reachable=False, note=str(error)))
-        return Observation(as_of_s, cells, registrations, held, tuple(views))
+        return Observation(as_of_s, cells, registrations, held, self._views(service, watched))
+
+    def _views(self, service: Service, watched: Sequence[Address]) -> tuple[EdgeView, ...]:
+        if not self.at_once or len(self.edges) < 2:
+            return tuple(self._view(edge, service, watched) for edge in self.edges)
+        with ThreadPoolExecutor(len(self.edges), "zdd-edge") as threads:
+            return tuple(threads.map(lambda edge: self._view(edge, service, watched), self.edges))
+
+    def _view(self, edge: Edge, service: Service, watched: Sequence[Address]) -> EdgeView:
+        asked_s = self.clock.now()
+        try:
+            return evolve(edge.view(service, watched), as_of_s=asked_s)
+        except AdapterError as error:
+            return EdgeView(edge.name, asked_s, reachable=False, note=str(error))
 
     def act(self, plan: Plan, command: Command, observation: Observation, fence: Fence) -> None:
         """Send a command of the plan to whom it concerns. Raises what the adapter does."""

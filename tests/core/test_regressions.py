@@ -7,7 +7,7 @@ from attrs import frozen
 
 from zdd.adapters.memory import Behaviour, Blame, Fault, What
 from zdd.errors import DeploymentError, DeploymentFailed, DeploymentInterrupted
-from zdd.events import CommandIntended, Outcome
+from zdd.events import CommandIntended, InstanceMoved, Moment, Outcome
 from zdd.gates import FunctionGate
 from zdd.model.command import Route
 from zdd.model.plan import Stage
@@ -165,4 +165,35 @@ def test_spare_cells_do_not_leave_before_those_that_change_back_beside_them(scen
         scene.deployer().deploy(service, NEW, strategy)
     assert failed.value.report.outcome is Outcome.ROLLED_BACK
     assert scene.world.lost(Blame.GAP) == scene.world.lost(Blame.STOPPED_BY_COMMAND) == ()
+    assert scene.untidy(service, "1.0") == []
+
+
+# 12
+def test_an_edge_that_never_answers_again_after_it_has_shown_the_new_ones_does_not_keep_the_deployment_from_its_end(
+    make_scene, web
+):
+    service = web(drain_deadline_s=20)
+    scene = make_scene(edge_lags_s=(0.1, 0.1))
+    scene.deployer().deploy(service, OLD)
+
+    def cut_off(event):
+        if isinstance(event, InstanceMoved) and event.moment is Moment.OUT and event.version == "1.0":
+            scene.world.edges[1].cut_off()
+
+    report = scene.deployer(None, cut_off).deploy(service, NEW, BlueGreen())
+    removed = [one.times for one in report.instances if one.version == "1.0"]
+    assert min(times[Moment.STOPPED] - times[Moment.OUT] for times in removed) >= service.drain_deadline_s
+    assert [line for line in report.unproven if line.startswith("edge-1 could not be reached")]
+    assert scene.untidy(service, "2.0") == []
+
+
+# 13
+def test_what_an_edge_that_never_answers_again_keeps_from_being_admitted_is_taken_back(make_scene, web):
+    service = web(drain_deadline_s=20)
+    scene = make_scene()
+    scene.deployer().deploy(service, OLD)
+    scene.after_s(0.5, scene.world.edges[0].cut_off)
+    with pytest.raises(DeploymentFailed, match="to be reached before") as failed:
+        scene.deployer().deploy(service, NEW)
+    assert failed.value.report.outcome is Outcome.ROLLED_BACK
     assert scene.untidy(service, "1.0") == []

@@ -56,10 +56,15 @@ def incomplete(picture: Picture) -> list[Refusal]:
         found.extend(Refusal("stop", f"{name} to stop", deadline_s(picture)) for name in leaving(picture))
     if not found and picture.carries_traffic:
         found.extend(
-            Refusal("edge", f"{edge} to show the traffic as it was told", deadline_s(picture))
+            Refusal("edge", f"{edge} to show the traffic as it was told", _until_s(picture, edge))
             for edge in picture.unlike
         )
     return found
+
+
+def _until_s(picture: Picture, edge: str) -> float:
+    given_up_s = picture.given_up_s(edge)
+    return given_up_s if edge in picture.progress.deaf and given_up_s > picture.now else deadline_s(picture)
 
 
 def state_of(picture: Picture, cell: Cell | None) -> str:

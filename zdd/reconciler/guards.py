@@ -242,8 +242,8 @@ def _edges_heard(picture: Picture, proposal: Proposal, tally: Tally) -> str | No
 def _edges_followed(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
     if not takes_out(proposal) or not _may_serve(picture, proposal.instance):
         return None
-    for edge, since_s in picture.progress.deaf.items():
-        until_s = since_s + picture.plan.service.drain_deadline_s
+    for edge in picture.progress.deaf:
+        until_s = picture.given_up_s(edge)
         if picture.now < until_s:
             return f"{edge} to be reached before {proposal.instance} is taken out", until_s
     return None

@@ -444,8 +444,26 @@ class Picture:
 
     @cached_property
     def unlike(self) -> tuple[str, ...]:
-        """The edges that do not divide the traffic as discovery was told."""
-        return tuple(view.edge for view in self.observation.edges if not self._shows(view))
+        """The edges that do not divide the traffic as discovery was told, as far as they are waited for."""
+        edges = self.observation.edges
+        return tuple(view.edge for view in edges if not self._shows(view) and not self._done_without(view))
+
+    def _done_without(self, view: EdgeView) -> bool:
+        """Tell whether an edge is no longer waited for: it could not be asked for the whole drain deadline.
+
+        It has shown all that is to serve before; that it has let go of the rest stays unproven. Which share it gives to
+        whom matters as long as there are two revisions, so then it is waited for.
+        """
+        if view.reachable or self.observation.held or self.now < self.given_up_s(view.edge):
+            return False
+        told = {name: one for name, one in self.registered.items() if one.weight > 0}
+        records = [self.record(name) for name in told]
+        seen = all(record is not None and view.edge in record.seen_at for record in records)
+        return seen and len({one.revision for one in told.values()}) <= 1
+
+    def given_up_s(self, edge: str) -> float:
+        """Return when an edge that can't be reached is no longer waited for, if it still can't be."""
+        return self.progress.deaf.get(edge, self.now) + self.plan.service.drain_deadline_s
 
     def _shows(self, view: EdgeView) -> bool:
         if not view.reachable or view.held != self.observation.held:
@@ -481,8 +499,7 @@ class Picture:
         """Tell whether an edge let go of an instance, or could not be asked for as long as anything gets to drain."""
         if view.edge in record.gone_at:
             return True
-        deaf_s = self.progress.deaf.get(view.edge, self.now)
-        return not view.reachable and self.now >= deaf_s + self.plan.service.drain_deadline_s
+        return not view.reachable and self.now >= self.given_up_s(view.edge)
 
 
 def _joined(parts: Iterable[Mapping[str, Value]]) -> dict[str, Value]:

@@ -22,7 +22,7 @@ from zdd.adapters.consul.connection import ConsulConnection
 from zdd.adapters.consul.discovery import ConsulDiscovery
 from zdd.adapters.consul.journal import ConsulJournal
 from zdd.adapters.consul.lease import ConsulLease
-from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge
+from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge, weight_tags
 from zdd.adapters.haproxy.edge import HaproxyEdge
 from zdd.adapters.local.orchestrator import LocalOrchestrator
 from zdd.errors import JournalError, LeaseLost
@@ -57,6 +57,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler)
 """
 
 UNREACHED_S = 3.0
+STATED_S = 2.0
 CLIENTS = {**mixed(5, 3), Request("/", "POST", b"x" * 5000): 2}
 ROUTE = ("traefik.http.routers.app.rule=PathPrefix(`/`)",)
 
@@ -91,7 +92,7 @@ class World:
             edge = CatalogTraefikEdge(Address(*self.where), entrance)
         return Deployer(
             LocalOrchestrator(self.state),
-            ConsulDiscovery(connection, prefix=self.prefix, tags_for=lambda *_: ROUTE),
+            ConsulDiscovery(connection, prefix=self.prefix, tags_for=lambda *_: ROUTE, weight_tags_for=weight_tags),
             [wrap(edge), *beside],
             journal=ConsulJournal(connection, prefix=self.prefix),
             lease=ConsulLease(connection, prefix=self.prefix),
@@ -228,7 +229,7 @@ def second_edge(
         process = haproxy.process
     else:
         api, _, process = start_traefik(agent)
-        edge = CatalogTraefikEdge(api, {})
+        edge = CatalogTraefikEdge(api, {}, weighs=True)
     yield edge, process
     process.send_signal(signal.SIGCONT)
 
@@ -243,11 +244,8 @@ def _pause(process: subprocess.Popen[bytes]) -> float:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("world", ["haproxy"], indirect=True)
-@pytest.mark.parametrize(
-    ("when", "blocked", "version"), [(Moment.READY, Moment.ADMITTED, "2.0"), (Moment.SEEN, Moment.OUT, "1.0")]
-)
-def test_an_edge_that_can_not_be_reached_holds_up_who_joins_and_who_leaves_and_the_report_says_so(
-    world: World, second_edge: tuple[Any, subprocess.Popen[bytes]], when: Moment, blocked: Moment, version: str
+def test_an_edge_that_can_not_be_reached_holds_up_who_joins_and_the_report_says_so(
+    world: World, second_edge: tuple[Any, subprocess.Popen[bytes]]
 ) -> None:
     edge, process = second_edge
     answering_s: list[float] = []
@@ -258,23 +256,46 @@ def test_an_edge_that_can_not_be_reached_holds_up_who_joins_and_who_leaves_and_t
         process.send_signal(signal.SIGCONT)
 
     def listen(event: Event) -> None:
-        if isinstance(event, InstanceMoved) and event.moment is when and load.answers and not paused:
+        if isinstance(event, InstanceMoved) and event.moment is Moment.READY and load.answers and not paused:
             _pause(process)
             paused.append(threading.Timer(UNREACHED_S, answer_again))
             paused[0].start()
 
     load = Load(Address(*world.entrance), CLIENTS)
-    # The time of the hold is over long before it answers again, and nothing else is waited for then.
-    strategy = RollingUpdate(batch=SERVICE.replicas, hold_s=0.5)
     service = evolve(SERVICE, drain_deadline_s=UNREACHED_S + 1.0)
     world.deployer(beside=[edge]).deploy(service, release("1.0"), BlueGreen())
     with load.running():
         _wait_until(lambda: load.answers)
-        report = world.deployer(listen, beside=[edge]).deploy(service, release("2.0"), strategy)
+        report = world.deployer(listen, beside=[edge]).deploy(service, release("2.0"), BlueGreen())
     assert report.outcome is Outcome.SUCCEEDED, report
-    held_up = [one.times[blocked] for one in report.instances if one.version == version]
-    assert len(held_up) >= SERVICE.replicas
-    assert min(held_up) >= answering_s[0]
+    admitted_s = [one.times[Moment.ADMITTED] for one in report.instances if one.version == "2.0"]
+    assert len(admitted_s) == SERVICE.replicas
+    assert min(admitted_s) >= answering_s[0]
+    assert any(line.startswith(f"{edge.name} could not be reached") for line in report.unproven), report.unproven
+    assert load.lost == []
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("world", ["haproxy"], indirect=True)
+def test_an_edge_that_never_answers_again_holds_up_who_leaves_until_the_stated_time_and_the_report_says_so(
+    world: World, second_edge: tuple[Any, subprocess.Popen[bytes]]
+) -> None:
+    edge, process = second_edge
+    paused_s: list[float] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, InstanceMoved) and event.moment is Moment.SEEN and not paused_s:
+            paused_s.append(_pause(process))  # after the first look: what serves was seen there
+
+    service = evolve(SERVICE, drain_deadline_s=STATED_S)
+    world.deployer(beside=[edge]).deploy(service, release("1.0"), BlueGreen())
+    with Load(Address(*world.entrance), CLIENTS).running() as load:
+        _wait_until(lambda: load.answers)
+        report = world.deployer(listen, beside=[edge]).deploy(evolve(service, replicas=2), release("1.0"))
+    assert report.outcome is Outcome.SUCCEEDED, report
+    (times,) = [one.times for one in report.instances if Moment.STOPPED in one.times]
+    assert times[Moment.OUT] >= paused_s[0] + STATED_S
+    assert times[Moment.CUT] >= times[Moment.OUT] + STATED_S
     assert any(line.startswith(f"{edge.name} could not be reached") for line in report.unproven), report.unproven
     assert load.lost == []
 

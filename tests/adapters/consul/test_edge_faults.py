@@ -1,4 +1,4 @@
-"""A relay before a real HAProxy and a real Traefik, through which one answer is malformed, late, cut or refused."""
+"""A relay before a real HAProxy and a real Traefik, through which answers are malformed, late, cut, old or refused."""
 
 from __future__ import annotations
 
@@ -86,6 +86,18 @@ def serving(server: socketserver.BaseServer) -> Iterator[Address]:
         server.server_close()
 
 
+@define
+class Old:
+    """Gives the first answer again while it is to."""
+
+    again: bool = False
+    first: bytes = b""
+
+    def __call__(self, answer: bytes) -> bytes:
+        self.first = self.first or answer
+        return self.first if self.again else answer
+
+
 class Quiet(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
@@ -106,7 +118,7 @@ def haproxy_relay(path: Path, spoil: Spoil) -> Quiet:
     return Quiet(("127.0.0.1", 0), Handler)
 
 
-def traefik_relay(api: Address, page: str, status: int, spoil: Spoil) -> Quiet:
+def traefik_relay(api: Address, page: str, status: int, spoil: Spoil, dates: Spoil = lambda date: date) -> Quiet:
     """Pass a question on to Traefik's API, and spoil the answers to those for one page."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -115,13 +127,15 @@ def traefik_relay(api: Address, page: str, status: int, spoil: Spoil) -> Quiet:
         def do_GET(self) -> None:
             try:
                 with urllib.request.urlopen(f"http://{api}{self.path}", timeout=5.0) as response:
-                    code, whole = response.status, response.read()
+                    code, whole, date = response.status, response.read(), response.headers["Date"]
             except urllib.error.HTTPError as error:
-                code, whole = error.code, error.read()
+                code, whole, date = error.code, error.read(), error.headers["Date"]
             body = whole
             if self.path.startswith(page):
+                date = dates(date.encode()).decode()
                 code, body = status, spoil(whole)
-            self.send_response(code)
+            self.send_response_only(code)
+            self.send_header("Date", date)
             self.send_header("Content-Length", str(max(len(body), len(whole) if body == whole[:-5] else 0)))
             self.end_headers()
             self.wfile.write(body)
@@ -185,6 +199,67 @@ def test_a_traefik_that_does_not_say_since_when_it_runs_is_not_believed(fault: s
             CatalogTraefikEdge(place, {}).view(SERVICE, ())
         with pytest.raises(TemporaryError, match=f"traefik with its API at {place} "):
             CatalogTraefikEdge(place, {}).inspect(SERVICE, {}, Demand(1, 1))
+
+
+def test_an_old_answer_of_haproxy_is_not_believed(registered: Registered) -> None:
+    old = Old()
+    with serving(haproxy_relay(registered.haproxy.socket, old)) as place:
+        edge = HaproxyEdge(place, {}, old_process_s=0)
+        shown = edge.view(SERVICE, ()).weights
+        assert edge.view(SERVICE, ()).weights == shown
+        old.again = True
+        with pytest.raises(TemporaryError, match=f"haproxy at {place} answers as it did before"):
+            edge.view(SERVICE, ())
+        with pytest.raises(TemporaryError, match=f"haproxy at {place} answers as it did before"):
+            edge.inspect(SERVICE, {}, Demand(1, 1))
+        old.again = False
+        assert edge.view(SERVICE, ()).weights == shown
+
+
+def look_until(edge: CatalogTraefikEdge, deadline: float) -> None:
+    while time.monotonic() < deadline:
+        assert edge.view(SERVICE, ()).weights
+        time.sleep(0.05)
+
+
+def test_an_old_answer_of_traefik_is_not_believed(registered: Registered) -> None:
+    old, dates = Old(), Old()
+    relay = traefik_relay(registered.api, f"/api/http/services/{SERVICE.name}@", 200, old, dates)
+    with serving(relay) as place:
+        edge = CatalogTraefikEdge(place, {})
+        shown = edge.view(SERVICE, ()).weights
+        old.again = dates.again = True
+        deadline = time.monotonic() + 10.0
+        with pytest.raises(TemporaryError, match=r"answers as it did [23]\.\d s ago"):
+            look_until(edge, deadline)  # Traefik tells the time in whole seconds
+        with pytest.raises(TemporaryError, match="gives old answers again"):
+            edge.inspect(SERVICE, {}, Demand(1, 1))
+        old.again = dates.again = False
+        assert edge.view(SERVICE, ()).weights == shown
+
+
+class Trickling(Quiet):
+    """Answers one byte a quarter of a second, for ever."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(4096)
+            while not self.server.ended.wait(0.25):  # type: ignore[attr-defined]
+                self.request.sendall(b"H")
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        super().__init__(("127.0.0.1", 0), self.Handler)
+
+
+@pytest.mark.parametrize("make", [lambda place: HaproxyEdge(place, {}), lambda place: CatalogTraefikEdge(place, {})])
+def test_an_answer_without_an_end_costs_a_look_no_more_than_none(make: Callable[[Address], Any]) -> None:
+    with Trickling() as server, serving(server) as place:
+        began_s = time.monotonic()
+        with pytest.raises(TemporaryError, match="doesn't answer: "):
+            make(place).view(SERVICE, ())
+        assert time.monotonic() - began_s < 3.5
+        server.ended.set()
 
 
 def test_through_the_relays_whole_answers_are_believed(registered: Registered) -> None:

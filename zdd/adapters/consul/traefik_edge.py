@@ -6,10 +6,11 @@ import http.client
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 
 from zdd.adapters.consul.discovery import default_name
 from zdd.adapters.consul.weights import STEP
-from zdd.adapters.traefik.api import ask, open_client, routed_servers
+from zdd.adapters.traefik.api import Conversation, Freshness, routed_servers
 from zdd.adapters.traefik.connections import called, can_count, established, process_at
 from zdd.adapters.traefik.rendering import priority, rule
 from zdd.errors import ConfigurationError, TemporaryError
@@ -104,6 +105,7 @@ class CatalogTraefikEdge:
         self._weighs = weighs
         self._in_flight_path = in_flight_path
         self._located: tuple[str, bool] = ("", False)
+        self._freshness = Freshness()
 
     @property
     def name(self) -> str:
@@ -127,12 +129,9 @@ class CatalogTraefikEdge:
         """
         as_of_s = time.time()
         names = [self._name_for(service, exposure) for exposure in service.exposures]
-        client = open_client(self.name, self._api)
-        try:
-            started = self._started(client)
-            answers = [ask(self.name, client, f"/api/http/services/{name}@{_PROVIDER}") for name in names]
-        finally:
-            client.close()
+        with closing(Conversation(self.name, self._api, self._freshness)) as api:
+            started = self._started(api)
+            answers = [api.ask(f"/api/http/services/{name}@{_PROVIDER}") for name in names]
         found = [routed_servers(self.name, answer) for answer in answers]
         weights = {address: weight for servers, _ in found for address, weight in servers.items()}
         return EdgeView(
@@ -155,14 +154,11 @@ class CatalogTraefikEdge:
         Raises:
             TemporaryError: It doesn't answer.
         """
-        client = open_client(self.name, self._api)
-        try:
-            started = self._started(client)
-            providers = ask(self.name, client, "/api/overview").get("providers") or ()
+        with closing(Conversation(self.name, self._api, self._freshness)) as api:
+            started = self._started(api)
+            providers = api.ask("/api/overview").get("providers") or ()
             names = [self._name_for(service, exposure) for exposure in service.exposures]
-            known = [ask(self.name, client, f"/api/http/services/{name}@{_PROVIDER}") for name in names]
-        finally:
-            client.close()
+            known = [api.ask(f"/api/http/services/{name}@{_PROVIDER}") for name in names]
         found = []
         if not any(str(provider).lower() == _PROVIDER for provider in providers):
             words = f"it does not read Consul's catalog; its providers are {', '.join(map(str, providers)) or 'none'}"
@@ -177,9 +173,9 @@ class CatalogTraefikEdge:
             found.append(Finding(self.name, words, "run the deployer beside it, or give in_flight_path"))
         return tuple(found)
 
-    def _started(self, client: http.client.HTTPConnection) -> str:
+    def _started(self, api: Conversation) -> str:
         """Return when it began. One that has not read its own configuration yet knows no such page."""
-        started = ask(self.name, client, "/api/version").get("startDate")
+        started = api.ask("/api/version").get("startDate")
         if not started:
             raise TemporaryError(f"{self.name} does not say when it was started, so it is not ready, or no Traefik")
         return str(started)

@@ -26,6 +26,8 @@ _ANSWER_BYTES_MAX = 64 << 20
 _QUESTION = b"show info;show stat -1 4 -1\n"  # 4: servers
 _INSPECTION = b"show info;show stat -1 4 -1;show resolvers\n"
 _UP = ("UP", "no check")
+_COUNTED_TO = 1 << 32
+"""Where its counters begin again."""
 
 
 @frozen
@@ -53,6 +55,12 @@ class _Answers:
     @property
     def process(self) -> str:
         return f"haproxy {self.info['Pid']} since {self.info.get('Start_time_sec', '?')}"
+
+    def are_later_than(self, before: _Answers) -> bool:
+        """Tell whether they were given later: each question is one more connection that the process has seen."""
+        if self.process != before.process:
+            return int(self.info.get("Start_time_sec", 0)) >= int(before.info.get("Start_time_sec", 0))
+        return 0 < (int(self.info["CumConns"]) - int(before.info["CumConns"])) % _COUNTED_TO < _COUNTED_TO // 2
 
 
 class HaproxyEdge:
@@ -94,6 +102,7 @@ class HaproxyEdge:
         self._entrances = dict(entrances)
         self._backend_for = backend_for or _backend_of
         self._old_process_s = old_process_s
+        self._newest: _Answers | None = None
 
     @property
     def name(self) -> str:
@@ -164,14 +173,19 @@ class HaproxyEdge:
         )
 
     def _ask(self, question: bytes = _QUESTION) -> _Answers:
+        newest = self._newest
         try:
             info, _, rest = _whole(self._exchange(question)).partition("\n\n")
             slots, _, resolvers = rest.strip().partition("\n\n")
-            return _Answers(_parse_info(info), _parse_slots(slots), _parse_resolvers(resolvers))
+            answers = _Answers(_parse_info(info), _parse_slots(slots), _parse_resolvers(resolvers))
         except OSError as error:
             raise TemporaryError(f"{self.name} doesn't answer: {error}") from error
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise TemporaryError(f"{self.name} doesn't answer as HAProxy does: {error!r}") from error
+        if newest is not None and not answers.are_later_than(newest):
+            raise TemporaryError(f"{self.name} answers as it did before: something in between gives old answers again")
+        self._newest = answers
+        return answers
 
     def _connected(self) -> socket.socket:
         if isinstance(self._stats_socket, Address):
@@ -192,8 +206,10 @@ class HaproxyEdge:
             client.sendall(question)
             while part := client.recv(1 << 16):
                 text += part
-                if time.monotonic() > end_s or len(text) > _ANSWER_BYTES_MAX:
+                left_s = end_s - time.monotonic()
+                if left_s <= 0 or len(text) > _ANSWER_BYTES_MAX:
                     raise TimeoutError(f"its answer has no end within {TIMEOUT_S:g} s")
+                client.settimeout(left_s)
         return text.decode()
 
 
@@ -251,7 +267,8 @@ def _whole(text: str) -> str:
 
 def _parse_info(text: str) -> dict[str, str]:
     info = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
-    if "Pid" not in info or not info.get("Uptime_sec", "0").isdigit():
+    numbers = (info.get(name, "0") for name in ("Uptime_sec", "Start_time_sec", "CumConns"))
+    if "Pid" not in info or "CumConns" not in info or not all(number.isdigit() for number in numbers):
         raise ValueError(text[:100])
     return info
 

@@ -2,50 +2,123 @@
 
 from __future__ import annotations
 
+import email.utils
 import http.client
 import json
 import socket
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
+
+from attrs import define
 
 from zdd.errors import TemporaryError
 from zdd.model.address import Address
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
 TIMEOUT_S = 2.0
+_AGE_S_MOST = 2.0
+"""How old an answer may seem: Traefik tells the time in whole seconds, and is given one more."""
+_DRIFT = 0.001
+"""How much slower than this machine's clock Traefik's may go: a second in a quarter of an hour."""
 
 
-def open_client(edge: str, address: Address) -> http.client.HTTPConnection:
-    """Connect to the interface of the edge of this name.
+@define(eq=False)
+class Freshness:
+    """Tells whether an answer is one that was given before: the time that Traefik tells with each has to go on.
+
+    It is Traefik's own time, whatever that is: the first answer is believed, and those after it are held against it.
+    """
+
+    _ahead_s: float = 0.0
+    _known_s: float | None = None
+
+    def check(self, edge: str, told_s: float, asked_s: float) -> None:
+        """Take in what time was told in answer to what was asked then, by `time.monotonic`.
+
+        Raises:
+            TemporaryError: It is an old answer.
+        """
+        least_s = self._ahead_s - (0.0 if self._known_s is None else (asked_s - self._known_s) * _DRIFT)
+        age_s = asked_s + least_s - told_s
+        if self._known_s is not None and age_s > _AGE_S_MOST:
+            raise TemporaryError(
+                f"{edge} answers as it did {age_s:.1f} s ago: something in between gives old answers again, "
+                "or its clock was put back"
+            )
+        ahead_s = told_s - time.monotonic()
+        if self._known_s is None or ahead_s >= least_s:
+            self._ahead_s, self._known_s = ahead_s, asked_s
+
+
+class Conversation:
+    """What is asked of the interface at one look. All of it together gets `TIMEOUT_S`.
+
+    Args:
+        edge: What a person calls the edge.
+        address: Where its interface is.
+        freshness: What its answers are held against; None: nobody can be in between.
 
     Raises:
         TemporaryError: Nobody is there.
     """
-    client = http.client.HTTPConnection(address.host, address.port, timeout=TIMEOUT_S)
-    try:
-        client.connect()
-    except OSError as error:
-        raise TemporaryError(f"{edge} doesn't answer: {error}") from error
-    client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return client
+
+    def __init__(self, edge: str, address: Address, freshness: Freshness | None = None) -> None:
+        self._edge, self._freshness = edge, freshness
+        end_s = time.monotonic() + TIMEOUT_S
+        self._client = http.client.HTTPConnection(address.host, address.port, timeout=TIMEOUT_S)
+        try:
+            self._client.connect()
+        except OSError as error:
+            raise TemporaryError(f"{edge} doesn't answer: {error}") from error
+        self._client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._client.sock = _Until(self._client.sock, end_s)
+
+    def close(self) -> None:
+        """End it."""
+        self._client.close()
+
+    def ask(self, path: str) -> dict[str, Any]:
+        """Return what is answered; nothing if there is no such thing.
+
+        Raises:
+            TemporaryError: There was no whole answer, or not one of Traefik's, or it is an old one.
+        """
+        asked_s = time.monotonic()
+        try:
+            self._client.request("GET", path, headers={"Cache-Control": "no-cache"})
+            response = self._client.getresponse()
+            body = response.read()
+            date = response.getheader("Date")
+            told_s = email.utils.parsedate_to_datetime(date).timestamp() if date else None
+            answer = json.loads(body) if response.status != http.client.NOT_FOUND else {}
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise TemporaryError(f"{self._edge} doesn't answer: {error}") from error
+        if response.status not in (http.client.OK, http.client.NOT_FOUND) or not isinstance(answer, dict):
+            raise TemporaryError(f"{self._edge} answers {response.status} {body[:200]!r}")
+        if told_s is not None and self._freshness is not None:
+            self._freshness.check(self._edge, told_s, asked_s)
+        return answer
 
 
-def ask(edge: str, client: http.client.HTTPConnection, path: str) -> dict[str, Any]:
-    """Return what is answered; nothing if there is no such thing.
+class _Until(socket.socket):
+    """A connection of which everything has to be read and written until a certain time."""
 
-    Raises:
-        TemporaryError: There was no whole answer, or not one of Traefik's.
-    """
-    try:
-        client.request("GET", path)
-        response = client.getresponse()
-        body = response.read()
-        if response.status == http.client.NOT_FOUND:
-            return {}
-        answer = json.loads(body)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise TemporaryError(f"{edge} doesn't answer: {error}") from error
-    if response.status != http.client.OK or not isinstance(answer, dict):
-        raise TemporaryError(f"{edge} answers {response.status} {body[:200]!r}")
-    return answer
+    def __init__(self, connected: socket.socket, end_s: float) -> None:
+        super().__init__(connected.family, connected.type, connected.proto, connected.detach())
+        self._end_s = end_s
+
+    def _limit(self) -> None:
+        self.settimeout(max(0.001, self._end_s - time.monotonic()))
+
+    def sendall(self, data: Buffer, flags: int = 0) -> None:
+        self._limit()
+        super().sendall(data, flags)
+
+    def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
+        self._limit()
+        return super().recv_into(buffer, nbytes, flags)
 
 
 def routed_servers(edge: str, answer: dict[str, Any]) -> tuple[dict[Address, int], str]:

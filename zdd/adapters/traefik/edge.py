@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import time
 from collections.abc import Sequence
-from typing import Any
+from contextlib import closing
 
-from attrs import frozen
-
-from zdd.adapters.traefik.api import ask, open_client, routed_servers
+from zdd.adapters.traefik.api import Conversation, routed_servers
 from zdd.adapters.traefik.connections import called, can_count, established
 from zdd.adapters.traefik.proxy import TraefikProxy
 from zdd.adapters.traefik.rendering import room_transport, traefik_name
@@ -17,12 +14,6 @@ from zdd.errors import TemporaryError
 from zdd.model.address import Address
 from zdd.model.service import Service
 from zdd.model.traffic import EdgeAbilities, EdgeView
-
-
-@frozen
-class _Connection:
-    client: http.client.HTTPConnection
-    process: str
 
 
 class TraefikEdge:
@@ -55,11 +46,12 @@ class TraefikEdge:
         called it; and Traefik's, which is all there is to see of one in a container.
         """
         as_of_s = time.time()
-        connection = self._connect()
-        try:
-            answers = [self._ask(connection, traefik_name(service.name, one.port)) for one in service.exposures]
-        finally:
-            connection.client.close()
+        process = self._proxy.identity
+        with closing(Conversation(self.name, self._proxy.api_address)) as api:
+            if self._proxy.identity != process:
+                raise TemporaryError(f"{self.name} was restarted a moment ago")
+            names = [traefik_name(service.name, one.port) for one in service.exposures]
+            answers = [api.ask(f"/api/http/services/{name}@file") for name in names]
         weights: dict[Address, int] = {}
         notes = []
         held = []
@@ -76,22 +68,9 @@ class TraefikEdge:
             held=bool(held) and all(held),
             weights=weights,
             in_flight=_in_flight(addresses),
-            process=connection.process,
+            process=process,
             note="; ".join(notes),
         )
-
-    def _ask(self, connection: _Connection, name: str) -> dict[str, Any]:
-        """Return what Traefik says of one of its services; nothing if it does not know it."""
-        return ask(self.name, connection.client, f"/api/http/services/{name}@file")
-
-    def _connect(self) -> _Connection:
-        """Open a connection, and name the process at its other end."""
-        before = self._proxy.identity
-        client = open_client(self.name, self._proxy.api_address)
-        if self._proxy.identity != before:
-            client.close()
-            raise TemporaryError(f"{self.name} was restarted a moment ago")
-        return _Connection(client, before)
 
 
 def _in_flight(addresses: Sequence[Address]) -> dict[Address, int]:
