@@ -30,6 +30,8 @@ from zdd.model.address import Address
 PORT = 8080
 UPDATES_MAX = 10
 CANARY_PAUSE = "1s"
+GROUP = "loss.group"
+"""The label by which a Traefik knows its own service: it sees those of the groups that are played beside it, too."""
 STACK = """\
 version: "3.8"
 services:
@@ -54,6 +56,7 @@ TRAEFIK = """\
       - --entryPoints.web.address=:8000
       - --providers.swarm.endpoint=unix:///var/run/docker.sock
       - --providers.swarm.network={network}
+      - --providers.swarm.constraints=Label(`{group}`,`{service}`)
       - --providers.swarm.refreshSeconds=1
       - --providers.providersThrottleDuration=100ms
       - --global.checkNewVersion=false
@@ -150,7 +153,7 @@ class SwarmService:
         words += [f"--mount=type=bind,source={self.logs},target=/logs"]
         variables = {"INSTANCE": "{{.Task.ID}}", "LOG_DIRECTORY": "/logs", "ON_TERM": self.application, "VERSION": "1"}
         words += [f"--env={name}={value}" for name, value in variables.items()]
-        words += ["--label=traefik.enable=true", "--label=traefik.http.routers.app.rule=PathPrefix(`/`)"]
+        words += [f"--label={GROUP}={self.name}", "--label=traefik.http.routers.app.rule=PathPrefix(`/`)"]
         words += [f"--label=traefik.http.services.app.loadbalancer.server.port={PORT}"]
         self.swarm.client("service", "create", "--quiet", *words, self.swarm.lab["image"])
 
@@ -201,7 +204,8 @@ def _stack_file(swarm: Swarm, kind: str, service: str, network: str, directory: 
         (directory / "haproxy.cfg").write_text(text)
         more = HAPROXY.format(file=directory / "haproxy.cfg")
     else:
-        more = TRAEFIK.format(network=network, socket=str(swarm.lab["engine"]).removeprefix("unix://"))
+        path = str(swarm.lab["engine"]).removeprefix("unix://")
+        more = TRAEFIK.format(network=network, group=GROUP, service=service, socket=path)
     file = directory / "stack.yml"
     file.write_text(STACK.format(kind=kind, image=edge_image(swarm, kind), network=network, more=more))
     return file
