@@ -12,6 +12,8 @@ from zdd.events import (
     CommandIntended,
     DeploymentEnded,
     DeploymentStarted,
+    InstanceMoved,
+    Moment,
     Outcome,
     StageFailed,
     StagePassed,
@@ -22,6 +24,9 @@ from zdd.model.command import Retire, Route
 from zdd.model.plan import Direction, Plan, Stage
 from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Service
+from zdd.model.traffic import Registration
+from zdd.reconciler.learn import EDGE_FOLLOWS_S
+from zdd.reconciler.progress import Given
 from zdd.strategies.blue_green import BlueGreen
 
 WEB = Service("web")
@@ -216,3 +221,39 @@ def test_the_actions_that_succeeded_are_known():
     assert read_history(events).last.acted == ("restore",)
     assert not read_history(events).last.undone
     assert read_history([*events, started("d1", "r1", "1.0", back=True), done]).last.undone
+
+
+def routes(*told, refused=()):
+    """Return the events of telling discovery (when, what)."""
+    about, events = {"service": "web", "deployment": "web-1"}, []
+    for number, (at_s, weights) in enumerate(told):
+        registrations = tuple(Registration(name, "web", "r1", "1.0", {}, weight) for name, weight in weights.items())
+        events.append(CommandIntended(at_s=at_s, **about, number=number, command=Route(registrations)))
+        error = "no" if number in refused else ""
+        events.append(CommandAnswered(at_s=at_s, **about, number=number, error=error))
+    return events
+
+
+def seen(at_s, name):
+    return InstanceMoved(
+        at_s=at_s, service="web", deployment="web-1", instance=name, cell="web", version="1.0", moment=Moment.SEEN
+    )
+
+
+def test_what_was_given_traffic_lately_is_known_and_whether_it_had_been_taken_out():
+    told = routes((10, {"a": 5}), (30, {"a": 0, "b": 5}), (31, {"a": 5, "b": 5}))
+    assert read_history(told).given["a"] == Given(31, again=True)
+    assert read_history(told).given["b"] == Given(30, again=False)
+
+
+def test_what_every_edge_was_seen_to_show_since_and_what_discovery_refused_is_not():
+    told = routes((10, {"a": 0}), (30, {"a": 5}))
+    assert "a" not in read_history([*told, seen(31, "a")]).given
+    assert "a" in read_history([seen(29, "a"), *told]).given
+    assert "a" not in read_history(routes((10, {"a": 0}), (30, {"a": 5}), refused=[1])).given
+
+
+def test_of_what_edges_have_had_time_to_follow_only_the_last_is_looked_at():
+    told = routes((9, {"a": 0}), (10, {"a": 5}), (30, {"a": 5, "b": 5}))
+    assert read_history(told).given == {"a": Given(10, again=False), "b": Given(30, again=False)}
+    assert 10 + EDGE_FOLLOWS_S < 30

@@ -72,8 +72,7 @@ class Driver:
         actor: str,
         renewed_s: float,
         continues: str = "",
-        routed: Route | None = None,
-        routed_s: float = 0.0,
+        known: Progress | None = None,
     ) -> None:
         self._around = surroundings
         self._fence = fence
@@ -81,8 +80,7 @@ class Driver:
         self._actor = actor
         self._renewed_s = renewed_s
         self._continues = continues
-        self._routed = routed
-        self._routed_s = routed_s
+        self._known = known if known is not None else Progress()
         self._said = ""
         self._memory: Memory | None = None
         self._number = 0
@@ -173,7 +171,7 @@ class Driver:
     def _begun(self) -> Progress:
         """Return the progress at the beginning: what an earlier deployer told discovery may not show yet."""
         now = self._now()
-        return Progress(entered_s=now, routed=self._routed, routed_s=min(self._routed_s, now))
+        return evolve(self._known, entered_s=now, routed_s=min(self._known.routed_s, now))
 
     def _restate_ways_in(self, plan: Plan, progress: Progress) -> Progress:
         """Tell discovery the exposures as they are stated now, with the registrations as they are."""
@@ -209,6 +207,7 @@ class Driver:
                 entered_s=self._now(),
                 instances=progress.instances,
                 gates={key: record for key, record in progress.gates.items() if not key[0].startswith("stage ")},
+                told=progress.told,
                 settles_s=progress.settles_s,
                 deaf=progress.deaf,
                 doubted=progress.doubted,

@@ -14,6 +14,8 @@ from zdd.events import (
     DeploymentEnded,
     DeploymentStarted,
     Event,
+    InstanceMoved,
+    Moment,
     Outcome,
     StagePassed,
 )
@@ -21,6 +23,8 @@ from zdd.model.command import Route
 from zdd.model.intent import Intent
 from zdd.model.plan import Direction, Plan, Stage
 from zdd.model.release import Revision
+from zdd.reconciler.learn import EDGE_FOLLOWS_S
+from zdd.reconciler.progress import Given
 from zdd.wording import change, printable
 
 OPEN_OUTCOMES = (None, Outcome.INTERRUPTED, Outcome.STUCK, Outcome.FROZEN)
@@ -85,12 +89,14 @@ class History:
         revisions: Every revision that a plan ever had, by id.
         routed: What discovery was told last, unless it refused that; None: nothing.
         routed_s: When, in seconds since the epoch.
+        given: Instance → how it was given traffic lately, where no deployer saw every edge show it since.
     """
 
     deployments: tuple[Deployment, ...] = ()
     revisions: Mapping[str, Revision] = field(factory=dict)
     routed: Route | None = None
     routed_s: float = 0.0
+    given: Mapping[str, Given] = field(factory=dict)
 
     @property
     def last(self) -> Deployment | None:
@@ -174,20 +180,50 @@ def read_history(events: Iterable[Event]) -> History:
         elif isinstance(event, DeploymentEnded) and known is not None:
             ended = evolve(known, ended_s=event.at_s, outcome=event.outcome, reason=event.reason)
             deployments[event.deployment] = ended
-    return History(tuple(deployments.values()), revisions, *_last_route(events))
+    told = _told_lately(events)
+    routes = [
+        (one.command, one.at_s) for one in told if isinstance(one, CommandIntended) if isinstance(one.command, Route)
+    ]
+    routed, routed_s = routes[-1] if routes else (None, 0.0)
+    return History(tuple(deployments.values()), revisions, routed, routed_s, _given(told))
 
 
-def _last_route(events: Sequence[Event]) -> tuple[Route | None, float]:
-    """Return what discovery was told last, and when. An answer belongs to the intention before it."""
+def _told_lately(events: Sequence[Event]) -> list[CommandIntended | InstanceMoved]:
+    """Return what discovery was told and did not refuse, and what was seen of it: lately, and the last before that.
+
+    An answer belongs to the intention before it.
+    """
+    found: list[CommandIntended | InstanceMoved] = []
     refused = False
+    last_s: float | None = None
     for event in reversed(events):
         if isinstance(event, CommandAnswered):
             refused = bool(event.error) and not event.unknown
         elif isinstance(event, CommandIntended):
             if isinstance(event.command, Route) and not refused:
-                return event.command, event.at_s
+                found.append(event)
+                last_s = event.at_s if last_s is None else last_s
+                if event.at_s < last_s - EDGE_FOLLOWS_S:
+                    break
             refused = False
-    return None, 0.0
+        elif isinstance(event, InstanceMoved) and event.moment is Moment.SEEN:
+            found.append(event)
+    return found[::-1]
+
+
+def _given(told: Sequence[CommandIntended | InstanceMoved]) -> dict[str, Given]:
+    """Return how instances were given traffic, without those that every edge was seen to show since."""
+    given: dict[str, Given] = {}
+    weights: Mapping[str, int] = {}
+    for event in told:
+        if isinstance(event, InstanceMoved):
+            given.pop(event.instance, None)
+        elif isinstance(event.command, Route):
+            before, weights = weights, {one.instance: one.weight for one in event.command.registrations}
+            for name, weight in weights.items():
+                if weight and not before.get(name):
+                    given[name] = Given(event.at_s, again=name in before)
+    return given
 
 
 def read_intent(events: Iterable[Event]) -> Intent | None:

@@ -26,6 +26,7 @@ from zdd.model.release import Release, Revision
 from zdd.model.service import Service
 from zdd.orders import Standing, standing
 from zdd.planner import make_removal, undoing
+from zdd.reconciler.progress import Progress
 from zdd.report import Report
 from zdd.request import (
     Request,
@@ -125,8 +126,9 @@ class Operations:
         return self._standing(last).paused if same else None
 
     def _driver(self, service: Service, fence: Fence, deployment: str, history: History, continues: str = "") -> Driver:
-        now, routed, routed_s = self.around.clock.now(), history.routed, history.routed_s
-        return Driver(self.around, service.name, fence, deployment, self.actor, now, continues, routed, routed_s)
+        known = Progress(routed=history.routed, routed_s=history.routed_s, given=history.given)
+        now = self.around.clock.now()
+        return Driver(self.around, service.name, fence, deployment, self.actor, now, continues, known)
 
     def under_lease(self, service: Service, work: Callable[[Service, Fence, History], Report]) -> Report:
         """Do it while nobody else can change the service."""

@@ -20,6 +20,7 @@ from zdd.reconciler.learn import EDGE_FOLLOWS_S, IDLE_LOOKS, LOOK_AGAIN_S, STEAD
 from zdd.reconciler.progress import (
     SAMPLES_KEPT,
     Completed,
+    Given,
     Observed,
     Passed,
     Performed,
@@ -274,3 +275,28 @@ def test_what_the_next_list_says_as_before_is_doubted_no_more():
 @pytest.mark.parametrize("then", [READY, STOPPING, None])
 def test_what_goes_on_as_it_must_is_not_doubted(then):
     assert after(look(9, STARTING), look(10, READY), look(11, then)).doubted == {}
+
+
+# -- what an earlier deployer did -------------------------------------------------------------------------------------
+
+PUT_BACK = Progress(given={"web.1": Given(20.0, again=True)})
+"""An earlier deployer took it out and put it back at 20, and did not see every edge show it."""
+
+
+def test_what_an_earlier_deployer_put_back_is_seen_only_when_the_edges_have_had_time_to_follow():
+    late = 22 + EDGE_FOLLOWS_S
+    assert record(put_back(22, True), put_back(23, False), put_back(late - 0.1, True), progress=PUT_BACK).seen_s is None
+    assert record(put_back(22, True), put_back(late, True), progress=PUT_BACK).seen_s == late
+
+
+def test_what_it_put_back_long_ago_is_sure_and_so_is_what_it_gave_traffic_for_the_first_time():
+    assert record(put_back(20 + EDGE_FOLLOWS_S, True), progress=PUT_BACK).seen_s == 20 + EDGE_FOLLOWS_S
+    first = Progress(given={"web.1": Given(20.0, again=False)})
+    assert record(put_back(22, True), progress=first).seen_s == 22
+
+
+def test_what_it_gave_traffic_lately_may_still_be_admitted_by_an_edge_that_lags():
+    first = Progress(given={"web.1": Given(20.0, again=False)})
+    late = 22 + EDGE_FOLLOWS_S
+    assert record(away(22), away(late - 0.1), progress=first).gone_s is None
+    assert record(away(22), away(late), progress=first).gone_s == late

@@ -54,6 +54,10 @@ def _at_once(small: Scenario) -> Scenario:
     return evolve(small, steps=(evolve(small.steps[0], pause_s=1.0, hold_s=0.0),))
 
 
+def _one_cell(small: Scenario) -> Scenario:
+    return evolve(small, service=evolve(small.service, cells=1), cell_per_instance=False)
+
+
 def _discovery_lags(small: Scenario) -> Scenario:
     return evolve(_at_once(small), discovery_lag_s=2.0, edge_lags_s=(0.1,))
 
@@ -83,6 +87,23 @@ SMALL = {
             Trouble(FaultClass.JOURNAL_FULL, 0, 0.5, for_s=9.0),
         )
         for after_s in (1.5, 2.0)
+    ],
+    "a person scaled while a request to scale was under way, which then meant something else": [
+        _with(
+            _one_cell(world(StrategyKind.BLUE_GREEN)),
+            Trouble(FaultClass.LATE, 0, for_s=4.0, method="scale"),
+            Trouble(FaultClass.SCALED_BY_HAND, 0, after_s, pick=1),
+            Trouble(FaultClass.SCALED_BY_HAND, 0, after_s + 1.0, pick=11),
+        )
+        for after_s in (1.5, 2.5)
+    ],
+    "what was told to stop was put back, because an old list still showed it": [
+        _with(
+            world(StrategyKind.RECREATE, replicas=2),
+            Trouble(FaultClass.STALE_LIST, 0, 0.4, for_s=9.0),
+            Trouble(FaultClass.ORDERED, 0, after_s, pick=2),
+        )
+        for after_s in (0.7, 1.1, 1.9)
     ],
     "what a person started behind an old list was held against the one that began then": [
         _with(

@@ -47,6 +47,16 @@ def test_green_has_the_size_that_is_wanted_whatever_blue_has(situation, steps):
     assert BlueGreen().surge(four) == 4
 
 
+def test_a_green_cell_that_serves_and_was_made_too_large_is_replaced_by_one_of_the_right_size(situation, steps):
+    scaled = situation(("web", "new", 3, 100), ("web-2", "new", 1, None), ("web-4", "old", 1, 0))
+    assert steps(BlueGreen(), scaled) == [
+        "web-2: 1 new 33 %; web-3: 1 new 0 %; web-5: 1 new 0 %",
+        "web-2: 1 new 33 %; web-3: 1 new 33 %; web-5: 1 new 33 %; web-4: 1 old 0 %; web: 3 new 0 %",
+        "web-4: 0 old 0 %; web: 0 new 0 %",
+    ]
+    assert BlueGreen().surge(scaled) == 4
+
+
 def test_green_is_judged_under_traffic_while_blue_is_kept(situation):
     start, switch, retire = BlueGreen(60, gates=[TcpGate()], on_failure="freeze").stages(situation(*OLD))
     assert (switch.gates, switch.hold_s, switch.on_failure) == ((TcpGate(),), 60, OnFailure.FREEZE)

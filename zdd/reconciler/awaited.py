@@ -71,6 +71,8 @@ def state_of(picture: Picture, cell: Cell | None) -> str:
     """Say of a cell what keeps it from being complete."""
     if cell is None:
         return "not there yet"
+    if picture.told_to_stop(cell):
+        return "what was told to stop is still listed"
     for instance in cell.instances:
         if picture.proven(instance.id) or instance.revision != cell.revision:
             continue

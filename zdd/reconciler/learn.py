@@ -64,7 +64,7 @@ def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
                 return progress
             told = dict(progress.told)
             if isinstance(command, Launch | Change | Scale | Retire):
-                told[command.cell] = Told(command, now)
+                told[command.cell] = Told(command, now, unknown=settles_s > now)
             if isinstance(command, Route):
                 # Without an answer it may take effect at the last moment, and be shown only after that.
                 progress = evolve(progress, routed=command, routed_s=max(now, settles_s))
@@ -124,7 +124,7 @@ def _observed(progress: Progress, plan: Plan, observation: Observation) -> Progr
             before, registration = known.get(name), registrations.get(name)
             if before is not None and _nothing_new(before, instance, registration):
                 continue
-            record = before or InstanceRecord(cell.name, instance.revision, launched_s=as_of_s)
+            record = before or _first_seen(progress, cell.name, instance, observation)
             if _goes_back(record, instance):
                 doubted[name] = as_of_s
             elif record.state is not instance.state:
@@ -146,6 +146,15 @@ def _observed(progress: Progress, plan: Plan, observation: Observation) -> Progr
     if not changed and deaf == progress.deaf and doubted == progress.doubted:
         return progress
     return evolve(progress, instances={**known, **changed} if changed else known, deaf=deaf, doubted=doubted)
+
+
+def _first_seen(progress: Progress, cell: str, instance: Instance, observation: Observation) -> InstanceRecord:
+    as_of_s, given = observation.as_of_s, progress.given.get(instance.id)
+    record = InstanceRecord(cell, instance.revision, launched_s=as_of_s)
+    if given is None or as_of_s >= given.at_s + EDGE_FOLLOWS_S:
+        return record
+    unsure_at = dict.fromkeys([view.edge for view in observation.edges], True) if given.again else {}
+    return evolve(record, given=True, unsure_at=unsure_at)
 
 
 def in_doubt(at_s: float, as_of_s: float) -> bool:
@@ -231,7 +240,7 @@ def _traffic(
 def _in_traffic(record: InstanceRecord, addresses: Sequence[Address], observation: Observation) -> InstanceRecord:
     as_of_s = observation.as_of_s
     if record.out_s is not None or record.admitted_s is None:
-        unsure_at = {} if record.out_s is None else _unsure(record, observation.edges)
+        unsure_at = record.unsure_at if record.out_s is None else _unsure(record, observation.edges)
         record = evolve(
             record, admitted_s=as_of_s, seen_s=None, out_s=None, gone_s=None, idle_s=None, cut_s=None,
             seen_at=(), gone_at={}, unsure_at=unsure_at, idle_looks=0,
@@ -320,7 +329,7 @@ def _let_go(
         return False
     if view.edge in record.seen_at or view.edge in record.gone_at:
         return True
-    follows_s = UNSEEN_SETTLES_S if record.admitted_s is None else EDGE_FOLLOWS_S
+    follows_s = EDGE_FOLLOWS_S if record.given or record.admitted_s is not None else UNSEEN_SETTLES_S
     return view.as_of_s >= out_s + max(settle_s, follows_s)
 
 

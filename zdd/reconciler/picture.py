@@ -10,6 +10,7 @@ from attrs import frozen
 from zdd.model.address import Address
 from zdd.model.cached import cached_property
 from zdd.model.cell import Cell, Instance, InstanceState
+from zdd.model.command import Change, Command, Retire, Scale
 from zdd.model.gate import Target
 from zdd.model.observation import Observation
 from zdd.model.plan import Direction, Goal, Plan, Stage, traffic_intent
@@ -34,6 +35,13 @@ SHARE_TOLERANCE = 0.1
 
 SHARE_LEAST = 0.005
 """And by how much of all traffic, where the share is small."""
+
+
+def stops_all(command: Command) -> bool:
+    """Tell whether nothing of what a cell runs stays when it follows a command."""
+    if isinstance(command, Scale):
+        return not command.replicas
+    return isinstance(command, Retire) or (isinstance(command, Change) and command.in_place is None)
 
 
 @frozen
@@ -398,13 +406,25 @@ class Picture:
     def complete(self, goal: Goal) -> bool:
         """Tell whether a cell has all its instances, of the right revision, proven; or so many as are changed yet."""
         cell = self.cells.get(goal.cell)
-        if cell is None or cell.revision != goal.revision or cell.replicas != goal.replicas:
+        if cell is None or cell.revision != goal.revision or cell.replicas != goal.replicas or self.told_to_stop(cell):
             return False
         if goal.in_place is None:
             return self.proven_in(cell) >= goal.replicas
         old = sum(1 for i in cell.instances if i.revision != goal.revision and i.state is not InstanceState.STOPPING)
         changed = goal.in_place.changed
         return self.proven_in(cell) >= changed and old <= goal.replicas - changed
+
+    def told_to_stop(self, cell: Cell) -> bool:
+        """Tell whether instances are listed that were told to stop: the list is older than that."""
+        told = self.progress.told.get(cell.name)
+        if told is None or told.unknown or not stops_all(told.command):
+            return False
+        kept = told.command.revision if isinstance(told.command, Change) else ""
+        if kept == cell.revision and not cell.mixed:
+            return False
+        before = [one for one in cell.instances if one.revision != kept and one.state is not InstanceState.STOPPING]
+        records = [self.record(one.id) for one in before]
+        return any(record and record.launched_s is not None and record.launched_s <= told.at_s for record in records)
 
     def all_serve(self, goal: Goal) -> bool:
         """Tell whether a cell is complete, and every edge shows all of it."""

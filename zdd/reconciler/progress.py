@@ -41,6 +41,7 @@ class InstanceRecord:
         gone_at: Edge → when it was seen to have let go since it was taken out.
         unsure_at: Edge → whether that was so before. It was put back before this edge was seen to have let go, so that
             the edge may show it only because it follows neither yet.
+        given: An earlier deployer gave it traffic lately, and did not see every edge show it.
         sent_s: When an edge was first seen to send requests to its address, whoever had told it to.
         idle_looked_s: When the last look was in which nothing was in flight.
         idle_at: The edge processes that said so; what another process counts says nothing.
@@ -67,6 +68,7 @@ class InstanceRecord:
     seen_at: tuple[str, ...] = ()
     gone_at: Mapping[str, float] = field(factory=dict)
     unsure_at: Mapping[str, bool] = field(factory=dict)
+    given: bool = False
     sent_s: float | None = None
     idle_looked_s: float = 0.0
     idle_at: tuple[str, ...] = ()
@@ -97,10 +99,30 @@ class GateRecord:
 
 @frozen
 class Told:
-    """The last command that was sent to a cell, and when."""
+    """The last command that was sent to a cell.
+
+    Attributes:
+        command: The command.
+        at_s: When it was sent, in seconds since the epoch.
+        unknown: Nobody knows whether it took effect.
+    """
 
     command: Command
     at_s: float
+    unknown: bool = False
+
+
+@frozen
+class Given:
+    """What the journal says of an instance that an earlier deployer gave traffic and did not see at every edge.
+
+    Attributes:
+        at_s: When discovery was told, in seconds since the epoch.
+        again: It had been taken out before, and no edge need have let go of it in between.
+    """
+
+    at_s: float
+    again: bool
 
 
 @frozen(slots=False)
@@ -122,6 +144,7 @@ class Progress:
             that is believed when another look says so too.
         routed: What discovery was told last.
         routed_s: When it took effect at the latest.
+        given: Instance → how an earlier deployer gave it traffic, where it did not see every edge show it.
         complete_s: Cell → when it was last seen to have all its instances, proven.
         paused: The order by which no stage is passed until another one; None: it is not paused.
         paused_s: When that order was heeded.
@@ -144,6 +167,7 @@ class Progress:
     doubted: Mapping[str, float] = field(factory=dict)
     routed: Route | None = None
     routed_s: float = 0.0
+    given: Mapping[str, Given] = field(factory=dict)
     complete_s: Mapping[str, float] = field(factory=dict)
     paused: Order | None = None
     paused_s: float = 0.0

@@ -146,7 +146,14 @@ class Operator:
         return report, report.outcome.value
 
     def _refused(self, message: str, means: Means) -> str:
-        known = ("nothing to resume", "no unfinished", "no earlier revision", "was never deployed", "use a batch of")
+        known = (
+            "nothing to resume",
+            "no unfinished",
+            "no earlier revision",
+            "was never deployed",
+            "use a batch of",
+            "by somebody else meanwhile",
+        )
         if not any(text in message for text in known):
             self.play.watch.say(Invariant.RESUMABLE, f"{means.value} is refused: {message}")
         return "refused"

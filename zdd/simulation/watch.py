@@ -299,14 +299,21 @@ class Watch:
 
     def _stopped(self, entry: Entry) -> None:
         """Judge requests that were lost by a command to stop."""
-        if entry.edge in self.stuck and entry.edge in self.deaf:
-            self.world_losses += entry.requests  # it neither follows nor can be asked
+        if (entry.edge in self.stuck and entry.edge in self.deaf) or self._changed_under_way():
+            self.world_losses += entry.requests  # it neither follows nor can be asked; or it meant something else
         elif entry.instance not in self.cut:
             self.say(Invariant.DRAINED, f"{entry.instance} was stopped with {entry.requests} in flight, not on record")
         elif entry.out_for_s is None:
             self.say(Invariant.DRAINED, f"{entry.instance} was stopped while {entry.edge} still sent requests to it")
         elif entry.edge not in self.stuck and entry.out_for_s < self.service.drain_deadline_s - self._lags_s():
             self.say(Invariant.DRAINED, f"{entry.instance} was cut after {entry.out_for_s:.2f} s")
+
+    def _changed_under_way(self) -> bool:
+        """Tell whether a person changed something after a request was sent that may take effect only now."""
+        process = self.process
+        if process is None or self.world.clock.now() > process.in_doubt_s:
+            return False
+        return self.by_hand_s >= process.in_doubt_s - SETTLES_S
 
     def _lags_s(self) -> float:
         return max([edge.lag_s or 0.0 for edge in self.world.edges]) + self.world.discovery_lag_s

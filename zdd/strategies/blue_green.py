@@ -42,14 +42,14 @@ class BlueGreen:
         """Return as many as the service has."""
         if not situation.outdated():
             return RollingUpdate().surge(situation)
-        return beside(situation)
+        return beside(situation, apart=True)
 
     def stages(self, situation: Situation) -> tuple[Stage, ...]:
         """Return: green starts; the switch, and blue is kept warm; blue goes."""
         refuse_forbidden_overlap("BlueGreen", situation)
         if not situation.outdated():
             return only_sizes(situation, self.gates, self.on_failure)
-        green, leaving = green_cells(situation)
+        green, leaving = green_cells(situation, apart=True)
         blue = situation.outdated()
         stages = (
             Stage(
@@ -72,10 +72,10 @@ class BlueGreen:
         return (*stages, Stage("retire blue", goals, deadline_s=situation.deadline_s))
 
 
-def beside(situation: Situation) -> int:
+def beside(situation: Situation, *, apart: bool = False) -> int:
     """Return how many instances exist beyond the service's when the target is whole beside all that is there now."""
     there = {cell.name: cell.replicas for cell in situation.cells}
-    rising, _ = green_cells(situation)
+    rising, _ = green_cells(situation, apart=apart)
     wanted = {goal.cell: goal.replicas for goal in rising}
     most = sum(max(there.get(name, 0), wanted.get(name, 0)) for name in {**there, **wanted})
     return max(0, most - situation.service.replicas)
@@ -86,10 +86,19 @@ def only_sizes(situation: Situation, gates: tuple[Gate, ...], on_failure: OnFail
     return RollingUpdate(gates=gates, on_failure=on_failure).stages(situation)
 
 
-def green_cells(situation: Situation) -> tuple[list[Goal], list[Cell]]:
-    """Return the cells of the target as they should be at the end, and those of them that are too many."""
-    current = situation.current()
-    kept, leaving = current[: len(situation.parts)], current[len(situation.parts) :]
+def green_cells(situation: Situation, *, apart: bool = False) -> tuple[list[Goal], list[Cell]]:
+    """Return the cells of the target as they should be at the end, and those of them that are too many.
+
+    Args:
+        situation: What there is.
+        apart: One that serves and is too large leaves as well. To be made smaller it would have to be drained, and
+            what has no old revision beside it any more may not have the capacity for that.
+    """
+    kept, leaving = list[Cell](), list[Cell]()
+    for cell in situation.current():
+        part = situation.parts[len(kept)] if len(kept) < len(situation.parts) else 0
+        large = apart and cell.replicas > part and situation.shares.get(cell.name, 0) > 0
+        (leaving if large or not part else kept).append(cell)
     names = [cell.name for cell in kept] + situation.fresh_names(len(situation.parts) - len(kept))
     return [situation.serve(name, size) for name, size in zip(names, situation.parts, strict=True)], leaving
 
