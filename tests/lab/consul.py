@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, field
+from guard import guarded_process
 from suspended import let_go_on, suspend
 
 SUITES = ("bullseye", "bookworm", "trixie")
@@ -234,6 +235,7 @@ class ConsulAgent:
         with (self.directory / "log").open("ab") as log:
             command = [str(self.program), "agent", "-config-file", str(self.directory / "consul.json")]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        guarded_process(self._process.pid)
 
     def await_ready(self) -> None:
         """Wait until there is a leader who knows its node."""

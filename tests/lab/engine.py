@@ -17,6 +17,7 @@ import docker
 from attrs import asdict, frozen
 from certificates import make_authority
 from docker.errors import APIError
+from guard import guarded_if_asked
 from images import application_layer, image_archive
 from namespace import ADDRESSES, end_namespace, open_namespace
 from packages import NoLab, unpacked, unpacked_from
@@ -98,6 +99,7 @@ def start_lab(directory: Path, suite: str = "") -> Lab:
     engines = [unpacked_from(suite, f"engine-{suite}", ENGINE_PACKAGES)] if suite else []
     environment = environment_of([*engines, programs], directory)
     namespace = open_namespace(group, command, environment, directory / "log")
+    guarded_if_asked(namespace.pid, group, directory)
     try:
         start_registry(directory, namespace.command([]), programs)
         start_registry(directory, namespace.command([]), programs, port=PRIVATE_PORT, login=PRIVATE_LOGIN)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from attrs import define, field
+from guard import guarded_process
 
 PACKAGES = ("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1")
 START_TIMEOUT_S = 10.0
@@ -86,6 +87,7 @@ class LabHaproxy:
                 stderr=log,
                 env=dict(environment),
             )
+        guarded_process(self.process.pid)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers(self.process.pid):
             if time.monotonic() > deadline or self.process.poll() is not None:

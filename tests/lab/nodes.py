@@ -21,6 +21,7 @@ import docker
 from attrs import define
 from docker.errors import DockerException
 from engine import PACKAGES, REPOSITORY, await_engine, build_image, environment_of, start_registry, stop_lab
+from guard import guarded_lab
 from images import image_archive
 from namespace import Namespace, descendants, is_running, isolated, open_namespace, program_of
 from packages import NoLab, run, unpacked
@@ -170,6 +171,7 @@ def start_nodes(directory: Path, managers: int = 3, workers: int = 0) -> Nodes:
     programs, archive = unpacked("engine", PACKAGES), image_archive()
     environment = environment_of([programs], directory)
     namespace = open_namespace(f"zdd-lab-{os.getpid()}n", ["sleep", "infinity"], environment, directory / "log")
+    guarded_lab(namespace.pid, namespace.group, directory)
     try:
         network = _lay_bridge(namespace)
         registry_process = start_registry(directory, namespace.command([]), programs)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from attrs import define, field
+from guard import guarded_process
 from packages import NoLab, run, unpacked
 
 START_TIMEOUT_S = 30.0
@@ -86,6 +87,7 @@ class LabPostgresql:
                 [*self._unprivileged("postgres"), "-D", str(self._data), *words],
                 env={**os.environ, **self._libraries()}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
+        guarded_process(self._process.pid)
         deadline_s = time.monotonic() + START_TIMEOUT_S
         asked = [str(self.programs / "pg_isready"), "-q"]
         while subprocess.run(asked, env=self._client_environment(), check=False).returncode:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import define
+from guard import guarded_process
 from packages import NoLab, run, unpacked
 
 PACKAGES = ("openssh-server",)
@@ -73,6 +74,7 @@ def start_ssh(directory: Path, lab_pid: int, host: str, engine: str, client: str
             [*inside, "sh", "-ec", setup, str(directory / "passwd"), *server, "-e"],
             env=_environment(programs), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
+    guarded_process(process.pid)
     _await(process, host, directory / "log")
     known = directory / "known_hosts"
     known.write_text(f"[{host}]:{PORT} {(directory / 'host.pub').read_text()}")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import define, field
+from guard import guarded_process
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "traefik" / "traefik.yml"
 START_TIMEOUT_S = 15.0
@@ -65,6 +66,7 @@ class LabTraefik:
         path.write_text(configuration({**self.settings, **values}))
         with log_path.open("ab") as log:
             self.process = subprocess.Popen([self.program, f"--configFile={path}"], stdout=log, stderr=log)
+        guarded_process(self.process.pid)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not _answers(self.api_port):
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -98,7 +98,9 @@ def test_what_is_replaced_in_place_shares_the_traffic_and_its_weaker_promise_is_
         Stage(f"batch {n}", (Goal("c", "r2", 4, 1, InPlace(n, order=order)),))
         for n, order in ((1, UpdateOrder.START_FIRST), (4, UpdateOrder.STOP_FIRST))
     )
-    text = plan_text(evolve(plans["rolling"], origin=(Goal("c", "r1", 4, 1),), stages=stages))
+    plan = evolve(plans["rolling"], origin=(Goal("c", "r1", 4, 1),), stages=stages)
+    text = plan_text(plan)
+    assert "useful: all may be replaced at once, and requests are lost" in plan_text(evolve(plan, floor=0))
     assert "   traffic     75 % 1.4.2, 25 % 1.5.0\n" in text
     assert "   traffic     100 % 1.5.0\n" in text
     assert "when that is ready it is stopped, drained or not" in text

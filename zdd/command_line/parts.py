@@ -32,7 +32,8 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--consul", metavar="ADDRESS", help=f"of Consul's agent (${ADDRESS}); its token is in ${TOKEN}")
     group.add_argument("--prefix", default="zdd", help="what zdd's keys in Consul begin with (zdd)")
-    group.add_argument("--docker", metavar="ADDRESS", help="of a manager's Engine ($DOCKER_HOST)")
+    text = "of a manager's Engine ($DOCKER_HOST); several, one option each: the next one when one can't be reached"
+    group.add_argument("--docker", action="append", default=[], metavar="ADDRESS", help=text)
     group.add_argument("--haproxy", action="append", default=[], metavar="SOCKET", help="an HAProxy's stats socket")
     group.add_argument("--traefik", action="append", default=[], metavar="HOST:PORT", help="a Traefik's API")
     group.add_argument("--state", metavar="DIRECTORY", help="where local processes are kept track of")
@@ -83,7 +84,7 @@ def make_parts(arguments: argparse.Namespace, environment: Mapping[str, str] = o
 def _stack_host(arguments: argparse.Namespace) -> StackHost:
     from zdd.adapters.swarm.stacks import SwarmStacks
 
-    return SwarmStacks(arguments.docker)
+    return SwarmStacks(*arguments.docker)
 
 
 def make_deployer(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Deployer:
@@ -139,7 +140,7 @@ def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[
         else ConsulDiscovery(consul, prefix=prefix)
     )
     return Deployer(
-        SwarmOrchestrator(arguments.docker),
+        SwarmOrchestrator(*arguments.docker),
         discovery,
         edges,
         journal=ConsulJournal(consul, prefix=prefix),

@@ -53,6 +53,8 @@ def _promises(plan: Plan) -> list[str]:
         floor = f"nothing serves yet; {serving} at the end"
     elif service.overlap is Overlap.FORBIDDEN:
         floor = "old and new may not overlap: requests are held, and there is a gap until the new one is ready"
+    elif not plan.floor and _in_place(plan):
+        floor = f"0 of {serving} useful: all may be replaced at once, and requests are lost until a new one serves"
     else:
         floor = f"at least {plan.floor} of {serving} useful all the time, unless fewer are at the start"
     target = plan.revisions.get(plan.target)

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from zdd.model.cell import Instance, InstanceState
 from zdd.model.service import Service
 
 sys.path.append(str(Path(__file__).parents[2] / "lab"))
+from guard import passed_on
 from suspended import suspended
 
 LAB = Path(__file__).parents[2] / "lab"
@@ -41,7 +43,12 @@ HEALTH = {
 
 
 def tell_lab(action: str) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, str(LAB), action], capture_output=True, text=True, timeout=300, check=False)
+    environment, descriptors = passed_on()
+    done = subprocess.run(
+        [sys.executable, str(LAB), action],
+        env={**os.environ, **environment}, pass_fds=descriptors,
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
     if done.returncode == NO_LAB:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr

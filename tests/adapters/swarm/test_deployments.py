@@ -16,10 +16,12 @@ from attrs import define, evolve
 from zdd import BlueGreen, Deployer, DeploymentFailed, HttpGate, Release, RollingUpdate, Service
 from zdd.adapters.sqlite import SqliteJournal, SqliteLease
 from zdd.adapters.swarm.container import Container
+from zdd.adapters.swarm.drift import differences
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 from zdd.adapters.traefik.discovery import TraefikDiscovery
 from zdd.adapters.traefik.edge import TraefikEdge
 from zdd.adapters.traefik.proxy import TraefikProxy
+from zdd.events import Outcome
 
 sys.path.append(str(Path(__file__).parents[2] / "lab"))
 from strict_clients import Load
@@ -103,16 +105,36 @@ def test_an_adopted_service_keeps_its_name_and_a_bad_release_is_taken_back(
     swarm: Any, operations: Operations, service: Service
 ) -> None:
     swarm.run("web", 4, "--publish", "mode=host,target=8080", "--env", "VERSION=0")
+    swarm.run("beside", 1)
     before = swarm.tasks("web")
     good = Release("1", Container(swarm.image, ports={"http": 8080}))
     operations.deployer.deploy(service, good)
-    assert now_runs(swarm) == {"web": 4}
+    assert now_runs(swarm) == {"web": 4, "beside": 1}
     assert not before & swarm.tasks("web")
     operations.load.start()
     bad = Release("2", Container(swarm.image, ports={"http": 8080}, environment={"UNHEALTHY": "1"}))
     with pytest.raises(DeploymentFailed, match="web-2"):
         operations.deployer.deploy(evolve(service, start_deadline_s=6.0), bad)
+    assert now_runs(swarm) == {"web": 4, "beside": 1}
+    restarted_without_a_loss(swarm, operations, service, good)
     operations.load.end()
     assert operations.load.lost == []
     assert set(operations.load.answers) == {"1"}
-    assert now_runs(swarm) == {"web": 4}
+
+
+def restarted_without_a_loss(swarm: Any, operations: Operations, service: Service, release: Release) -> None:
+    """Replace every task by one of the same release, and see that nothing else has changed."""
+    tasks, spec, beside = swarm.ever("web"), swarm.spec("web"), swarm.api.inspect_service("beside")
+    beside_ran = swarm.ever("beside")
+    assert operations.deployer.deploy(service, release).outcome is Outcome.UNCHANGED
+    assert swarm.ever("web") == tasks
+    report = operations.deployer.deploy(service, release, restart=True)
+    assert report.outcome is Outcome.SUCCEEDED
+    assert len(swarm.tasks("web")) == 4
+    assert not tasks & swarm.tasks("web")
+    assert now_runs(swarm) == {"web": 4, "beside": 1}
+    assert (swarm.api.inspect_service("beside"), swarm.ever("beside")) == (beside, beside_ran)
+    own = ("Labels.zdd.", "TaskTemplate.ContainerSpec.Labels.zdd.", "TaskTemplate.ContainerSpec.Env")
+    assert [line for line in differences(spec, swarm.spec("web")) if not line.startswith(own)] == []
+    env = [set(one["TaskTemplate"]["ContainerSpec"]["Env"]) for one in (spec, swarm.spec("web"))]
+    assert {line.partition("=")[0] for line in env[0] ^ env[1]} == {"ZDD_REVISION"}

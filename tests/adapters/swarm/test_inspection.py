@@ -48,6 +48,11 @@ QUIET = Inspection(
 )
 
 
+def tasks(*nodes: int) -> list[dict[str, str]]:
+    """One cell's, each on a node."""
+    return [{"ServiceID": "s1", "NodeID": f"n{number}", "DesiredState": "running"} for number in nodes]
+
+
 def with_spec(*, inside: Any = None, template: Any = None, **more: Any) -> Inspection:
     spec = {**QUIET.spec, **more}
     spec["TaskTemplate"] = {**spec["TaskTemplate"], **(template or {})}
@@ -63,6 +68,7 @@ FIXED = ports(PublishMode="host", PublishedPort=80)
 INGRESS = ports(PublishedPort=8080)
 GLOBAL = {"Mode": {"Global": {}}}
 ONE_EACH = {"Placement": {"MaxReplicas": 1}}
+TWO_EACH = {"Placement": {"MaxReplicas": 2}}
 SSD = {"Placement": {"Constraints": ["node.labels.disk==ssd", "node.role != manager", "node.hostname==host-1"]}}
 
 
@@ -71,6 +77,7 @@ def test_a_service_that_is_as_it_should_be_is_quiet() -> None:
     assert findings(evolve(with_spec(**INGRESS), demand=Demand(2, 1))) == ()
     assert findings(evolve(with_spec(**GLOBAL), demand=Demand(2, 1))) == ()
     assert findings(evolve(with_spec(template=SSD), demand=Demand(4, 2))) == ()
+    assert findings(evolve(with_spec(template=TWO_EACH), tasks=tasks(1, 2))) == ()
 
 
 @pytest.mark.parametrize(
@@ -93,6 +100,16 @@ def test_a_service_that_is_as_it_should_be_is_quiet() -> None:
             evolve(with_spec(template=ONE_EACH), demand=Demand(2), nodes=NODES[:1]),
             "max_replicas_per_node=1 allows 1",
             "raise",
+        ),
+        (
+            with_spec(template=ONE_EACH),
+            "4 instances at once .* max_replicas_per_node=1 allows 2 on the 2 nodes",
+            "more cells.*; or use InPlaceUpdate",
+        ),
+        (
+            evolve(with_spec(template=TWO_EACH), nodes=[*NODES, node(3)], tasks=tasks(1, 1, 2), demand=Demand(6, 2)),
+            "max_replicas_per_node=2 leaves no room on the 3 nodes .* 3 instances more, in 1 cells, beside the 3",
+            "add nodes",
         ),
         (
             with_spec(template={"Resources": {"Reservations": {"MemoryBytes": 4_001}}}),
@@ -150,7 +167,6 @@ def test_what_can_not_work_is_refused(inspection: Inspection, words: str, fix: s
             with_spec(template={"Resources": {"Reservations": {"NanoCPUs": 2 * SECOND}}}),
             "may need 4 instances at once .* reserves allows 2 on the 2 nodes",
         ),
-        (with_spec(template=ONE_EACH), "max_replicas_per_node.* with 2 cells at once a node may have 2"),
         (evolve(QUIET, changed={"web": "image was 1 and is 2"}), "was changed outside zdd: image was 1 and is 2"),
     ],
 )

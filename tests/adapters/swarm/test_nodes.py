@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from attrs import define, evolve
 
 from zdd import (
+    BlueGreen,
     ConfigurationError,
     Deployer,
     DeploymentFailed,
@@ -26,6 +27,7 @@ from zdd import (
     RollingUpdate,
     Service,
 )
+from zdd.adapters.memory import MemoryDiscovery, MemoryWorld
 from zdd.adapters.sqlite import SqliteJournal, SqliteLease
 from zdd.adapters.swarm.container import Container
 from zdd.adapters.swarm.images import Images
@@ -35,7 +37,7 @@ from zdd.adapters.traefik.discovery import TraefikDiscovery
 from zdd.adapters.traefik.edge import TraefikEdge
 from zdd.adapters.traefik.proxy import TraefikProxy
 from zdd.errors import PermanentError
-from zdd.events import CommandAnswered, Event, Outcome
+from zdd.events import CommandAnswered, Event, Outcome, Waited
 from zdd.model.action import ActionContext
 
 sys.path.append(str(Path(__file__).parents[2] / "lab"))
@@ -89,12 +91,14 @@ class Way:
 def open_way(tmp_path: Path) -> Iterator[Callable[..., Way]]:
     with contextlib.ExitStack() as ending:
 
-        def open_one(entrance: Node, *listeners: Callable[[Event], None]) -> Way:
+        def open_one(entrance: Node, *listeners: Callable[[Event], None], others: Sequence[Node] = ()) -> Way:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 proxy = TraefikProxy(tmp_path, port=probe.getsockname()[1])
             ending.callback(proxy.stop)
-            orchestrator = ending.enter_context(contextlib.closing(SwarmOrchestrator(entrance.engine)))
+            orchestrator = ending.enter_context(
+                contextlib.closing(SwarmOrchestrator(entrance.engine, *(one.engine for one in others)))
+            )
             deployer = Deployer(
                 orchestrator, TraefikDiscovery(proxy), [TraefikEdge(proxy)],
                 journal=SqliteJournal(tmp_path / "journal"), lease=SqliteLease(tmp_path / "journal"),
@@ -122,20 +126,30 @@ def clear(nodes: Nodes, wait_until: Callable[..., Any]) -> None:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("through_it", [False, True], ids=["the leader", "the leader, which zdd talks to"])
+@pytest.mark.parametrize(
+    ("through_it", "for_good"),
+    [(False, False), (True, False), (True, True)],
+    ids=["the leader", "the leader, which zdd talks to", "the same, for good, with another one named"],
+)
 def test_a_manager_may_crash_in_the_middle(
-    nodes: Nodes, open_way: Callable[..., Way], wait_until: Callable[..., Any], *, through_it: bool
+    nodes: Nodes, open_way: Callable[..., Way], wait_until: Callable[..., Any], *, through_it: bool, for_good: bool
 ) -> None:
     leader = nodes.leader()
-    entrance = leader if through_it else next(one for one in nodes.managers if one is not leader)
+    others = [one for one in nodes.managers if one is not leader]
+    entrance = leader if through_it else others[0]
     crashed: list[threading.Thread] = []
+
+    def fail() -> None:
+        leader.crash()
+        if not for_good:
+            leader.start()
 
     def crash(event: Event) -> None:
         if isinstance(event, CommandAnswered) and way.load.answers and not crashed:
-            crashed.append(threading.Thread(target=lambda: (leader.crash(), leader.start())))
+            crashed.append(threading.Thread(target=fail))
             crashed[0].start()
 
-    way = open_way(entrance, crash)
+    way = open_way(entrance, crash, others=others if for_good else ())
     service = Service(
         "web", replicas=2, cells=2, gates=(HttpGate("/health"),),
         stop_grace_s=2.0, drain_deadline_s=1.5, start_deadline_s=90.0,
@@ -149,6 +163,8 @@ def test_a_manager_may_crash_in_the_middle(
         way.load.end()
         for thread in crashed:
             thread.join()
+            if for_good:
+                leader.start()
     assert report.outcome is Outcome.SUCCEEDED
     assert way.load.lost == []
     assert way.load.answers["2"]
@@ -189,23 +205,100 @@ def test_a_global_service_is_updated_in_place_node_by_node(
     container = Container(nodes.image, ports={"http": 8080})
     way.deployer.deploy(service, Release("1", container), InPlaceUpdate("100%"))
     way.load.start()
+    losses: dict[str, tuple[int, int]] = {}
+
+    def loss_of(step: str) -> int:
+        """Return how many requests were lost in a step, of how many."""
+        before = [sum(column) for column in zip((0, 0), *losses.values(), strict=True)]
+        lost = len(way.load.lost)
+        losses[step] = (lost - before[0], sum(way.load.answers.values()) + lost - before[1])
+        return losses[step][0]
+
     report = way.deployer.deploy(service, Release("2", container), InPlaceUpdate(gates=[gate]))
+    assert loss_of("node by node") == 0
     assert report.outcome is Outcome.SUCCEEDED
     assert sorted(set(seen)) == [1, 2, 3]  # node by node, with a look between them
-    print(f"{report}\n{dict(way.load.answers)}, lost {way.load.lost}")
+    print(report)
     with pytest.raises(ConfigurationError, match=r"is a global service.*use InPlaceUpdate\(\)"):
         way.deployer.rollback("web")
-    assert way.deployer.rollback("web", strategy=InPlaceUpdate("100%")).to_version == "1"
+    loss_of("between")
+    all_at_once = InPlaceUpdate("100%")
+    assert "0 of 3 instances useful: all may be replaced at once" in str(
+        way.deployer.plan(service, Release("1", container), all_at_once)
+    )
+    assert way.deployer.rollback("web", strategy=all_at_once).to_version == "1"
+    loss_of("all at once")
     bad = Release("3", evolve(container, environment={"UNHEALTHY": "1"}))
     with pytest.raises(DeploymentFailed) as failed:
         way.deployer.deploy(evolve(service, start_deadline_s=8.0), bad, InPlaceUpdate())
     assert failed.value.report.outcome is Outcome.ROLLED_BACK
+    assert loss_of("one that fails, and back") == 0
     way.load.end()
+    print(f"lost, of: {losses}\n{way.load.lost}")
     assert running() == {"1": 3}
     after = entrance.ask(lambda api: api.inspect_service("web"))["Spec"]
     assert (after["Name"], after["Mode"]) == ("web", {"Global": {}})
     assert after["UpdateConfig"] == before["UpdateConfig"]
     clear(nodes, wait_until)
+
+
+@pytest.mark.timeout(240)
+def test_cells_are_spread_and_limited_as_one_service_would_be(
+    nodes: Nodes, tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    entrance = nodes.managers[0]
+    ids = [label(node, zone) for node, zone in zip(nodes.managers, "abb", strict=True)]
+    seen: list[tuple[int, ...]] = []
+
+    def on_nodes() -> tuple[int, ...]:
+        tasks = entrance.ask(lambda api: api.tasks(filters={"desired-state": "running"}))
+        found = Counter(task.get("NodeID") for task in tasks)
+        seen.append(tuple(found[one] for one in ids))
+        return seen[-1]
+
+    spread = {"Preferences": [{"Spread": {"SpreadDescriptor": "node.labels.zone"}}], "MaxReplicas": 2}
+    container = Container(nodes.image, service_spec={"TaskTemplate": {"Placement": spread}})
+    gate = FunctionGate(lambda _: True, name="content")
+    service = Service("web", replicas=4, cells=4, exposures=(), gates=(gate,), stop_grace_s=1.0)
+    with contextlib.closing(SwarmOrchestrator(entrance.engine)) as orchestrator:
+        deployer = Deployer(
+            orchestrator, MemoryDiscovery(MemoryWorld()),
+            journal=SqliteJournal(tmp_path / "journal"), lease=SqliteLease(tmp_path / "journal"),
+            listeners=[lambda event: isinstance(event, CommandAnswered | Waited) and on_nodes() and None],
+        )  # fmt: skip
+        deployer.deploy(service, Release("1", container))
+        assert on_nodes() == (2, 1, 1)
+        deployer.deploy(service, Release("2", container), RollingUpdate(batch=2))
+        assert on_nodes() == (2, 1, 1)
+        assert max(map(max, seen)) == 2
+        assert (2, 2, 2) in seen  # as many at once as there is room for
+        with pytest.raises(ConfigurationError, match=r"max_replicas_per_node=2 allows 6 on .*InPlaceUpdate"):
+            deployer.deploy(service, Release("3", container), BlueGreen())
+    availability(nodes.managers[2], "drain")
+    try:  # zdd does nothing any more, and Swarm may still move what has to be moved
+        wait_until(lambda: on_nodes() == (2, 2, 0), "the task of the drained node runs elsewhere", 60)
+    finally:
+        availability(nodes.managers[2], "active")
+    clear(nodes, wait_until)
+
+
+def label(node: Node, zone: str) -> str:
+    """Write onto a node in which zone it is, and return its id."""
+    return change(node, lambda spec: spec.update(Labels={"zone": zone}))
+
+
+def availability(node: Node, wanted: str) -> None:
+    change(node, lambda spec: spec.update(Availability=wanted))
+
+
+def change(node: Node, what: Callable[[dict[str, Any]], None]) -> str:
+    def call(api: docker.APIClient) -> str:
+        found = api.inspect_node(node.name)
+        what(found["Spec"])
+        api.update_node(found["ID"], found["Version"]["Index"], found["Spec"])
+        return str(found["ID"])
+
+    return str(node.ask(call))
 
 
 def test_every_node_pulls_or_is_named(nodes: Nodes) -> None:

@@ -10,6 +10,7 @@ from zdd.adapters.swarm.container import read_container
 from zdd.adapters.swarm.content_store import clean_contents, mount
 from zdd.adapters.swarm.drift import carried_over, changes, in_words
 from zdd.adapters.swarm.engine import Engine
+from zdd.adapters.swarm.placement import without_placing
 from zdd.adapters.swarm.revisions import Record, SwarmRevisions
 from zdd.adapters.swarm.specification import FOUND, pinned, resolved, revision_of
 from zdd.errors import PermanentError
@@ -71,7 +72,7 @@ class Archive:
         for _, one in sorted(found.items(), key=lambda item: (item[1]["Spec"]["Name"] != first, item[0])):
             record = records.get(_revision(one)) or _found_record(one, records)
             if one["Spec"]["Name"] == first and not record.revision.startswith(FOUND) and _drift(record, one):
-                return dict(carried_over(record.base, record.spec, one["Spec"]))
+                return dict(carried_over(record.base, record.spec, without_placing(one["Spec"])))
             if record.base is not None:
                 return record.base
         return None
@@ -152,7 +153,7 @@ def _labelled(spec: Json, records: Records) -> Record | None:
 
 def _found_record(one: Json, records: Records) -> Record:
     """Return the record of what zdd did not make."""
-    spec = one["Spec"]
+    spec = without_placing(one["Spec"])
     written = _written(one, records)
     if written is None:
         return Record(_revision(one), spec, spec)

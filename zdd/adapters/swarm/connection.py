@@ -47,11 +47,15 @@ class Connection:
     Args:
         docker_host: The Engine; see `find_endpoint`.
         timeout_s: Seconds that it gets for each answer.
+        connect_s: Seconds that a machine gets to take up a connection by TCP; None: as long as for an answer.
     """
 
-    def __init__(self, docker_host: str | Endpoint | None, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, docker_host: str | Endpoint | None, timeout_s: float = TIMEOUT_S, *, connect_s: float | None = None
+    ) -> None:
         self._docker_host = docker_host
         self._timeout_s = timeout_s
+        self._connect_s = connect_s
         self._local = threading.local()
         self._lock = threading.Lock()
         self._clients: list[docker.APIClient] = []
@@ -66,6 +70,16 @@ class Connection:
     def write(self, what: str, call: Callable[[docker.APIClient], T]) -> T:
         """Change something. `OutcomeUnknown` if it may have been applied all the same."""
         return self._call(what, call, writes=True)
+
+    def opened(self, what: str, call: Callable[[docker.APIClient], T]) -> tuple[docker.APIClient, T]:
+        """Return a client that nobody else uses, which is to be closed, and what the call gave, such as a stream."""
+        with self.mapped(what, writes=False):
+            api = self._make_client()
+            try:
+                return api, call(api)
+            except BaseException:
+                api.close()
+                raise
 
     @contextmanager
     def client_of_its_own(self, what: str) -> Iterator[docker.APIClient]:
@@ -124,6 +138,8 @@ class Connection:
         api = docker.APIClient(base_url=address, version=version, timeout=self._timeout_s, tls=tls)
         # With it, a REQUESTS_CA_BUNDLE in the environment would be trusted in place of the Engine's own authority.
         api.trust_env = False
+        if self._connect_s is not None and address.startswith(("tcp://", "http")):
+            api.timeout = (min(self._connect_s, self._timeout_s), self._timeout_s)
         return api
 
     def _through(self, endpoint: Endpoint) -> str:

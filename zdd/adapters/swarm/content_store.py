@@ -49,12 +49,12 @@ class ContentStore:
     """Keeps contents in the swarm.
 
     Args:
-        docker_host: A manager's Engine; None: what the docker client would use.
+        *docker_hosts: As `SwarmOrchestrator` takes them.
         timeout_s: Seconds that it gets to answer.
     """
 
-    def __init__(self, docker_host: str | Endpoint | None = None, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._engine = Engine(docker_host, timeout_s)
+    def __init__(self, *docker_hosts: str | Endpoint | None, timeout_s: float = TIMEOUT_S) -> None:
+        self._engine = Engine(*docker_hosts, timeout_s=timeout_s)
 
     def close(self) -> None:
         """Close the connections to the Engine."""

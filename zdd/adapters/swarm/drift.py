@@ -9,6 +9,7 @@ from typing import Any
 
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.in_place import is_under_way
+from zdd.adapters.swarm.placement import without_placing
 from zdd.adapters.swarm.specification import STACK, Json, replicas_of
 
 SHOWN_MOST = 5
@@ -72,8 +73,8 @@ def in_words(lines: list[str]) -> str:
 
 def _comparable(spec: Json) -> Json:
     """Leave out what differs between the cells of a revision, and what zdd adds."""
-    told = copy.deepcopy({name: value for name, value in spec.items() if name not in ("Name", "Mode")})
-    template = told.get("TaskTemplate") or {}
+    told = copy.deepcopy({name: value for name, value in without_placing(spec).items() if name not in ("Name", "Mode")})
+    template = told["TaskTemplate"]
     inside = template.get("ContainerSpec") or {}
     inside["Labels"] = _user_labels(inside)
     told["Labels"] = _user_labels(told)

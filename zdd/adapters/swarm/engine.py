@@ -19,12 +19,12 @@ from docker.errors import DockerException  # type: ignore[import-untyped]
 from zdd.adapters.swarm.connection import (
     SETTLES_WITHIN_S,
     TIMEOUT_S,
-    Connection,
     NameTaken,
     NotThere,
     OutOfSequence,
 )
 from zdd.adapters.swarm.endpoint import Endpoint
+from zdd.adapters.swarm.managers import Managers
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -33,10 +33,10 @@ __all__ = ["SETTLES_WITHIN_S", "TIMEOUT_S", "Engine", "EventStream", "NameTaken"
 
 
 class Engine:
-    """A connection to a manager of a swarm. May be used from several threads: each has a client of its own."""
+    """A connection to the managers of a swarm. May be used from several threads: each has a client of its own."""
 
-    def __init__(self, docker_host: str | Endpoint | None, timeout_s: float = TIMEOUT_S) -> None:
-        self._connection = Connection(docker_host, timeout_s)
+    def __init__(self, *docker_hosts: str | Endpoint | None, timeout_s: float = TIMEOUT_S) -> None:
+        self._connection = Managers(*docker_hosts, timeout_s=timeout_s)
         self.writes = 0
 
     @property
@@ -164,9 +164,8 @@ class Engine:
     @contextmanager
     def events(self, filters: Mapping[str, object]) -> Iterator[EventStream]:
         """Give the stream of events. It ends without an error when the connection does."""
-        with self._connection.client_of_its_own("follow events") as api:
-            with self._connection.mapped("follow events", writes=False):
-                stream = api.events(decode=True, filters=dict(filters))
+        given = dict(filters)
+        with self._connection.follow("follow events", lambda api: api.events(decode=True, filters=given)) as stream:
             yield EventStream(stream)
 
     def close(self) -> None:

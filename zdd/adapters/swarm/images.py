@@ -94,7 +94,7 @@ class Images:
         check_number("deadline_s", deadline_s, least=0)
         self._docker_host = docker_host
         self._connection = Connection(docker_host, timeout_s)
-        self._engine = Engine(docker_host, max(timeout_s, TIMEOUT_S))
+        self._engine = Engine(docker_host, timeout_s=max(timeout_s, TIMEOUT_S))
         self._listener = listener
         self._deadline_s = deadline_s
 

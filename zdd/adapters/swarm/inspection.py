@@ -9,6 +9,7 @@ from attrs import frozen
 
 from zdd.adapters.swarm.container import Container
 from zdd.adapters.swarm.nodes import fitting, fixed_port, room
+from zdd.adapters.swarm.placement import counted, have_room, stated_most
 from zdd.adapters.swarm.specification import is_global
 from zdd.model.finding import Demand, Finding, Severity
 from zdd.model.service import Service
@@ -21,6 +22,8 @@ _INTERVAL_NS = 30 * _SECOND_NS
 _TIMEOUT_NS = 30 * _SECOND_NS
 _RETRIES = 3
 TWO_WAYS_OUT = "use InPlaceUpdate(), which leaves the updating to Swarm"
+_SMALLER = "use a smaller surge or more cells"
+_MORE_ROOM = "add nodes, raise it, or use more cells, of which one at a time is doubled"
 
 
 @frozen
@@ -34,6 +37,7 @@ class Inspection:
         demand: What the deployment needs at once.
         nodes: The swarm's nodes.
         changed: Cell → what somebody else has changed since zdd wrote it.
+        tasks: The tasks of the service's cells.
     """
 
     service: Service
@@ -42,6 +46,7 @@ class Inspection:
     demand: Demand
     nodes: Sequence[Json]
     changed: Mapping[str, str]
+    tasks: Sequence[Json] = ()
 
     @property
     def name(self) -> str:
@@ -108,13 +113,26 @@ def _nodes(one: Inspection) -> Iterator[Finding]:
     limit = room(fit, one.spec)
     if limit is not None:
         yield from _room(one, limit, len(fit))
-    most = (one.spec["TaskTemplate"].get("Placement") or {}).get("MaxReplicas")
-    if most and one.demand.cells > 1:
+    if limit is None or one.demand.instances <= limit:
+        yield from _beside(one, fit)
+
+
+def _beside(one: Inspection, fit: Sequence[Json]) -> Iterator[Finding]:
+    """Say whether the cells that are to come have room beside those that are there."""
+    there = counted(one.tasks)
+    most = stated_most(one.spec["TaskTemplate"])
+    cells = one.demand.cells - len({task["ServiceID"] for task in one.tasks if counted([task])})
+    instances = one.demand.instances - sum(there.values())
+    if not most or cells < 1 or instances < 1:
+        return
+    sizes = [instances // cells + (number < instances % cells) for number in range(cells)]
+    if not have_room(one.spec["TaskTemplate"], sizes, there, fit):
         yield Finding(
             one.name,
-            f"has at most {most} tasks on a node (max_replicas_per_node), which Swarm counts for each cell by itself: "
-            f"with {one.demand.cells} cells at once a node may have {most * one.demand.cells}",
-            f"where that is too many, {TWO_WAYS_OUT}",
+            f"max_replicas_per_node={most} leaves no room on the {len(fit)} nodes that fit for {instances} instances "
+            f"more, in {cells} cells, beside the {sum(there.values())} that run",
+            f"{_MORE_ROOM}; or {TWO_WAYS_OUT}",
+            Severity.ERROR,
         )
 
 
@@ -125,9 +143,8 @@ def _room(one: Inspection, limit: int, nodes: int) -> Iterator[Finding]:
         why = f"its fixed port {port} allows one task on each of the {nodes} nodes that fit"
         fix = f"publish it without a number, so that Swarm chooses a free one, or add nodes, or {TWO_WAYS_OUT}"
     elif most and limit == most * nodes:
-        limit *= one.demand.cells
         why = f"max_replicas_per_node={most} allows {limit} on the {nodes} nodes that fit"
-        fix = "add nodes, or raise it"
+        fix = f"{_MORE_ROOM}; or {TWO_WAYS_OUT}"
     else:
         why = f"what a task reserves allows {limit} on the {nodes} nodes that fit, even if nothing else ran there"
         fix = "add nodes, or lower the reservation"
@@ -135,8 +152,9 @@ def _room(one: Inspection, limit: int, nodes: int) -> Iterator[Finding]:
         yield Finding(one.name, f"is to have {one.service.replicas} instances, but {why}", fix, Severity.ERROR)
     elif one.demand.instances > limit:
         what = f"may need {one.demand.instances} instances at once while it is deployed, but {why}"
-        severity = Severity.ERROR if port is not None and one.demand.cells > 1 else Severity.WARNING
-        yield Finding(one.name, what, f"{fix}; or use a smaller surge or more cells", severity)
+        kept = port is not None or (most and limit == most * nodes)
+        severity = Severity.ERROR if kept and one.demand.cells > 1 else Severity.WARNING
+        yield Finding(one.name, what, fix if kept else f"{fix}; or {_SMALLER}", severity)
 
 
 def _health(one: Inspection) -> Iterator[Finding]:

@@ -70,12 +70,12 @@ def _meets(node: Json, constraint: str) -> bool:
     for operator, equal in (("!=", False), ("==", True)):
         key, found, wanted = constraint.partition(operator)
         if found:
-            value = _attribute(node, key.strip())
+            value = attribute(node, key.strip())
             return value is None or (value.lower() == wanted.strip().lower()) is equal
     return True
 
 
-def _attribute(node: Json, key: str) -> str | None:
+def attribute(node: Json, key: str) -> str | None:
     """Return what a constraint asks of a node; None: it is not known here, so it can't be said to fail."""
     described = node.get("Description") or {}
     lower = key.lower()

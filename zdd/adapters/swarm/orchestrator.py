@@ -21,7 +21,6 @@ every cell, so a write that was decided before the claim is refused after it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +41,8 @@ from zdd.adapters.swarm.inspection import Inspection, findings
 from zdd.adapters.swarm.listing import Listing
 from zdd.adapters.swarm.nodes import ailing
 from zdd.adapters.swarm.observed import cell_of, is_retired, observed_cell, something_left
+from zdd.adapters.swarm.placement import without_placing
+from zdd.adapters.swarm.placer import Placer
 from zdd.adapters.swarm.platforms import check_platforms
 from zdd.adapters.swarm.revisions import KEPT, SwarmRevisions
 from zdd.adapters.swarm.specification import (
@@ -57,6 +58,7 @@ from zdd.adapters.swarm.specification import (
     with_labels,
     with_replicas,
 )
+from zdd.adapters.swarm.upkeep import ATTEMPTS, Upkeep
 from zdd.adapters.swarm.watch import Watch
 from zdd.errors import AdapterError, ConfigurationError, PermanentError, TemporaryError
 from zdd.interfaces import Fence, OrchestratorAbilities
@@ -70,15 +72,14 @@ from zdd.model.service import Service
 Json = dict[str, Any]
 
 POLL_S = 1.0
-ATTEMPTS = 10
 
 
 class SwarmOrchestrator:
     """Runs instances as tasks of a swarm.
 
     Args:
-        docker_host: A manager's Engine, as ``DOCKER_HOST`` takes it, or an `Endpoint`. None: what the docker client
-            would use.
+        *docker_hosts: A manager's Engine, as ``DOCKER_HOST`` takes it, or an `Endpoint`; or several managers of one
+            swarm, of which the next one is asked when one can't be reached. None: what the docker client would use.
         addresses: Where the edges reach a task.
         names: Service → the name of the existing Swarm service that it is to be, where that is another one: a stack's
             service ``shop_web`` can't be a zdd service's name.
@@ -89,8 +90,7 @@ class SwarmOrchestrator:
 
     def __init__(
         self,
-        docker_host: str | Endpoint | None = None,
-        *,
+        *docker_hosts: str | Endpoint | None,
         addresses: NodePorts | OverlayAddresses | None = None,
         names: dict[str, str] | None = None,
         poll_s: float = POLL_S,
@@ -99,7 +99,7 @@ class SwarmOrchestrator:
     ) -> None:
         check_number("kept_revisions", kept_revisions, least=1, whole=True)
         way = addresses if addresses is not None else NodePorts()
-        self._engine = Engine(docker_host, timeout_s)
+        self._engine = Engine(*docker_hosts, timeout_s=timeout_s)
         self._publish = isinstance(way, NodePorts)
         self._addresses = TaskAddresses(self._engine, way)
         self._names = CellNames(dict(names or {}))
@@ -107,7 +107,8 @@ class SwarmOrchestrator:
         self._fences = SwarmFences(self._engine)
         self._archive = Archive(self._engine, SwarmRevisions(self._engine, kept_revisions), publish=self._publish)
         self._listing = Listing(self._engine)
-        self._forgetting = threading.Lock()
+        self._placer = Placer(self._engine)
+        self._upkeep = Upkeep(self._engine, self._archive)
 
     @property
     def abilities(self) -> OrchestratorAbilities:
@@ -156,7 +157,8 @@ class SwarmOrchestrator:
         spec = resolved(base, container, PinnedImage(container.image), service, planned, publish=self._publish)
         alone = len(found) == 1
         changed = {name: self._archive.changed(service, one, alone=alone) for name, one in found.items()}
-        return findings(Inspection(service, container, spec, demand, self._engine.nodes(), changed))
+        tasks = self._engine.tasks([one["ID"] for one in found.values()])
+        return findings(Inspection(service, container, spec, demand, self._engine.nodes(), changed, tasks))
 
     def examine(self) -> tuple[Finding, ...]:
         """Look for nodes that are down, and managers too few to lose one. Change nothing.
@@ -177,9 +179,11 @@ class SwarmOrchestrator:
         for _, swarm_service in sorted(found.items()):
             own = [task for task in tasks if task["ServiceID"] == swarm_service["ID"]]
             if is_retired(swarm_service) and not something_left(own):
-                self._forget(service, swarm_service, last=len(found) == 1)
+                self._upkeep.forget(service, swarm_service, last=len(found) == 1)
             else:
-                self._hand_back(swarm_service, own)
+                self._upkeep.hand_back(swarm_service, own)
+                others = [task for task in tasks if task not in own]
+                self._upkeep.loosen(service, swarm_service, own, others)
                 cell = observed_cell(service, swarm_service, own, self._addresses)
                 changed = self._archive.changed(service, swarm_service, alone=len(found) == 1)
                 cells.append(evolve(cell, changed=changed))
@@ -225,7 +229,7 @@ class SwarmOrchestrator:
             current = None
         if current is not None:
             _check_revision(service, command.cell, current, revision)
-            self._scale(service, current, command.replicas, fence)
+            self._scale(service, found, current, command.replicas, fence)
             return
         first = self._names.original(service, found, revision)
         record = self._archive.record(service, revision, found, first)
@@ -233,6 +237,7 @@ class SwarmOrchestrator:
         spec = for_cell(
             record.spec, service.name, command.cell, name, revision.id, command.replicas, fence.token, first=first
         )
+        spec = self._placer.placed(service, found, command.cell, spec, stays=False)
         try:
             self._engine.create_service(spec)
         except NameTaken as error:
@@ -249,7 +254,7 @@ class SwarmOrchestrator:
             if same and so_far.changed >= command.in_place.changed:
                 return
         elif same and not is_under_way(current["Spec"]):
-            self._scale(service, current, command.replicas, fence)
+            self._scale(service, found, current, command.replicas, fence)
             return
         first = self._names.original(service, found, revision)
         record = self._archive.record(service, revision, found, first)
@@ -257,6 +262,7 @@ class SwarmOrchestrator:
             record.spec, service.name, command.cell, current["Spec"]["Name"], revision.id, command.replicas,
             fence.token, first=first,
         )  # fmt: skip
+        spec = self._placer.placed(service, found, command.cell, spec, stays=command.in_place is not None)
         if command.in_place is not None:
             check_in_place(service, spec, command.in_place)
             parallelism = so_far.parallelism(command.in_place)
@@ -273,9 +279,10 @@ class SwarmOrchestrator:
     def scale(self, service: Service, revision: Revision, command: Scale, fence: Fence) -> None:
         """Set the number of tasks. Everything else is written back as it was read, so no task restarts."""
         self._fences.accept(service.name, fence)
-        current = self._existing(service, self._found(service), command.cell)
+        found = self._found(service)
+        current = self._existing(service, found, command.cell)
         _check_revision(service, command.cell, current, revision)
-        self._scale(service, current, command.replicas, fence)
+        self._scale(service, found, current, command.replicas, fence)
 
     def retire(self, service: Service, command: Retire, fence: Fence) -> None:
         """Tell every task to stop, and mark the Swarm service: who observes it when all have gone removes it."""
@@ -303,8 +310,10 @@ class SwarmOrchestrator:
                 self._listing.forget(service.name)
         raise TemporaryError(f"services of {service.name} are removed all the time: {ATTEMPTS} looks were in vain")
 
-    def _scale(self, service: Service, current: Json, replicas: int, fence: Fence) -> None:
+    def _scale(self, service: Service, found: dict[str, Json], current: Json, replicas: int, fence: Fence) -> None:
         spec = with_labels(with_replicas(current["Spec"], replicas), {labels.TOKEN: str(fence.token)})
+        if not is_global(spec) and replicas > replicas_of(current["Spec"]):
+            spec = self._placer.placed(service, found, cell_of(current), spec, stays=True)
         if spec != current["Spec"]:
             self._update(service, current, spec, fence)
 
@@ -329,7 +338,7 @@ class SwarmOrchestrator:
                 if fresh is None:
                     raise TemporaryError(f"{base['Name']} was removed by somebody else") from None
                 check_token(service.name, token_of(fresh["Spec"]), fence)
-                if fresh["Spec"] != base:
+                if without_placing(fresh["Spec"]) != without_placing(base):
                     what = difference(base, fresh["Spec"])
                     raise TemporaryError(
                         f"{base['Name']} was changed by somebody else at {fresh['UpdatedAt']}: {what}"
@@ -340,41 +349,6 @@ class SwarmOrchestrator:
             else:
                 return
         raise TemporaryError(f"{base['Name']} is written by Swarm all the time: {ATTEMPTS} attempts were refused")
-
-    def _hand_back(self, swarm_service: Json, tasks: list[Json]) -> None:
-        """Give the user's update settings back when Swarm's updater has nothing left to do. It restarts no task.
-
-        Anybody may who sees it: what is written is what was read, without what zdd had put in.
-        """
-        spec = swarm_service["Spec"]
-        if not is_under_way(spec):
-            return
-        so_far = places(tasks, _revision(swarm_service))
-        if so_far.running < (so_far.changed + so_far.old if is_global(spec) else replicas_of(spec)):
-            return
-        version = swarm_service["Version"]["Index"]
-        for _ in range(ATTEMPTS):
-            try:
-                self._engine.update_service(swarm_service["ID"], version, handed_back(spec))
-            except OutOfSequence:
-                fresh = self._engine.service(swarm_service["ID"])
-                if fresh is None or fresh["Spec"] != spec:
-                    return
-                version = fresh["Version"]["Index"]
-            except AdapterError:
-                return  # looking must work for somebody who may not write, too; there is another time
-            else:
-                return
-
-    def _forget(self, service: Service, swarm_service: Json, *, last: bool) -> None:
-        """Remove a retired cell of which nothing is left. A retired cell never comes back, so anybody may."""
-        with self._forgetting:
-            try:
-                self._engine.remove_service(swarm_service["ID"])
-                if last:
-                    self._archive.forget(service)
-            except AdapterError:
-                return  # looking must work for somebody who may not write, too; there is another time
 
     def _found(self, service: Service) -> dict[str, Json]:
         """Return cell name → Swarm service, for those that are this service's or that it is to adopt."""

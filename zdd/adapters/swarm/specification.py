@@ -13,6 +13,7 @@ from attrs import frozen
 
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.container import Container
+from zdd.adapters.swarm.placement import as_stated
 from zdd.errors import ConfigurationError
 from zdd.model.release import Revision
 from zdd.model.service import Service
@@ -242,5 +243,7 @@ def _program(inside: Json) -> str:
 
 def digest(template: Json) -> str:
     """Return a short text that differs for two templates between which Swarm would restart tasks."""
-    told = {name: value for name, value in template.items() if name != "Runtime"}  # tasks don't have that one
+    told = {name: value for name, value in as_stated(template).items() if name != "Runtime"}  # tasks don't have it
+    if not told.get("Placement"):
+        told.pop("Placement", None)
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

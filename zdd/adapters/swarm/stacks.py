@@ -38,13 +38,13 @@ class SwarmStacks:
     """Makes what the services of a stack share, and looks for what is in the way before anything is made.
 
     Args:
-        docker_host: As `SwarmOrchestrator` takes it.
+        *docker_hosts: As `SwarmOrchestrator` takes them.
         timeout_s: Seconds that the Engine gets to answer.
     """
 
-    def __init__(self, docker_host: str | Endpoint | None = None, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._engine = Engine(docker_host, timeout_s)
-        self._contents = ContentStore(docker_host, timeout_s=timeout_s)
+    def __init__(self, *docker_hosts: str | Endpoint | None, timeout_s: float = TIMEOUT_S) -> None:
+        self._engine = Engine(*docker_hosts, timeout_s=timeout_s)
+        self._contents = ContentStore(*docker_hosts, timeout_s=timeout_s)
         self._replaced: dict[tuple[str, str, str], MountedFile] = {}
 
     def close(self) -> None:
