@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,9 +20,11 @@ from zdd.adapters.haproxy.edge import HaproxyEdge
 from zdd.interfaces import Edge
 from zdd.model.address import Address
 
+sys.path.append(str(Path(__file__).parents[1] / "lab"))  # its parts import each other
+from guard import passed_on
+
 HERE = Path(__file__).parent
 LAB = HERE.parent / "lab"
-sys.path.append(str(LAB))  # its parts import each other
 LAB_TIMEOUT_S = 300.0
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 CPU_SHARES, CPU_WEIGHT = 20 * 1024, 20 * 100
@@ -55,9 +58,12 @@ def tell_lab(action: str) -> dict[str, Any]:
     Raises:
         SystemExit: It can't run here; the message is the lab's.
     """
+    environment, descriptors = passed_on()
     done = subprocess.run(
-        [sys.executable, str(LAB), action], capture_output=True, text=True, timeout=LAB_TIMEOUT_S, check=False
-    )
+        [sys.executable, str(LAB), action],
+        env={**os.environ, **environment}, pass_fds=descriptors,
+        capture_output=True, text=True, timeout=LAB_TIMEOUT_S, check=False,
+    )  # fmt: skip
     if done.returncode:
         print(done.stderr.strip(), file=sys.stderr)
         raise SystemExit(done.returncode)

@@ -19,6 +19,9 @@ from zdd.model.cell import Instance
 from zdd.model.service import Exposure, Service
 from zdd.testing import ORCHESTRATOR_RULES, Conditions, accepts_connections, check_orchestrator
 
+sys.path.append(str(Path(__file__).parents[2] / "lab"))
+from guard import passed_on
+
 LAB = Path(__file__).parents[2] / "lab"
 NO_LAB = 3
 SERVICE = Service("kit", exposures=(Exposure("http"), Exposure("admin", path="/admin")), stop_grace_s=3.0)
@@ -61,11 +64,12 @@ def tried(swarm: Any) -> tuple[str, ...]:
 
 def tell(action: str, suite: str) -> subprocess.CompletedProcess[str]:
     """Bring up or end the lab with the engine of that release."""
-    environment = {**os.environ, "ZDD_LAB_SUITE": suite}
+    own, descriptors = passed_on()
+    environment = {**os.environ, **own, "ZDD_LAB_SUITE": suite}
     environment.pop("ZDD_LAB_DIRECTORY", None)
     return subprocess.run(
         [sys.executable, str(LAB), action],
-        env=environment, capture_output=True, text=True, timeout=300, check=False,
+        env=environment, pass_fds=descriptors, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
 

@@ -22,9 +22,11 @@ from attrs import define, field
 
 from zdd.model.address import Address
 
+sys.path.append(str(Path(__file__).parents[2] / "lab"))  # its parts import each other
+from guard import passed_on
+
 ROOT = Path(__file__).parents[3]
 LAB = ROOT / "tests" / "lab"
-sys.path.append(str(LAB))  # its parts import each other
 NO_LAB = 3
 PREFIXES = ("shop", "site", "customers")
 
@@ -44,7 +46,12 @@ consul_lab, haproxy_lab, traefik_lab = (load_lab(part) for part in ("consul", "h
 
 
 def tell_lab(action: str) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, str(LAB), action], capture_output=True, text=True, timeout=300, check=False)
+    environment, descriptors = passed_on()
+    done = subprocess.run(
+        [sys.executable, str(LAB), action],
+        env={**os.environ, **environment}, pass_fds=descriptors,
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
     if done.returncode == NO_LAB:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr
