@@ -115,8 +115,8 @@ def place(swarm: Any, wait_until: Callable[..., Any], database_image: str) -> It
     list(swarm.api.build(fileobj=io.BytesIO("\n".join(lines).encode()), tag="zdd-lab/tools", rm=True, decode=True))
     yield Place(swarm, wait_until, database_image, "zdd-lab/tools")
     swarm.clear()
-    for volume in ("orders-data", "orders-primary", "orders-standby"):
-        swarm.api.remove_volume(volume, force=True)
+    for volume in swarm.api.volumes(filters={"name": "orders-"})["Volumes"]:
+        swarm.api.remove_volume(volume["Name"], force=True)
 
 
 @contextlib.contextmanager
