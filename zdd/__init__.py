@@ -56,7 +56,7 @@ from zdd.recovery import Recovered
 from zdd.report import Report
 from zdd.stacks.deployer import StackDeployer
 from zdd.stacks.report import ServiceResult, StackReport
-from zdd.stacks.stack import Stack, StackObject, StackService
+from zdd.stacks.stack import Pull, Stack, StackObject, StackService
 from zdd.status import Status
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary
@@ -115,6 +115,7 @@ __all__ = [
     "Plan",
     "PrimaryNotConfirmed",
     "Process",
+    "Pull",
     "Recovered",
     "Recreate",
     "Release",

@@ -25,8 +25,8 @@ def test_a_service_is_planned_deployed_asked_for_and_taken_back(shell: Any) -> N
     assert [one["to_version"] for one in shell.data("history", "web")] == ["1.0", "1.1"]
     assert shell.data("report", "web")["from_version"] == "1.0"
 
-    back = shell.data("rollback", "web")
-    assert (back["outcome"], back["to_version"]) == ("succeeded", "1.0")
+    back = shell.data("rollback", "web", "--strategy", "blue-green")
+    assert (back["outcome"], back["to_version"], back["strategy"]) == ("succeeded", "1.0", "BlueGreen(keep_s=0)")
 
 
 def test_a_release_that_never_serves_is_told_by_the_exit_status(shell: Any) -> None:

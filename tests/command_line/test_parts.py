@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zdd.command_line.parser import make_parser
-from zdd.command_line.parts import make_deployer
+from zdd.command_line.parts import make_deployer, make_parts
 from zdd.errors import ConfigurationError
 
 
@@ -31,6 +31,20 @@ def test_the_environment_names_consul(tmp_path: Path) -> None:
         make_deployer(arguments, {"CONSUL_HTTP_ADDR": "ftp://agent"})
     made = make_deployer(arguments, {"CONSUL_HTTP_ADDR": "10.0.0.1:8500", "CONSUL_HTTP_TOKEN": "secret"})
     assert "secret" not in repr(made.mirror("web"))
+
+
+def test_the_edges_are_named_by_options_or_by_the_environment_or_not_at_all() -> None:
+    def edges(*words: str, **environment: str) -> list[str]:
+        arguments = make_parser().parse_args(["mirror", "--consul", "127.0.0.1:8500", *words])
+        return [type(edge).__name__ for edge in make_deployer(arguments, environment)._around.edges]
+
+    both = {"ZDD_HAPROXY": "/run/a.sock, /run/b.sock", "ZDD_TRAEFIK": "127.0.0.1:8080"}
+    assert edges(**both) == ["HaproxyEdge", "HaproxyEdge", "CatalogTraefikEdge"]
+    assert edges("--haproxy", "/run/c.sock", ZDD_HAPROXY="/run/a.sock,/run/b.sock") == ["HaproxyEdge"]
+    assert edges() == ["UnnamedEdge"]
+    assert edges("--no-edge") == []
+    with pytest.raises(ConfigurationError, match="this call names no edge: name the edges that every call names"):
+        make_parts(make_parser().parse_args(["mirror", "--consul", "127.0.0.1:8500"]), {}).check_edges()
 
 
 def test_an_edge_needs_host_and_port() -> None:

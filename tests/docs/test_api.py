@@ -10,7 +10,7 @@ import zdd
 
 GROUPS = {
     "Deploying": ("Deployer", "Service", "Exposure", "Overlap", "Release", "Process", "Swarm"),
-    "Stacks": ("Stack", "StackService", "StackObject", "StackDeployer", "StackReport", "ServiceResult"),
+    "Stacks": ("Stack", "StackService", "StackObject", "Pull", "StackDeployer", "StackReport", "ServiceResult"),
     "Strategies": (
         *("RollingUpdate", "BlueGreen", "Canary", "Recreate", "InPlaceUpdate", "UpdateOrder"),
         *("Perform", "Backup", "Soak", "Joined", "SwitchOver", "OnFailure"),

@@ -10,6 +10,7 @@
     orders        the commands that tell a running deployment what to do
     asking        the commands that only look
     doctor        looks at the whole chain for what would lose requests
+    unnamed_edge  refuses what would lose requests because no edge was named
     vocabulary    what the library advises, in the words of the shell
     stopping      signals that end it
     parser        the words that it understands

@@ -10,7 +10,7 @@ from zdd.command_line.exit_status import DONE, FAILED, OF_OUTCOME
 from zdd.command_line.naming import one_service, services_of, stack_of, under_way
 from zdd.command_line.parts import Parts
 from zdd.command_line.printing import note, say, tell
-from zdd.command_line.wanted import read_wanted
+from zdd.command_line.wanted import named_strategy, read_wanted
 from zdd.display.jsonl import plan_data
 from zdd.errors import ConfigurationError
 from zdd.model.plan import Plan
@@ -112,11 +112,12 @@ def _offer(arguments: argparse.Namespace, parts: Parts, wanted: StackService) ->
 def rollback(arguments: argparse.Namespace, parts: Parts) -> int:
     """Make a service run an earlier revision again."""
     if stack_of(parts, arguments.service) is not None:
-        if arguments.to or arguments.restore:
+        if arguments.to or arguments.restore or arguments.strategy:
             raise ConfigurationError(f"{arguments.service} is a stack: it goes back as a whole, to what served before")
         return told(StackDeployer(parts.deployer, parts.host).rollback(arguments.service), arguments)
     restore = {"yes": True, "no": False}.get(arguments.restore or "")
-    return told(parts.deployer.rollback(arguments.service, arguments.to, restore=restore), arguments)
+    strategy = named_strategy(arguments.strategy)
+    return told(parts.deployer.rollback(arguments.service, arguments.to, strategy, restore=restore), arguments)
 
 
 def restore(arguments: argparse.Namespace, parts: Parts) -> int:

@@ -6,7 +6,7 @@ import argparse
 
 from zdd.command_line import asking, changing, orders, standby
 from zdd.command_line.parts import add_part_options
-from zdd.command_line.wanted import add_release_options, add_wanted_options
+from zdd.command_line.wanted import STRATEGIES, add_release_options, add_wanted_options
 
 _EPILOG = """\
 exit status: 0 what was wanted serves; 1 the world refused; 2 it can't work, nothing was touched; 3 rolled back;
@@ -125,6 +125,7 @@ def _add_by_name(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     rollback.add_argument("service", metavar="SERVICE")
     rollback.add_argument("to", nargs="?", metavar="VERSION", help="none: what served before the present one")
     rollback.add_argument("--restore", choices=("yes", "no"), help="whether data that were changed since are restored")
+    rollback.add_argument("--strategy", choices=STRATEGIES, help="what should happen (rolling)")
     restore = _command(commands, "restore", "put a backup back", changing.restore)
     restore.add_argument("service", metavar="SERVICE")
     restore.add_argument("backup", nargs="?", metavar="BACKUP", help="none: the newest")

@@ -12,6 +12,7 @@ from pathlib import Path
 from attrs import frozen
 
 from zdd.clock import SystemClock
+from zdd.command_line.unnamed_edge import NAME_THEM, UnnamedEdge
 from zdd.command_line.vocabulary import ShellStream
 from zdd.deployer import Deployer
 from zdd.display.plain import PlainLines
@@ -21,6 +22,7 @@ from zdd.model.address import Address
 from zdd.stacks.deployer import StackDeployer
 
 ADDRESS, TOKEN, AUTHORITY = "CONSUL_HTTP_ADDR", "CONSUL_HTTP_TOKEN", "CONSUL_CACERT"
+HAPROXY, TRAEFIK = "ZDD_HAPROXY", "ZDD_TRAEFIK"
 
 
 def add_part_options(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +36,12 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--prefix", default="zdd", help="what zdd's keys in Consul begin with (zdd)")
     text = "of a manager's Engine ($DOCKER_HOST); several, one option each: the next one when one can't be reached"
     group.add_argument("--docker", action="append", default=[], metavar="ADDRESS", help=text)
-    group.add_argument("--haproxy", action="append", default=[], metavar="SOCKET", help="an HAProxy's stats socket")
-    group.add_argument("--traefik", action="append", default=[], metavar="HOST:PORT", help="a Traefik's API")
+    text = f"an HAProxy's stats socket (${HAPROXY}, several with commas)"
+    group.add_argument("--haproxy", action="append", default=[], metavar="SOCKET", help=text)
+    text = f"a Traefik's API (${TRAEFIK}, several with commas)"
+    group.add_argument("--traefik", action="append", default=[], metavar="HOST:PORT", help=text)
+    text = "there is none: clients ask Consul themselves, and need a settling time"
+    group.add_argument("--no-edge", action="store_true", help=text)
     group.add_argument("--state", metavar="DIRECTORY", help="where local processes are kept track of")
     text = "where clients reach the services of local processes (8000)"
     group.add_argument("--listen", type=int, default=8000, metavar="PORT", help=text)
@@ -62,6 +68,15 @@ class Parts:
         if self.host is None:
             raise ConfigurationError("a stack needs Docker Swarm with Consul: name its agent with --consul")
         return StackDeployer(self.deployer, self.host)
+
+    def check_edges(self) -> None:
+        """Look whether edges are named, for what does not ask them, but tells them something by discovery.
+
+        Raises:
+            ConfigurationError: None is, and that there is none was not said.
+        """
+        if any(isinstance(edge, UnnamedEdge) for edge in self.deployer._around.edges):
+            raise ConfigurationError(f"this call names no edge: {NAME_THEM}")
 
     def now(self) -> float:
         """Return seconds since the epoch."""
@@ -131,12 +146,15 @@ def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[
         token=environment.get(TOKEN, ""),
         ca_file=Path(authority) if authority else None,
     )
-    edges: list[Edge] = [HaproxyEdge(socket, {}) for socket in arguments.haproxy]
-    edges += [CatalogTraefikEdge(_address(text), {}, weighs=True) for text in arguments.traefik]
+    sockets, apis = _named(arguments.haproxy, environment, HAPROXY), _named(arguments.traefik, environment, TRAEFIK)
+    edges: list[Edge] = [HaproxyEdge(socket, {}) for socket in sockets]
+    edges += [CatalogTraefikEdge(_address(text), {}, weighs=True) for text in apis]
+    if not edges and not arguments.no_edge:
+        edges = [UnnamedEdge()]
     prefix = arguments.prefix
     discovery = (
         ConsulDiscovery(consul, tags_for=route_tags, weight_tags_for=weight_tags, prefix=prefix)
-        if arguments.traefik
+        if apis
         else ConsulDiscovery(consul, prefix=prefix)
     )
     return Deployer(
@@ -148,6 +166,10 @@ def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[
         intents=ConsulIntents(consul, prefix=prefix),
         control=ConsulControl(consul, prefix=prefix),
     )
+
+
+def _named(stated: list[str], environment: Mapping[str, str], variable: str) -> list[str]:
+    return stated or [one.strip() for one in environment.get(variable, "").split(",") if one.strip()]
 
 
 def _address(text: str) -> Address:

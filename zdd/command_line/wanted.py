@@ -149,13 +149,18 @@ def _strategy(arguments: argparse.Namespace) -> Strategy | None:
     for option, strategy in (("keep", "blue-green"), ("steps", "canary")):
         if getattr(arguments, option) is not None and arguments.strategy != strategy:
             raise ConfigurationError(f"--{option} is of --strategy {strategy}: give both or neither")
-    match arguments.strategy:
+    return named_strategy(arguments.strategy, keep_s=arguments.keep or 0.0, steps=arguments.steps)
+
+
+def named_strategy(name: str | None, *, keep_s: float = 0.0, steps: Sequence[int] | None = None) -> Strategy | None:
+    """Return the strategy of this name; None: none was named."""
+    match name:
         case "rolling":
             return RollingUpdate()
         case "blue-green":
-            return BlueGreen(arguments.keep or 0.0)
+            return BlueGreen(keep_s)
         case "canary":
-            return Canary(arguments.steps) if arguments.steps else Canary()
+            return Canary(steps) if steps else Canary()
         case "in-place":
             return InPlaceUpdate()
         case "recreate":

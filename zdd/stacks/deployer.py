@@ -26,6 +26,8 @@ from zdd.errors import (
 from zdd.events import Outcome, StackEnded, StackStarted, StackStep
 from zdd.interfaces import Fence, Holder, Lease, StackHost
 from zdd.model.plan import Plan
+from zdd.model.release import Release
+from zdd.model.service import Service
 from zdd.report import Report
 from zdd.request import release_of
 from zdd.stacks.record import StackDeployment, StackRecord, read_record, record_name
@@ -117,6 +119,9 @@ class StackDeployer:
         wanted = record.origins if record.unsettled else record.before
         if not any(wanted.values()):
             raise ConfigurationError(f"nothing of stack {stack} served before its last deployment")
+        for name, origin in wanted.items():  # whatever can be refused is, before anything is touched
+            if origin:
+                self._deployer.plan(*_deployed_by(self._deployer, name, origin))
         with self._lease(stack) as (deployer, fence):
             return _Run(Stack(stack, ()), deployer, None, fence).go_back(wanted)
 
@@ -177,6 +182,13 @@ class StackDeployer:
             yield self._deployer._under(_BothLeases(around.lease, name, fence, around.lease_s)), fence
         finally:
             self._deployer._operations.let_go(name, fence)
+
+
+def _deployed_by(deployer: Deployer, name: str, deployment: str) -> tuple[Service, Release, Strategy | None]:
+    """Return what a deployment of a service was asked for, to be deployed again."""
+    then = next(one for one in deployer.history(name) if one.id == deployment)
+    strategy = None if isinstance(then.strategy, MissingStrategy) else cast("Strategy | None", then.strategy)
+    return then.plan.service, release_of(then.plan.revisions[then.plan.target]), strategy
 
 
 class _BothLeases:
@@ -315,9 +327,7 @@ class _Run:
             return self._as_it_was_found(name)
         if not origin:
             return self.deployer.remove(name)
-        then = next(one for one in self.deployer.history(name) if one.id == origin)
-        strategy = None if isinstance(then.strategy, MissingStrategy) else cast("Strategy | None", then.strategy)
-        return self.deployer.deploy(then.plan.service, release_of(then.plan.revisions[then.plan.target]), strategy)
+        return self.deployer.deploy(*_deployed_by(self.deployer, name, origin))
 
     def _as_it_was_found(self, name: str) -> Report:
         """Take back every deployment of a service that ran before zdd knew it: the first one's found what ran."""

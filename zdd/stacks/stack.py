@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
+from zdd.model.names import choice_of
 from zdd.model.release import Release
 from zdd.model.service import Service
 
@@ -28,6 +29,10 @@ class Pull(enum.Enum):
 
     EVERYWHERE = "everywhere"
     AS_NEEDED = "as-needed"
+
+
+def _pull(value: object) -> Pull:
+    return choice_of(Pull, value)
 
 
 def _texts(texts: Iterable[str]) -> tuple[str, ...]:
@@ -52,7 +57,7 @@ class StackService:
     strategy: Strategy | None = None
     depends_on: tuple[str, ...] = field(default=(), converter=_texts)
     name: str = ""
-    pull: Pull = Pull.AS_NEEDED
+    pull: Pull = field(default=Pull.AS_NEEDED, converter=_pull)
 
 
 @frozen

@@ -33,14 +33,13 @@ class Site:
     wait_until: Callable[..., Any]
 
     def words(self, command: str, *words: str) -> list[str]:
-        around = ["--consul", self.stand.agent.address.removeprefix("http://")]
-        around += ["--docker", self.stand.facts["engine"], "--haproxy", self.stand.environment["HAPROXY_SOCKET"]]
+        around = ["--consul", self.stand.agent.address.removeprefix("http://"), "--docker", self.stand.facts["engine"]]
         return [sys.executable, "-m", "zdd", command, *words, *around]
 
-    def run(self, command: str, *words: str, expected: int = 0) -> str:
+    def run(self, command: str, *words: str, expected: int = 0, **environment: str) -> str:
         done = subprocess.run(
-            self.words(command, *words), cwd=self.folder, env=self.environment, capture_output=True, text=True,
-            timeout=120, check=False,
+            self.words(command, *words), cwd=self.folder, env=self.environment | environment, capture_output=True,
+            text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == expected, f"{done.stdout}\n{done.stderr[-4000:]}"
         return done.stdout
@@ -50,7 +49,7 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, **self.stand.environment}
+        return {**os.environ, **self.stand.environment, "ZDD_HAPROXY": self.stand.environment["HAPROXY_SOCKET"]}
 
     def state(self, grace_s: int, hold: str) -> None:
         """Have another release of the api in the file."""
@@ -148,6 +147,8 @@ def test_a_running_deployment_obeys_other_shells(site: Site, lab_part: Any) -> N
             assert site.data("promote", "site")["order"] == "promote"
             status, said, progress = ended(running)
         assert (status, said["outcome"]) == (0, "succeeded"), progress
+        refused = site.run("rollback", "site", "--json", expected=2, ZDD_HAPROXY="")
+        assert "this call names no edge" in json.loads(refused)["message"]
         assert site.data("rollback", "site")["outcome"] == "succeeded"
         assert site.served() == first
         with site.deploying(13) as running:

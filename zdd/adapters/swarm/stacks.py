@@ -83,9 +83,9 @@ class SwarmStacks:
         for one in services:
             image = str(one.release.workload["image"])
             spec = read_container(one.release.workload).service_spec or {}
-            constraints = (spec["TaskTemplate"].get("Placement") or {}).get("Constraints") or ()
+            placement = (spec.get("TaskTemplate") or {}).get("Placement") or {}
             image = pinned(tagged(image), self._engine.distribution(image)).name
-            wanted.setdefault(PullEverywhere(image, constraints=constraints), one.service.name)
+            wanted.setdefault(PullEverywhere(image, constraints=placement.get("Constraints") or ()), one.service.name)
         try:
             return tuple(one.run_on(self._engine, service) for one, service in wanted.items())
         except PermanentError as error:
