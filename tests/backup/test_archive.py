@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 from zdd.backup import Archive, DirectoryStore, Files, Retention
 from zdd.errors import BackupError, ConfigurationError
@@ -181,6 +182,27 @@ def test_the_newest_backup_is_not_an_older_one_where_the_newest_is_damaged(archi
     (kept / f"{older.id}.json").write_bytes(b"{")
     with pytest.raises(BackupError, match="there is none"):
         archive.newest()
+
+
+def test_one_that_could_not_be_put_back_is_refused_when_it_is_verified(archive: Archive, data: Path) -> None:
+    @frozen
+    class Forged:
+        name: str = "orders"
+        repeats: bool = True
+
+        def check(self) -> None: ...
+
+        def position(self) -> str:
+            return ""
+
+        def save(self) -> Iterator[bytes]:
+            yield tarfile.TarInfo("../evil").tobuf()
+
+        def load(self, data: Iterable[bytes]) -> None: ...
+
+    forged = evolve(archive, sources=(Forged(),)).make("web-3", "1.0")  # whole, by its checksums
+    with pytest.raises(BackupError, match=r"names '\.\./evil', outside the directory: nothing was replaced"):
+        archive.verify(forged)
 
 
 def test_one_that_a_restore_would_replace_with_the_data_is_refused(data: Path, tmp_path: Path) -> None:

@@ -103,15 +103,20 @@ class Archive:
         return own[-1] if own else None
 
     def verify(self, manifest: Manifest, tell: Callable[[str], None] = _quietly) -> None:
-        """Read everything back, and compare it with its checksums.
+        """Read everything back, compare it with its checksums, and let the sources say whether they would take it.
 
         Raises:
             BackupError: Something is missing, damaged, altered, or was encrypted with another key.
             ConfigurationError: The key can't be read.
         """
+        sources = {source.name: source for source in self.sources}
         for part in manifest.parts:
             meter = Meter(_teller(tell, part.source, "verified"))
-            for _ in meter.over(self._plain(manifest, part)):
+            data = meter.over(self._plain(manifest, part))
+            examine = getattr(sources.get(part.source), "examine", None)
+            if examine is not None:
+                examine(data)
+            for _ in data:  # what it left
                 pass
             if (meter.count, meter.sha256) != (part.plain_bytes, part.plain_sha256):
                 raise BackupError(f"{part.file} is damaged: its content has another checksum")

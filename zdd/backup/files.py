@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from zdd.backup.sealing import ChunkReader
 from zdd.backup.source import CHUNK_BYTES
-from zdd.backup.tricks import leads_out, refuse_tricks
+from zdd.backup.tricks import leads_out, refuse_tricks, refuse_tricks_in
 from zdd.errors import BackupError, ConfigurationError
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -81,6 +81,10 @@ class Files:
         except OSError as error:
             raise BackupError(f"{error.filename or base} can't be read: {error.strerror or error}") from error
         yield b"\0" * (2 * _BLOCK)
+
+    def examine(self, data: Iterable[bytes]) -> None:
+        """Raise `BackupError` if `load` would refuse these data."""
+        refuse_tricks_in(data)
 
     def load(self, data: Iterable[bytes]) -> None:
         """Put the tree beside the directory, then exchange them.

@@ -16,6 +16,9 @@ class Source(Protocol):
 
     A source is a frozen attrs class at the top level of a module, so that the journal can keep it and another process
     can restore with it. It holds no secret: name a file or an environment variable that has it.
+
+    It may have a method ``examine(data)``, which raises `BackupError` if `load` would refuse these data. It is asked
+    whenever a backup is verified, so that one which can't be put back is refused while everything still runs.
     """
 
     @property

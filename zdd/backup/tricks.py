@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import posixpath
 import tarfile
+from collections.abc import Iterable
+from typing import cast
 
+from zdd.backup.sealing import ChunkReader
 from zdd.errors import BackupError
 
 
 def leads_out(name: str) -> bool:
     """Say whether a path, relative to a directory, leads out of it."""
     return name.startswith("/") or posixpath.normpath(name).split("/")[0] == ".."
+
+
+def refuse_tricks_in(data: Iterable[bytes]) -> None:
+    """Read a tar stream. Raise `BackupError` if it is none, or has something that `refuse_tricks` refuses."""
+    try:
+        with tarfile.open(fileobj=cast("tarfile._Fileobj", ChunkReader(data)), mode="r|") as archive:
+            for member in archive:
+                refuse_tricks(member)
+    except tarfile.TarError as error:
+        raise BackupError(f"what was kept is no tree of files: {error}") from None
 
 
 def refuse_tricks(member: tarfile.TarInfo) -> None:

@@ -15,7 +15,7 @@ from attrs import field, frozen
 from zdd.adapters.swarm.connection import Connection, NotThere
 from zdd.backup.sealing import ChunkReader
 from zdd.backup.source import CHUNK_BYTES, failing_as_backup
-from zdd.backup.tricks import refuse_tricks
+from zdd.backup.tricks import refuse_tricks, refuse_tricks_in
 from zdd.errors import AdapterError, BackupError, ConfigurationError
 
 _PLACE = "/zdd-volume"
@@ -96,6 +96,10 @@ class Volume:
                 yield from _members(data, self.name)
             except tarfile.TarError as error:
                 raise BackupError(f"{self.name} could not be read: {error}") from None
+
+    def examine(self, data: Iterable[bytes]) -> None:
+        """Raise `BackupError` if `load` would refuse these data."""
+        refuse_tricks_in(data)
 
     def load(self, data: Iterable[bytes]) -> None:
         """Write the tree beside, in the volume, then exchange them.
