@@ -54,12 +54,14 @@ class Load:
     Attributes:
         address: Where they send to.
         clients: What they send → how many of them do.
+        pause_s: How long each of them rests before it sends the next request, in seconds.
         lost: What was lost so far.
         answers: Body of an answer → how often it came.
     """
 
     address: Address
     clients: Mapping[Request, int] = field(factory=lambda: mixed(6, 4))
+    pause_s: float = 0.01
     lost: list[Lost] = field(factory=list)
     answers: Counter[str] = field(factory=Counter)
     _end: threading.Event = field(factory=threading.Event)
@@ -87,7 +89,7 @@ class Load:
 
     def _run(self, sent: Request) -> None:
         client = http.client.HTTPConnection(self.address.host, self.address.port, timeout=20)
-        while not self._end.wait(0.01):
+        while not self._end.wait(self.pause_s):
             began_s = time.monotonic()
             try:
                 client.request(sent.method, sent.path, sent.body)

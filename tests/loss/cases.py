@@ -113,7 +113,8 @@ class Stand:
             except DeploymentFailed as error:  # it was taken back, under the same load: that counts as well
                 self.tell(f"{case}: {error}")
                 reports.append(error.report)
-            busy += sum(one.in_flight > 0 for one in removals(reports[-1], read_logs(operator.logs), STOP_GRACE_S))
+            removed = removals(reports[-1], read_logs(operator.logs), STOP_GRACE_S)
+            busy += sum(one.in_flight > 0 or self.wanted.load == "light" for one in removed)
         await_answers(load, self.wanted.requests)
         return reports
 

@@ -24,8 +24,8 @@ MESSAGE_INTERVAL_S = 0.2
 CLIENTS = (("GET", 14, 0.005, 0.1), ("POST", 4, 0.005, 0.1), ("GET", 45, 1.0, 0.02), ("POST", 10, 1.0, 0.02))
 LONGEST = 3
 WEBSOCKETS = 2
-# So few and so short that an instance often has nothing in hand while it still gets requests.
-LIGHT_CLIENTS = (("GET", 14, 0.1, 0.1), ("POST", 4, 0.1, 0.1))
+# So few that an instance often has no request in hand, and no idle connection either, while it still gets requests.
+LIGHT_CLIENTS = (("GET", 4, 0.1, 1.0), ("POST", 2, 0.1, 1.0))
 
 
 class Lost(Exception):

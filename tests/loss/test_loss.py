@@ -14,8 +14,8 @@ import pytest
 NO_LAB = 3
 
 
-def count_losses(*arguments: str, removals: int = 6) -> tuple[int, dict[str, Any], str]:
-    small = ("--requests", "500", "--removals", str(removals), "--replicas", "6", "--longest-s", "4")
+def count_losses(*arguments: str, removals: int = 6, requests: int = 500) -> tuple[int, dict[str, Any], str]:
+    small = ("--requests", str(requests), "--removals", str(removals), "--replicas", "6", "--longest-s", "4")
     command = [sys.executable, str(Path(__file__).parent), *small]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=290, check=False)
     if done.returncode == NO_LAB:
@@ -57,6 +57,17 @@ def test_without_the_wait_for_what_is_in_flight_something_is_lost() -> None:
     assert status == 1, told
     assert verdict["lost"] > 0
     assert verdict["cases"][0]["cut_websockets"] == 0
+
+
+@ALL
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("more", [(), ("--without", "gone")], ids=["with", "without"])
+def test_behind_an_edge_that_follows_late_requests_are_lost_only_without_the_wait_for_it_to_let_go(
+    more: tuple[str, ...],
+) -> None:
+    status, verdict, told = count_losses("traefik/rolling/exit", "--slow-edge", "--load", "light", *more, requests=50)
+    assert status == bool(more), told
+    assert (verdict["lost"] > 0) == bool(more)
 
 
 @ALL

@@ -115,10 +115,10 @@ def start_traefik(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         pytest.skip("there is no traefik on PATH: install the extra `edge`")
     started: list[Any] = []
 
-    def start(agent: Any) -> tuple[Address, Address, Any]:
+    def start(agent: Any, settings: Mapping[str, str] = {}) -> tuple[Address, Address, Any]:
         port, api_port = _lab.free_ports(2)
         directory = tmp_path_factory.mktemp("traefik")
-        started.append(_traefik.LabTraefik(program, directory, agent.http_port, port, api_port))
+        started.append(_traefik.LabTraefik(program, directory, agent.http_port, port, api_port, settings))
         started[-1].start()
         return Address("127.0.0.1", api_port), Address("127.0.0.1", port), started[-1].process
 

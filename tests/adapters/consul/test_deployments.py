@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ from zdd.model.address import Address
 from zdd.model.command import Route
 
 sys.path.append(str(Path(__file__).parents[2] / "lab"))
+sys.path.append(str(Path(__file__).parents[2] / "loss"))
 from strict_clients import Load, Request, mixed
+from without import without
 
 # It ends at once when it is told to: whatever is in flight then is lost.
 APPLICATION = """
@@ -412,6 +414,41 @@ def test_without_the_count_of_what_is_in_flight_requests_are_lost(world: World) 
                 break
     assert load.lost
     deployer.remove(SERVICE.name)
+
+
+LATE = {"watch: true": "refreshInterval: 2s"}
+"""A Traefik that polls, as it does by default, but every 15 s then."""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("wait", "versions"),
+    [("", ["2.0"]), ("gone", ["2.0", "3.0", "4.0", "5.0"])],  # it may by chance let go just before they stop
+    ids=["with", "without"],
+)
+def test_an_edge_that_follows_late_loses_requests_only_without_the_wait_for_it_to_let_go(
+    wait: str,
+    versions: Sequence[str],
+    agent: Any,
+    prefix: str,
+    tmp_path: Path,
+    start_haproxy: Callable[..., Any],
+    start_traefik: Callable[..., Any],
+) -> None:
+    def start(agent: Any) -> Any:
+        return start_traefik(agent, LATE)
+
+    with made_world("traefik", agent, prefix, tmp_path / "state", start_haproxy, start) as world:
+        deployer = world.deployer()
+        deployer.deploy(SERVICE, release("1.0"), BlueGreen())
+        # So seldom that Traefik closes its connections in between: they are what is counted.
+        load = Load(Address(*world.entrance), {Request("/"): 1}, pause_s=0.3)
+        with load.running(), without(wait) if wait else nullcontext():
+            for version in versions:
+                if not load.lost:
+                    deployer.deploy(SERVICE, release(version), RollingUpdate(batch=SERVICE.replicas))
+    print(f"{sum(load.answers.values())} answered, {len(load.lost)} lost {load.lost[:2]}")
+    assert bool(load.lost) == bool(wait), load.lost[:3]
 
 
 @pytest.mark.timeout(120)
