@@ -23,8 +23,9 @@ _pipes: list[int] = []
 
 
 def guarded_process(pid: int) -> None:
-    """See that a process ends with this one."""
-    _tell(_pipe(), {"pid": pid})
+    """See that a process ends with this one, where the kernel can (Linux)."""
+    if sys.platform == "linux":
+        _tell(_pipe(), {"pid": pid})
 
 
 def guarded_lab(pid: int, group: str, directory: Path) -> None:
@@ -40,6 +41,8 @@ def guarded_if_asked(pid: int, group: str, directory: Path) -> None:
 
 def passed_on() -> tuple[dict[str, str], tuple[int, ...]]:
     """Return what a process needs in its environment, and the descriptors, so that what it starts ends with this."""
+    if sys.platform != "linux":
+        return {}, ()
     pipe = _pipe()
     return {PIPE: str(pipe)}, (pipe,)
 

@@ -35,7 +35,7 @@ def read_backup(arguments: argparse.Namespace) -> Backup | None:
         ConfigurationError: They describe half of one.
     """
     sources: list[Source] = [Files(directory) for directory in arguments.save]
-    sources += [_volume(text, arguments.docker) for text in arguments.save_volume]
+    sources += [_volume(text, next(iter(arguments.docker), None)) for text in arguments.save_volume]
     stated = (arguments.backups, arguments.keep_backups, arguments.backup_key, arguments.while_stopped or None)
     if not sources and all(one is None for one in stated):
         return None

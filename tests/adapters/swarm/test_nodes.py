@@ -268,7 +268,8 @@ def test_cells_are_spread_and_limited_as_one_service_would_be(
         )  # fmt: skip
         deployer.deploy(service, Release("1", container))
         assert on_nodes() == (2, 1, 1)
-        deployer.deploy(service, Release("2", container), RollingUpdate(batch=2))
+        report = deployer.deploy(service, Release("2", container), RollingUpdate(batch=2))
+        assert not [line for line in report.warnings if "outside zdd" in line]  # what a cell was told is zdd's own
         assert on_nodes() == (2, 1, 1)
         assert max(map(max, seen)) == 2
         assert (2, 2, 2) in seen  # as many at once as there is room for
