@@ -16,13 +16,16 @@ from pathlib import Path
 
 from planted import ALL, search
 
-from zdd.simulation import FaultClass, Scenario, StrategyKind, campaign, simulate
+from zdd.simulation import ASKED_FOR, FaultClass, Scenario, StrategyKind, campaign, simulate
 from zdd.simulation.small import crash_pairs, killed, orders, world
 
 JOBS = 2
 
 CALLS = 320
 """No deployment of the smallest world makes more calls under its lease."""
+
+ENOUGH = 1000
+"""In so many lives every class of faults happens in at least one of twenty."""
 
 FAMILIES = {"orders": 1, "kills": 1, "pairs of kills": 97}
 """Families of small worlds, and of how many one is played: there are 100,000 pairs for each strategy."""
@@ -70,6 +73,9 @@ def main() -> int:
     total = arguments.seeds * len(StrategyKind)
     figures = campaign(range(arguments.first, arguments.first + total), jobs=JOBS)
     print("\n".join(figures.lines()), flush=True)
+    rare = [kind.value for kind in FaultClass if kind not in ASKED_FOR if 20 * figures.seeds_with[kind] < figures.total]
+    if figures.total >= ENOUGH and rare:
+        print(f"in fewer than one of twenty lives: {', '.join(rare)}", flush=True)
     found, hunted = 0, 0 if arguments.without_planted else len(ALL)
     if hunted:
         print("planted bugs: after how many seeds, at which, by which rule", flush=True)
@@ -98,7 +104,7 @@ def main() -> int:
         arguments.figures.parent.mkdir(parents=True, exist_ok=True)
         arguments.figures.write_text(json.dumps(summary, indent=2) + "\n")
     print(json.dumps(summary))
-    return 1 if summary["violations"] or found < hunted else 0
+    return 1 if summary["violations"] or found < hunted or (figures.total >= ENOUGH and rare) else 0
 
 
 if __name__ == "__main__":

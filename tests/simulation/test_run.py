@@ -23,8 +23,9 @@ def test_every_strategy_is_met_as_often_as_any_other(figures):
     assert set(figures.seeds.values()) == {len(SEEDS) // len(StrategyKind)}
 
 
-def test_every_class_of_faults_truly_happens(figures):
-    assert [kind.value for kind in FaultClass if kind not in ASKED_FOR and not figures.seeds_with[kind]] == []
+def test_every_class_of_faults_truly_happens_in_at_least_one_of_twenty_lives(figures):
+    asked = [kind for kind in FaultClass if kind not in ASKED_FOR]
+    assert {kind.value: figures.seeds_with[kind] for kind in asked if figures.seeds_with[kind] < len(SEEDS) / 20} == {}
 
 
 def test_every_command_and_every_outcome_happens_at_least_once(figures):

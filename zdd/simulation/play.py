@@ -242,9 +242,10 @@ class Play:
         found = [one for one in self.scenario.troubles if one.kind in BEHAVIOURS and one.step == step]
         if not found:
             return self.scenario.behaviour
-        choices = BEHAVIOURS[found[0].kind]
-        self.happened[found[0].kind] += 1
-        return choices[found[0].pick % len(choices)]
+        trouble = min(found, key=lambda one: one.pick)  # a version behaves in one way: each class is as likely
+        choices = BEHAVIOURS[trouble.kind]
+        self.happened[trouble.kind] += 1
+        return choices[trouble.pick % len(choices)]
 
     def begin(self, step: int) -> None:
         """Let happen what is to go wrong in a step, from now on."""

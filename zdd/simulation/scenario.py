@@ -23,6 +23,10 @@ APART_AT_ONCE = (0, 0, 0, 1, 1, 2)
 """How many of those that are drawn apart are on at once, besides."""
 
 
+OFTEN = ("launch", "apply", "apply", "apply", "apply")
+"""Writes that are made in most lives: what goes wrong with the others often finds none of them."""
+
+
 class StrategyKind(enum.Enum):
     """Which strategy a scenario is about. The seed's remainder chooses it."""
 
@@ -248,5 +252,5 @@ def _method(chance: Random, kind: FaultClass) -> str:
     if kind is FaultClass.UNSEEN:
         return chance.choice((*READS, "claim"))
     if kind in (FaultClass.CONFLICT, FaultClass.REFUSED, FaultClass.UNANSWERED, FaultClass.LATE, FaultClass.LOST):
-        return chance.choice((*WRITES, "apply"))
+        return chance.choice((*WRITES, *OFTEN))
     return ""

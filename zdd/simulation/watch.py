@@ -336,8 +336,14 @@ class Watch:
         allowed = max(_percent(plan, number) for number in range(-1, process.stage + 1))
         whole = sum(goal.share for goal in plan.goals_at(min(process.stage, len(plan.stages) - 1)).values())
         share = 100 * rising / max(rising + falling, whole)  # what the others lack is not the canary's doing
-        if share > allowed + 0.1:
+        if share > allowed + 0.1 and not self._too_large(process, plan):
             self.say(Invariant.CANARY, f"it has {share:.2f} % in stage {process.stage + 1} of {allowed:.2f} %")
+
+    def _too_large(self, process: Process, plan: Plan) -> bool:
+        """Tell whether a person made a cell of the canary too large: another one serves before it can be drained."""
+        sizes = {cell.name: cell.replicas for cell in self.world.cells.observe(self.service.name)}
+        goals = plan.goals_at(min(process.stage, len(plan.stages) - 1)).values()
+        return any(goal.revision == plan.target and sizes.get(goal.cell, 0) > goal.replicas > 0 for goal in goals)
 
     # -- the deployers ------------------------------------------------------------------------------------------------
 
