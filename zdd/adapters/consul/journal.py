@@ -98,7 +98,7 @@ class ConsulJournal:
     def append(self, service: str, event: Event, fence: Fence) -> None:
         """Write the event durably before returning, after all earlier ones.
 
-        While Consul can't be reached, it goes on trying for 8 seconds.
+        While Consul can't be reached, or can't write itself, it goes on trying for 8 seconds.
 
         Raises:
             LeaseLost: A greater token was granted or accepted for this service. Nothing was written.
@@ -109,6 +109,7 @@ class ConsulJournal:
         row = _Row(service, 0, codec.FORMAT, event.deployment, kind, body, self._writer)
         end_s = time.monotonic() + PATIENCE_S
         tried: _Row | None = None
+        problems: list[str] = []
         while True:
             try:
                 state = self._state(service)
@@ -120,8 +121,9 @@ class ConsulJournal:
                 if self._commit(state, tried, fence):
                     return
             except (TemporaryError, OutcomeUnknown) as error:
+                problems.append(str(error))
                 if time.monotonic() + _PAUSE_S >= end_s:
-                    raise JournalError(f"an event of {service} can't be written: {error}") from error
+                    raise JournalError(f"an event of {service} can't be written: {_in_short(problems)}") from error
                 time.sleep(_PAUSE_S)
             except PermanentError as error:
                 raise JournalError(f"an event of {service} can't be written: {error}") from error
@@ -200,6 +202,13 @@ class ConsulJournal:
 
     def _key(self, service: str, number: int) -> str:
         return self._store.events(service) + f"{number:0{_DIGITS}d}"
+
+
+def _in_short(problems: list[str]) -> str:
+    """Say what went wrong at first, which is often the cause of the rest, and at last."""
+    words = "; then ".join(dict.fromkeys((problems[0], problems[-1])))
+    full = any("no space left" in problem for problem in problems)
+    return f"{words}. Make room on the disk of Consul's servers, then go on" if full else words
 
 
 def _head(entry: Entry) -> _Head:
