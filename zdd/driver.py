@@ -260,7 +260,8 @@ class Driver:
                 if blind:
                     return Ending(blind, progress.stage >= len(plan.stages), progress, observation)
                 continue
-            progress = self._learn(plan, progress, Observed(observation))
+            settled = self._memory.settled(progress, observation) if self._memory is not None else frozenset()
+            progress = self._learn(plan, progress, Observed(observation, settled))
             progress = self._collect(plan, progress, sampler)
             progress, decision = self._decide(plan, progress, observation)
             if decision.failed:

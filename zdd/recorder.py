@@ -25,6 +25,7 @@ from zdd.interfaces import Fence, Journal
 from zdd.model.evolve import evolve
 from zdd.model.observation import Observation
 from zdd.model.plan import Plan
+from zdd.model.traffic import Registration
 from zdd.model.verdict import Result
 from zdd.reconciler.decision import Decision
 from zdd.reconciler.moments import InstanceMoment, moments
@@ -38,13 +39,16 @@ logger = logging.getLogger("zdd")
 EventKind = TypeVar("EventKind", bound=Event)
 
 
+Shares = tuple[tuple[str, int], ...]
+
+
 @frozen(slots=False)
 class _Shown:
     """What was last told to the listeners, so that only changes are."""
 
     useful: int = -1
     existing: int = -1
-    shares: tuple[tuple[str, int], ...] = ()
+    shares: Shares = ()
     waits: tuple[str, ...] = ()
     until_s: float = 0.0
 
@@ -73,6 +77,7 @@ class Recorder:
         self._now = now
         self._shown = _Shown()
         self._verdicts: dict[tuple[str, str], Result] = {}
+        self._divided: tuple[Plan, tuple[Registration, ...], Shares] | None = None
         self.events: list[Event] = []
         self.unproven: list[str] = []
 
@@ -165,7 +170,7 @@ class Recorder:
             decision: What was decided on it.
             said: What an action under way said last.
         """
-        shares = _shares(plan, observation)
+        shares = self._shares(plan, observation)
         known = (decision.useful, decision.existing, shares)
         if decision.useful is not None and known != (self._shown.useful, self._shown.existing, self._shown.shares):
             self._shown = evolve(self._shown, useful=decision.useful, existing=decision.existing, shares=shares)
@@ -184,8 +189,15 @@ class Recorder:
             self._shown = evolve(self._shown, waits=reasons, until_s=until_s)
             self.tell(Waited(at_s=self._now(), **self._about, reasons=reasons, until_s=until_s))
 
+    def _shares(self, plan: Plan, observation: Observation) -> Shares:
+        """Return version → per mille of the traffic, as discovery was told: most looks find it as it was."""
+        registrations = observation.registrations
+        if self._divided is None or self._divided[0] is not plan or self._divided[1] is not registrations:
+            self._divided = (plan, registrations, _shares(plan, observation))
+        return self._divided[2]
 
-def _shares(plan: Plan, observation: Observation) -> tuple[tuple[str, int], ...]:
+
+def _shares(plan: Plan, observation: Observation) -> Shares:
     """Return version → per mille of the traffic, as discovery was told."""
     weights: dict[str, int] = {}
     for registration in observation.registrations:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 from attrs import frozen
 
@@ -66,9 +67,8 @@ class Surroundings:
             return Observation(as_of_s, cells)
         registrations, held = self.discovery.registrations(service)
         cells = with_known_addresses(cells, registrations)
-        places = [registration.addresses for registration in registrations]
-        places += [instance.addresses for cell in cells for instance in cell.instances]
-        watched = tuple(dict.fromkeys([address for addresses in places for address in addresses.values()]))
+        places = [address for registration in registrations for address in registration.addresses.values()]
+        watched = tuple(dict.fromkeys(chain(places, *[cell.places for cell in cells])))
         return Observation(as_of_s, cells, registrations, held, self._views(service, watched))
 
     def _views(self, service: Service, watched: Sequence[Address]) -> tuple[EdgeView, ...]:

@@ -8,6 +8,7 @@ from zdd.simulation import simulate
 
 SEEDS = range(6)
 LEARN = importlib.import_module("zdd.reconciler.learn")
+CELL_PICTURE = importlib.import_module("zdd.reconciler.cell_picture")
 
 
 def test_lives_go_on_in_the_same_way_when_nothing_is_passed_over(monkeypatch):
@@ -18,7 +19,8 @@ def test_lives_go_on_in_the_same_way_when_nothing_is_passed_over(monkeypatch):
         passed_over += nothing_new(*arguments)
         return False
 
-    nothing_new = LEARN._nothing_new
-    monkeypatch.setattr(LEARN, "_nothing_new", counted)
+    nothing_new = LEARN.nothing_new
+    monkeypatch.setattr(LEARN, "nothing_new", counted)
+    monkeypatch.setattr(CELL_PICTURE, "nothing_new", counted)
     assert [simulate(seed).trace for seed in SEEDS] == traces
     assert passed_over > 100

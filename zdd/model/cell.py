@@ -85,6 +85,16 @@ class Cell:
         return {instance.id: instance for instance in self.instances}
 
     @cached_property
+    def places(self) -> tuple[Address, ...]:
+        """Every address of its instances."""
+        return tuple([address for one in self.instances for address in one.addresses.values()])
+
+    @cached_property
+    def nowhere(self) -> frozenset[str]:
+        """Its ready instances of which the orchestrator does not say where they are."""
+        return frozenset([i.id for i in self.instances if not i.addresses and i.state is InstanceState.READY])
+
+    @cached_property
     def size(self) -> int:
         """How many instances it may come to have: those it should have, or those not told to stop, if more."""
         return max(self.replicas, sum([1 for i in self.instances if i.state is not InstanceState.STOPPING]))

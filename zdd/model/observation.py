@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from zdd.model.cell import Cell, Instance, InstanceState
+from zdd.model.cell import Cell, Instance
 from zdd.model.traffic import EdgeView, Registration
 
 
@@ -42,8 +42,7 @@ def with_known_addresses(cells: Sequence[Cell], registrations: Sequence[Registra
 
     An instance never moves: it is where it was when it was registered, under the id that nobody else ever has.
     """
-    ready = InstanceState.READY
-    lost = {one.id for cell in cells for one in cell.instances if not one.addresses and one.state is ready}
+    lost = frozenset[str]().union(*[cell.nowhere for cell in cells])
     known = {one.instance: one.addresses for one in registrations if one.instance in lost} if lost else {}
     if not known:
         return tuple(cells)

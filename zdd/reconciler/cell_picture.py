@@ -13,7 +13,7 @@ from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.plan import Goal, Plan
 from zdd.model.traffic import Registration, TrafficIntent
 from zdd.model.verdict import Result
-from zdd.reconciler.learn import steady, steady_at_s
+from zdd.reconciler.learn import nothing_new, steady, steady_at_s
 from zdd.reconciler.mirror import mirror
 from zdd.reconciler.progress import GateRecord, InstanceRecord
 
@@ -90,6 +90,12 @@ class CellPicture:
         said = zip(self.facts.cell.instances, self.facts.said, strict=True)
         records = [one for instance, found in said if instance.id in self.proven for one in found]
         return min([one.passed_s for one in records if one is not None and one.passed_s is not None], default=inf)
+
+    @cached_property
+    def settled(self) -> bool:
+        """Whether nothing more can be learnt from a look that says the same."""
+        facts = self.facts
+        return all(map(nothing_new, facts.records, facts.cell.instances, facts.registrations))
 
     # -- gates ------------------------------------------------------------------------------------------------------
 

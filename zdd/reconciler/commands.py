@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from attrs import evolve
 
 from zdd.model.cell import InstanceState
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.service import Overlap
-from zdd.model.traffic import Registration
 from zdd.reconciler.guards import Guard, Refusal, permit
 from zdd.reconciler.lost_addresses import starts_anew
 from zdd.reconciler.picture import Picture
@@ -21,9 +20,8 @@ def permitted(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
     tally = Tally()
     refusals: list[Refusal] = []
     commands: list[Command] = []
-    wanted = picture.wanted
     allowed: list[Traffic] = []
-    for proposal in _shifts(picture, wanted):
+    for proposal in _shifts(picture):
         refusal = permit(picture, proposal, tally, guards)
         if refusal is None:
             tally = tally.plus(picture, proposal)
@@ -36,7 +34,7 @@ def permitted(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
     if held_refusal is not None:
         refusals.append(held_refusal)
     if allowed or held != picture.observation.held:
-        commands.append(_route(picture, wanted, allowed, held))
+        commands.append(_route(picture, allowed, held))
     for command in _cell_commands(picture):
         refusal = permit(picture, command, tally, guards)
         if refusal is None:
@@ -91,11 +89,11 @@ def _with_cut(picture: Picture, command: Launch | Change | Scale | Retire) -> Co
     return evolve(command, cut=tuple(name for name, record in records if record and record.cut_s is not None))
 
 
-def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Traffic]:
+def _shifts(picture: Picture) -> Iterator[Traffic]:
     # Edges give an instance that is missing its share until it is forgotten, so nobody gets it before.
-    registered, instances = picture.registered, picture.instances
-    missing = {known.cell for name, known in registered.items() if name not in instances and known.weight}
-    lowered = [Traffic(Shift.LOWER, name, wanted[name].cell) for names in picture.overweight.values() for name in names]
+    registered = picture.registered
+    missing = {registered[name].cell for name in picture.unlisted if registered[name].weight}
+    lowered = [Traffic(Shift.LOWER, name, cell) for cell, names in picture.overweight.items() for name in names]
     # A cell that has too much makes room first; in any other what is given up is taken over by those that join it.
     yield from (proposal for proposal in lowered if picture.has_too_much(proposal.cell))
     for name, registration in picture.unlike_wanted.items():
@@ -109,9 +107,8 @@ def _shifts(picture: Picture, wanted: Mapping[str, Registration]) -> Iterator[Tr
         elif before and not after:
             yield Traffic(Shift.OUT, name, registration.cell)
     yield from (proposal for proposal in lowered if not picture.has_too_much(proposal.cell))
-    for name, known in registered.items():
-        if name not in wanted:
-            yield Traffic(Shift.FORGET, name, known.cell)
+    for name in picture.unlisted:
+        yield Traffic(Shift.FORGET, name, registered[name].cell)
 
 
 def _held(picture: Picture, guards: Sequence[Guard]) -> tuple[bool, Refusal | None]:
@@ -126,11 +123,11 @@ def _held(picture: Picture, guards: Sequence[Guard]) -> tuple[bool, Refusal | No
     return refusal is not None, refusal
 
 
-def _route(picture: Picture, wanted: Mapping[str, Registration], allowed: Sequence[Traffic], held: bool) -> Route:
-    registrations = dict(picture.registered)
+def _route(picture: Picture, allowed: Sequence[Traffic], held: bool) -> Route:
+    registrations, wanted = dict(picture.registered), picture.unlike_wanted
     for shift in allowed:
         if shift.shift is Shift.FORGET:
             del registrations[shift.instance]
         else:
             registrations[shift.instance] = wanted[shift.instance]
-    return Route(tuple(registrations[name] for name in sorted(registrations)), held)
+    return Route(tuple([registrations[name] for name in sorted(registrations)]), held)

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from zdd.model.address import Address
 from zdd.model.cached import cached_property
+from zdd.model.cell import Cell
 from zdd.model.traffic import Registration
 
 
@@ -27,6 +28,10 @@ class Discovered:
     def by_instance(self) -> Mapping[str, Registration]:
         """By instance."""
         return {registration.instance: registration for registration in self.registrations}
+
+    def of(self, cell: Cell) -> tuple[Registration | None, ...]:
+        """Return what it knows of each instance of a cell, in their order."""
+        return tuple(map(self.by_instance.get, cell.members))
 
     @cached_property
     def weights(self) -> Mapping[str, int]:

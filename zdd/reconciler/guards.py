@@ -198,7 +198,7 @@ def _floor(picture: Picture, proposal: Proposal, tally: Tally) -> str | tuple[st
     for name in picture.doubted.intersection(lost):
         state = picture.instances[name].state.value
         return f"another look to say that {name} is {state}", picture.now + LOOK_AGAIN_S
-    left = len(picture.useful) - sum(1 for name in tally.removed.union(lost) if name in picture.useful)
+    left = len(picture.useful) - tally.useful_without(picture, lost)
     room = picture.room_to_change if _gives_up(picture, proposal) else 0
     least = min(picture.plan.floor + room, len(picture.serving))
     if left >= least:

@@ -54,8 +54,8 @@ edge's choice of an instance and the connection it then makes."""
 def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
     """Return the progress with one more fact in it."""
     match fact:
-        case Observed(observation):
-            return _observed(progress, plan, observation)
+        case Observed(observation, settled):
+            return _observed(progress, plan, observation, settled)
         case Sampled():
             return learn_looks(progress, plan, [fact], now)
         case Sent(command, settles_s, refused):
@@ -112,7 +112,7 @@ def _all_passed(plan: Plan, fact: Sampled, gates: Mapping[tuple[str, str], GateR
     return all(record is not None and record.passed_s is not None for record in records)
 
 
-def _observed(progress: Progress, plan: Plan, observation: Observation) -> Progress:
+def _observed(progress: Progress, plan: Plan, observation: Observation, settled: frozenset[str]) -> Progress:
     as_of_s, known = observation.as_of_s, progress.instances
     registrations = {registration.instance: registration for registration in observation.registrations}
     listed: set[str] = set()
@@ -120,9 +120,9 @@ def _observed(progress: Progress, plan: Plan, observation: Observation) -> Progr
     doubted = {name: at_s for name, at_s in progress.doubted.items() if in_doubt(at_s, as_of_s)}
     for cell in observation.cells:
         listed.update(cell.members)
-        for name, instance in cell.members.items():
+        for name, instance in cell.members.items() if cell.name not in settled else ():
             before, registration = known.get(name), registrations.get(name)
-            if before is not None and _nothing_new(before, instance, registration):
+            if nothing_new(before, instance, registration):
                 continue
             record = before or _first_seen(progress, cell.name, instance, observation)
             if _goes_back(record, instance):
@@ -187,9 +187,9 @@ def _has_gates(plan: Plan, revision: str) -> bool:
     return revision in plan.revisions and bool(plan.revisions[revision].gates)
 
 
-def _nothing_new(record: InstanceRecord, instance: Instance, registration: Registration | None) -> bool:
+def nothing_new(record: InstanceRecord | None, instance: Instance, registration: Registration | None) -> bool:
     """Tell whether nothing can be learnt of an instance: it serves as it did, and every edge was seen to know."""
-    if record.state is not instance.state or record.note != instance.note or record.missing_looks:
+    if record is None or record.state is not instance.state or record.note != instance.note or record.missing_looks:
         return False
     if record.ready_s is None or record.proven_s is None or record.stopped_s is not None:
         return False

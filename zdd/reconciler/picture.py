@@ -72,6 +72,21 @@ class Memory:
     sent_to: tuple[Mapping[Address, int], ...]
     cells: Mapping[str, CellPicture]
 
+    def settled(self, progress: Progress, observation: Observation) -> frozenset[str]:
+        """Return the cells of which a look says nothing that is not in the evidence."""
+        if progress.instances is not self.progress.instances:
+            return frozenset()
+        discovered = Discovered(observation.registrations, self.discovered.ports)
+        same = observation.registrations is self.discovered.registrations
+        found = []
+        for cell in observation.cells:
+            known = self.cells.get(cell.name)
+            if known is None or known.facts.cell is not cell or not known.settled:
+                continue
+            if same or known.facts.registrations == discovered.of(cell):
+                found.append(cell.name)
+        return frozenset(found)
+
 
 @frozen(slots=False)
 class Picture:
@@ -193,6 +208,12 @@ class Picture:
         return self.discovered.by_instance
 
     @cached_property
+    def unlisted(self) -> tuple[str, ...]:
+        """What discovery knows, and the orchestrator does not."""
+        instances = self.instances
+        return tuple([name for name in self.registered if name not in instances])
+
+    @cached_property
     def of_cells(self) -> Mapping[str, CellPicture]:
         """What is derived of each cell alone, by its name."""
         return {cell.name: self._of_cell(cell) for cell in self.observation.cells}
@@ -208,12 +229,12 @@ class Picture:
         """Return what the picture of a cell is derived from; what has not changed is taken as it was."""
         if known is None or known.cell is not cell or known.plan is not self.plan:
             known = None
-        registered, records = self.registered, self.progress.instances
+        records = self.progress.instances
         return CellFacts(
             self.plan,
             self.goals.get(cell.name),
             cell,
-            known.registrations if known and self._same.registrations else tuple(map(registered.get, cell.members)),
+            known.registrations if known and self._same.registrations else self.discovered.of(cell),
             known.records if known and self._same.records else tuple(map(records.get, cell.members)),
             known.said if known and self._same.gates else self._said(cell),
             known.shown if known and self._same.edges else self._shown(cell),
@@ -259,11 +280,6 @@ class Picture:
     def intent(self) -> TrafficIntent:
         """Where traffic is meant to go."""
         return traffic_intent(self.plan.service, self.goals.values())
-
-    @cached_property
-    def wanted(self) -> Mapping[str, Registration]:
-        """What discovery should know when the stage's traffic is where it should be, by instance."""
-        return _joined(one.wanted for one in self.of_cells.values())
 
     @cached_property
     def route_shown(self) -> bool:

@@ -178,9 +178,15 @@ class Progress:
 
 @frozen
 class Observed:
-    """A look at the world."""
+    """A look at the world.
+
+    Attributes:
+        observation: What was seen.
+        settled: The cells of which it says nothing that was not learnt before, as far as that is known.
+    """
 
     observation: Observation
+    settled: frozenset[str] = frozenset()
 
 
 @frozen

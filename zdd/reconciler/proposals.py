@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection
 from typing import TypeGuard
 
 from attrs import frozen
@@ -55,12 +56,14 @@ class Tally:
         removed: Instances that will no longer serve.
         lowered: Instances that will have less of the traffic.
         joined: Cells of which another instance will have traffic.
+        useful: How many of the removed are proven to serve until then.
     """
 
     added: int = 0
     removed: frozenset[str] = frozenset()
     lowered: frozenset[str] = frozenset()
     joined: frozenset[str] = frozenset()
+    useful: int = 0
 
     def plus(self, picture: Picture, proposal: Proposal) -> Tally:
         """Return the tally with one more proposal allowed."""
@@ -69,7 +72,14 @@ class Tally:
         if admits(proposal):
             return self if proposal.cell in self.joined else evolve(self, joined=self.joined | {proposal.cell})
         added, lost = growth(picture, proposal), losing(picture, proposal)
-        return evolve(self, added=self.added + added, removed=self.removed.union(lost)) if added or lost else self
+        if not added and not lost:
+            return self
+        useful = self.useful_without(picture, lost)
+        return evolve(self, added=self.added + added, removed=self.removed.union(lost), useful=useful)
+
+    def useful_without(self, picture: Picture, lost: Collection[str]) -> int:
+        """Return how many that are proven to serve would serve no longer if these did not either."""
+        return self.useful + sum([1 for name in lost if name in picture.useful and name not in self.removed])
 
 
 # -- what it would do -------------------------------------------------------------------------------------------------

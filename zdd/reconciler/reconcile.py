@@ -105,7 +105,7 @@ def _stage_gates_pass(picture: Picture) -> bool:
 def _tidy(picture: Picture) -> bool:
     if any(not goal.replicas and goal.cell in picture.cells for goal in picture.goals.values()):
         return False
-    if picture.observation.held or any(name not in picture.instances for name in picture.registered):
+    if picture.observation.held or picture.unlisted:
         return False
     if leaving(picture):
         return False

@@ -97,7 +97,8 @@ class MemoryEdge:
         in_flight: dict[Address, int] = {}
         now_s = self._world.clock.now()
         if self._abilities.counts and now_s >= self._counts_from_s:
-            in_flight = {one: route.in_flight.get(one, 0) for one in addresses if one not in route.left}
+            counts, left = route.in_flight.get, route.left
+            in_flight = {one: counts(one, 0) for one in addresses if not left or one not in left}
         return EdgeView(self._name, now_s, True, route.held, weights, in_flight, f"{self._name}#{self._process}")
 
     # -- what people do --------------------------------------------------------------------------------------------
