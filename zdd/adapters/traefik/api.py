@@ -66,14 +66,11 @@ class Conversation:
 
     def __init__(self, edge: str, address: Address, freshness: Freshness | None = None) -> None:
         self._edge, self._freshness = edge, freshness
-        end_s = time.monotonic() + TIMEOUT_S
-        self._client = http.client.HTTPConnection(address.host, address.port, timeout=TIMEOUT_S)
+        self._client = _Client(address.host, address.port)
         try:
             self._client.connect()
         except OSError as error:
             raise TemporaryError(f"{edge} doesn't answer: {error}") from error
-        self._client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._client.sock = _Until(self._client.sock, end_s)
 
     def close(self) -> None:
         """End it."""
@@ -102,6 +99,19 @@ class Conversation:
         return answer
 
 
+class _Client(http.client.HTTPConnection):
+    """Has until `TIMEOUT_S` after it was made, also if it has to connect again."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port, timeout=TIMEOUT_S)
+        self._end_s = time.monotonic() + TIMEOUT_S
+
+    def connect(self) -> None:
+        self.timeout = _left_s(self._end_s)
+        super().connect()
+        self.sock = _Until(self.sock, self._end_s)
+
+
 class _Until(socket.socket):
     """A connection of which everything has to be read and written until a certain time."""
 
@@ -110,7 +120,7 @@ class _Until(socket.socket):
         self._end_s = end_s
 
     def _limit(self) -> None:
-        self.settimeout(max(0.001, self._end_s - time.monotonic()))
+        self.settimeout(_left_s(self._end_s))
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
         self._limit()
@@ -119,6 +129,10 @@ class _Until(socket.socket):
     def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
         self._limit()
         return super().recv_into(buffer, nbytes, flags)
+
+
+def _left_s(end_s: float) -> float:
+    return max(0.001, end_s - time.monotonic())  # 0 would mean not to wait at all
 
 
 def routed_servers(edge: str, answer: dict[str, Any]) -> tuple[dict[Address, int], str]:
