@@ -32,13 +32,18 @@ from zdd.adapters.sqlite import SqliteJournal, SqliteLease
 from zdd.adapters.swarm.container import Container
 from zdd.adapters.swarm.images import Images
 from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
+from zdd.adapters.swarm.placement import AWAY
 from zdd.adapters.swarm.pull_everywhere import PullEverywhere
 from zdd.adapters.traefik.discovery import TraefikDiscovery
 from zdd.adapters.traefik.edge import TraefikEdge
 from zdd.adapters.traefik.proxy import TraefikProxy
 from zdd.errors import PermanentError
 from zdd.events import CommandAnswered, Event, Outcome, Waited
+from zdd.interfaces import Fence
 from zdd.model.action import ActionContext
+from zdd.model.cell import InstanceState
+from zdd.model.command import Launch
+from zdd.model.release import Revision
 
 sys.path.append(str(Path(__file__).parents[2] / "lab"))
 from nodes import Node, Nodes, start_nodes
@@ -281,6 +286,44 @@ def test_cells_are_spread_and_limited_as_one_service_would_be(
     finally:
         availability(nodes.managers[2], "active")
     clear(nodes, wait_until)
+
+
+@pytest.mark.timeout(120)
+def test_a_cell_that_has_no_room_where_the_others_are_not_runs_where_they_are(
+    nodes: Nodes, wait_until: Callable[..., Any]
+) -> None:
+    entrance = nodes.managers[0]
+    spare = 512 * 1024**2
+    for node in nodes.managers[1:]:  # all that they have is reserved
+        has = entrance.ask(lambda api, node=node: api.inspect_node(node.name))["Description"]["Resources"]
+        template = {
+            "ContainerSpec": {"Image": nodes.image, "Env": ["PORT=8080"]},
+            "Resources": {"Reservations": {"MemoryBytes": has["MemoryBytes"] - spare // 2}},
+            "Placement": {"Constraints": [f"node.hostname=={node.name}"]},
+        }
+        entrance.ask(lambda api, node=node, template=template: api.create_service(template, name=f"full-{node.name}"))
+    spec = {"TaskTemplate": {"Resources": {"Reservations": {"MemoryBytes": spare}}}}
+    revision = Revision("r1", "1", Container(nodes.image, service_spec=spec).specification())
+    service, fence = Service("web", replicas=2, cells=2, exposures=()), Fence(1, "somebody")
+
+    def ready() -> bool:
+        cells = orchestrator.observe(service)
+        return [[one.state for one in cell.instances] for cell in cells] == [[InstanceState.READY]] * 2
+
+    with contextlib.closing(SwarmOrchestrator(entrance.engine)) as orchestrator:
+        wait_until(lambda: entrance.ask(lambda api: len(running(api))) == 2, "the others are full", 30)
+        orchestrator.claim(service, fence)
+        for cell in ("web", "web-2"):
+            orchestrator.launch(service, revision, Launch(cell, revision.id, 1), fence)
+        wait_until(ready, "both run on the one node that has room", 40)
+    second = entrance.ask(lambda api: api.inspect_service("web-2"))
+    assert AWAY in str(second["PreviousSpec"]["TaskTemplate"]["Placement"])
+    assert AWAY not in str(second["Spec"]["TaskTemplate"]["Placement"])
+    clear(nodes, wait_until)
+
+
+def running(api: docker.APIClient) -> list[Any]:
+    return [one for one in api.tasks() if one["Status"]["State"] == "running"]
 
 
 def label(node: Node, zone: str) -> str:

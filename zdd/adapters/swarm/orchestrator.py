@@ -182,7 +182,7 @@ class SwarmOrchestrator:
                 self._upkeep.forget(service, swarm_service, last=len(found) == 1)
             else:
                 self._upkeep.hand_back(swarm_service, own)
-                others = [task for task in tasks if task not in own]
+                others = [task for task in tasks if task["ServiceID"] != swarm_service["ID"]]
                 self._upkeep.loosen(service, swarm_service, own, others)
                 cell = observed_cell(service, swarm_service, own, self._addresses)
                 changed = self._archive.changed(service, swarm_service, alone=len(found) == 1)
