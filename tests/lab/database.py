@@ -51,7 +51,10 @@ def main() -> None:
     DATA.chmod(0o700)
     if not (DATA / "PG_VERSION").exists():
         user, primary = os.environ.get("POSTGRES_USER", "postgres"), os.environ.get("FOLLOWS")
-        follow(programs, user, primary) if primary else create(programs, user)
+        if primary:
+            follow(programs, user, primary)
+        else:
+            create(programs, user)
     settings = {"listen_addresses": "*", "unix_socket_directories": "", "jit": "off", "fsync": "off"}
     words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     program = str(programs / "postgres")
