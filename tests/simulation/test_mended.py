@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
+from zdd.model.plan import OnFailure
 from zdd.simulation import DRAWN_APART, FaultClass, Scenario, StrategyKind, Trouble, draw, simulate
 from zdd.simulation.small import world
 
@@ -62,7 +63,19 @@ def _discovery_lags(small: Scenario) -> Scenario:
     return evolve(_at_once(small), discovery_lag_s=2.0, edge_lags_s=(0.1,))
 
 
+def _frozen_canary(lag_s: float) -> Scenario:
+    """Return a life that is left with a canary that crashes again and again, in a cell of two."""
+    small = _one_cell(world(StrategyKind.CANARY, replicas=2))
+    step = evolve(small.steps[0], on_failure=OnFailure.FREEZE, shares=(5, 100))
+    service = evolve(small.service, drain_deadline_s=2.0, start_deadline_s=12.0)
+    crashing = Trouble(FaultClass.CRASHING, 0, pick=1)
+    return _with(evolve(small, service=service, edge_lags_s=(lag_s,), steps=(step,)), crashing)
+
+
 SMALL = {
+    "what came and went in a cell that was to be replaced kept its successor from ever being deployed": [
+        _frozen_canary(lag_s) for lag_s in (0.5, 1.5)
+    ],
     "an old list showed one that serves as starting, and it was taken out": [
         _with(
             world(StrategyKind.ROLLING),

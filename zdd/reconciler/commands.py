@@ -21,6 +21,7 @@ def permitted(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
     refusals: list[Refusal] = []
     commands: list[Command] = []
     allowed: list[Traffic] = []
+    traffic_waits = False
     for proposal in _shifts(picture):
         refusal = permit(picture, proposal, tally, guards)
         if refusal is None:
@@ -28,8 +29,7 @@ def permitted(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
             allowed.append(proposal)
         else:
             refusals.append(refusal)
-    # The last one in traffic may have to stay there for good: that keeps no stage from being passed.
-    traffic_waits = any(refusal.guard != "someone-serves" for refusal in refusals)
+            traffic_waits = traffic_waits or _keeps_from_passing(picture, proposal, refusal)
     held, held_refusal = _held(picture, guards)
     if held_refusal is not None:
         refusals.append(held_refusal)
@@ -43,6 +43,16 @@ def permitted(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
         else:
             refusals.append(refusal)
     return tuple(commands), tuple(refusals), traffic_waits
+
+
+def _keeps_from_passing(picture: Picture, proposal: Traffic, refusal: Refusal) -> bool:
+    """Tell whether a stage is not passed while a change of traffic waits.
+
+    The last one in traffic may have to stay there for good, and what is to be replaced may come and go for ever.
+    """
+    if refusal.guard == "someone-serves":
+        return False
+    return proposal.cell not in picture.passing or proposal.shift in (Shift.LOWER, Shift.OUT)
 
 
 def _cell_commands(picture: Picture) -> Iterator[Launch | Change | Scale | Retire]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import TypeVar
 
 from attrs import frozen
@@ -506,16 +506,47 @@ class Picture:
             return False
         if view.held:
             return True
-        wanted = self.discovered.told
-        if wanted == view.weights:
+        wanted, shown = self.discovered.told, view.weights
+        if wanted == shown:
             return True
-        if wanted.keys() != view.weights.keys():
-            return False
-        total, shown = sum(wanted.values()), sum(view.weights.values())
+        if wanted.keys() != shown.keys():
+            if self._matter(wanted.keys() ^ shown.keys()):
+                return False
+            wanted = {address: weight for address, weight in wanted.items() if address in shown}
+            shown = {address: weight for address, weight in shown.items() if address in wanted}
+        total, whole = sum(wanted.values()), sum(shown.values())
         return all(
-            abs(weight / total - view.weights[address] / shown) <= max(SHARE_LEAST, SHARE_TOLERANCE * weight / total)
+            abs(weight / total - shown[address] / whole) <= max(SHARE_LEAST, SHARE_TOLERANCE * weight / total)
             for address, weight in wanted.items()
         )
+
+    def _matter(self, addresses: Set[Address]) -> bool:
+        """Tell whether an edge is waited for because of addresses that only it or only discovery knows.
+
+        Not if each is of a cell that comes and goes, or nobody knows it any more.
+        """
+        if not self.passing:
+            return True
+        known = {
+            address: registration.cell
+            for registration in self.observation.registrations
+            for address in registration.addresses.values()
+        }
+        there = {
+            address: c.name for c in self.observation.cells for i in c.instances for address in i.addresses.values()
+        }
+        cells = {known.get(address, there.get(address)) for address in addresses}
+        return not cells <= {*self.passing, None}
+
+    @cached_property
+    def passing(self) -> frozenset[str]:
+        """The cells that have traffic for a while yet, and whose instances may come and go: what is to be replaced.
+
+        Going forward a stage does not wait for them: a broken old version must not block its own repair.
+        """
+        if not self.forward:
+            return frozenset()
+        return frozenset([goal.cell for goal in self.goals.values() if goal.share and not self.answers_for(goal)])
 
     def quiet(self, instance: Instance) -> bool:
         """Tell whether nothing is lost when this instance stops: see the drain rule in `guards`."""
