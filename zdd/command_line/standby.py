@@ -43,6 +43,9 @@ def watch(arguments: argparse.Namespace, parts: Parts) -> int:
         warm=arguments.warm,
         actions=_actions(arguments),
     )
+    known = parts.deployer.history(arguments.service)
+    if known and known[-1].plan.agreed.exposures:
+        parts.check_edges()  # not only when it is time to switch
     note(f"watching {arguments.service}; Ctrl-C ends it")
     done = parts.deployer.watch(arguments.service, failover, for_s=arguments.for_s)
     if done is None:

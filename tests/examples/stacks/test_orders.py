@@ -188,6 +188,7 @@ def test_a_standby_on_a_swarm_takes_the_place_of_what_serves(stand: Any, wait_un
     assert (over["from_version"], over["to_version"], over["outcome"]) == ("primary", "standby", "succeeded")
     assert site.served() == "standby"
     assert site.data("failback", "site-web")["to_version"] == "primary"
+    assert site.run("watch", "site-web", "--version", "standby", *runs, expected=2, ZDD_HAPROXY="") == ""
     assert site.served() == "primary"
 
     words = site.words(
