@@ -162,6 +162,17 @@ def _rolled_over_what_was_held_back() -> Iterable[Scenario]:
     return moments(evolve(rolling, steps=(stopping, then), troubles=another), Trouble(FaultClass.DEPLOYER_KILLED, 0))
 
 
+def _old_list_after_a_crash() -> Iterable[Scenario]:
+    crashed = evolve(world(StrategyKind.ROLLING), troubles=(Trouble(FaultClass.CRASH, 0, after_s=0.5),))
+    return moments(crashed, Trouble(FaultClass.STALE_LIST, 0, pick=1))
+
+
+def _aborted_behind_an_old_list() -> Iterable[Scenario]:
+    old = (Trouble(FaultClass.STALE_LIST, 0, after_s=0.4, for_s=9.0),)
+    stopping = evolve(world(StrategyKind.RECREATE, replicas=2), troubles=old)
+    return moments(stopping, Trouble(FaultClass.ORDERED, 0, pick=2))
+
+
 LIVES_OF_GUARDS: dict[str, Callable[[], Iterable[Scenario]]] = {
     "ceiling": _scaled_by_hand_in_a_canary,
     "complete-before-release": _rolled_over_what_was_held_back,
@@ -238,6 +249,10 @@ def _twice_the_share(mirror: Callable[..., Any], intent: Any, *rest: Any, **name
 
 def _nothing(*arguments: Any, **named: Any) -> None:
     return None
+
+
+def _no(*arguments: Any) -> bool:
+    return False
 
 
 def _yes(*arguments: Any) -> bool:
@@ -319,6 +334,18 @@ BUGS = (
         (Invariant.COMMAND_KEEPS_FLOOR, Invariant.CAPACITY),
         ((CELL_PICTURE, "PROOF_VALID_S", 1e9), (CELL_PICTURE, "REPROVE_S", 1e9)),
         lives=_sick_for_long_while_slow_ones_start,
+    ),
+    Planted(
+        "an older list is believed at once",
+        (Invariant.COMMAND_KEEPS_FLOOR, Invariant.CAPACITY, Invariant.WHOLE),
+        ((LEARN, "_goes_back", _no),),
+        lives=_old_list_after_a_crash,
+    ),
+    Planted(
+        "what was told to stop may get traffic again",
+        (Invariant.WHOLE, Invariant.DRAINED),
+        ((Picture, "told_to_stop", _no),),
+        lives=_aborted_behind_an_old_list,
     ),
     Planted(
         "a new deployer does not claim its place",

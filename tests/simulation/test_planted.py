@@ -17,6 +17,8 @@ QUICK = (
     "no guard fall-before-rise",
     "no guard complete-before-release",
     "a proof never expires",
+    "an older list is believed at once",
+    "what was told to stop may get traffic again",
     "stopped before drained",
     "starting counts as useful",
     "an unknown outcome counts as none",
