@@ -203,6 +203,7 @@ class HaproxyEdge:
         end_s = time.monotonic() + TIMEOUT_S
         text = bytearray()
         with self._connected() as client:
+            client.settimeout(max(0.001, end_s - time.monotonic()))
             client.sendall(question)
             while part := client.recv(1 << 16):
                 text += part
