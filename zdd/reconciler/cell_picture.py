@@ -69,9 +69,9 @@ class CellPicture:
 
     def holds(self, facts: CellFacts, now: float) -> bool:
         """Tell whether the same would be derived from these facts, at this time."""
-        if not self.now <= now < self._changes_s or self._passed_s < now - PROOF_VALID_S:
+        if self.facts != facts:
             return False
-        return self.facts == facts
+        return self.now <= now < self._changes_s and self._passed_s >= now - PROOF_VALID_S
 
     @cached_property
     def _changes_s(self) -> float:

@@ -229,15 +229,15 @@ class Picture:
         """Return what the picture of a cell is derived from; what has not changed is taken as it was."""
         if known is None or known.cell is not cell or known.plan is not self.plan:
             known = None
-        records = self.progress.instances
+        records, same = self.progress.instances, self._same
         return CellFacts(
             self.plan,
             self.goals.get(cell.name),
             cell,
-            known.registrations if known and self._same.registrations else self.discovered.of(cell),
-            known.records if known and self._same.records else tuple(map(records.get, cell.members)),
-            known.said if known and self._same.gates else self._said(cell),
-            known.shown if known and self._same.edges else self._shown(cell),
+            known.registrations if known and same.registrations else self.discovered.of(cell),
+            known.records if known and same.records else tuple(map(records.get, cell.members)),
+            known.said if known and same.gates else self._said(cell),
+            known.shown if known and same.edges else self._shown(cell),
             self.doubted and self.doubted.intersection(cell.members),
         )
 
@@ -382,7 +382,10 @@ class Picture:
         found = []
         for instance in cell.instances:
             addresses = self.addresses(instance)
-            shown = bool(addresses) and all(address in weights for weights in shows for address in addresses.values())
+            shown = bool(addresses)
+            for address in addresses.values():
+                for weights in shows:
+                    shown = shown and address in weights
             if shown and silent:
                 record = records.get(instance.id)
                 shown = record is not None and all(edge in record.seen_at for edge in silent)
