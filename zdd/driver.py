@@ -36,8 +36,8 @@ from zdd.model.service import Service
 from zdd.planner import make_retreat, undoing
 from zdd.reconciler.decision import Decision
 from zdd.reconciler.learn import learn, learn_looks
+from zdd.reconciler.memory import Memory
 from zdd.reconciler.orders import objection
-from zdd.reconciler.picture import Memory
 from zdd.reconciler.progress import Completed, Fact, Observed, Passed, Progress, Sampled, Sent, Stopped, deadline_s
 from zdd.reconciler.reconcile import reconcile
 from zdd.recorder import Recorder

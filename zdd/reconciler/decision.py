@@ -8,7 +8,7 @@ from zdd.model.action import Action
 from zdd.model.command import Command
 from zdd.model.gate import Gate, Target
 from zdd.reconciler.guards import Refusal
-from zdd.reconciler.picture import Memory
+from zdd.reconciler.memory import Memory
 from zdd.reconciler.progress import Passed, TrafficReached
 
 

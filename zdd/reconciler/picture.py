@@ -18,6 +18,7 @@ from zdd.model.traffic import EdgeView, Registration, TrafficIntent
 from zdd.reconciler.cell_picture import CellFacts, CellPicture
 from zdd.reconciler.discovered import Discovered
 from zdd.reconciler.learn import in_doubt
+from zdd.reconciler.memory import Memory, Same
 from zdd.reconciler.mirror import reached_at
 from zdd.reconciler.progress import (
     GateRecord,
@@ -42,50 +43,6 @@ def stops_all(command: Command) -> bool:
     if isinstance(command, Scale):
         return not command.replicas
     return isinstance(command, Retire) or (isinstance(command, Change) and command.in_place is None)
-
-
-@frozen
-class _Same:
-    """What is the same as for the last decision."""
-
-    registrations: bool = False
-    records: bool = False
-    gates: bool = False
-    edges: bool = False
-
-
-@frozen
-class Memory:
-    """What was derived for a decision. The next one is the same without it, and takes longer.
-
-    Attributes:
-        plan: What was wanted.
-        discovered: What discovery knew.
-        progress: The evidence.
-        sent_to: What each edge that answered said.
-        cells: The picture of each cell.
-    """
-
-    plan: Plan
-    discovered: Discovered
-    progress: Progress
-    sent_to: tuple[Mapping[Address, int], ...]
-    cells: Mapping[str, CellPicture]
-
-    def settled(self, progress: Progress, observation: Observation) -> frozenset[str]:
-        """Return the cells of which a look says nothing that is not in the evidence."""
-        if progress.instances is not self.progress.instances:
-            return frozenset()
-        discovered = Discovered(observation.registrations, self.discovered.ports)
-        same = observation.registrations is self.discovered.registrations
-        found = []
-        for cell in observation.cells:
-            known = self.cells.get(cell.name)
-            if known is None or known.facts.cell is not cell or not known.settled:
-                continue
-            if same or known.facts.registrations == discovered.of(cell):
-                found.append(cell.name)
-        return frozenset(found)
 
 
 @frozen(slots=False)
@@ -242,11 +199,11 @@ class Picture:
         )
 
     @cached_property
-    def _same(self) -> _Same:
+    def _same(self) -> Same:
         memory = self.memory
         if memory is None:
-            return _Same()
-        return _Same(
+            return Same()
+        return Same(
             memory.discovered is self.discovered,
             memory.progress.instances is self.progress.instances,
             memory.progress.gates is self.progress.gates,

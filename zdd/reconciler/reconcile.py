@@ -23,7 +23,8 @@ from zdd.reconciler.commands import permitted
 from zdd.reconciler.decision import Decision
 from zdd.reconciler.failing import failure
 from zdd.reconciler.guards import GUARDS, Guard, route_awaited
-from zdd.reconciler.picture import Memory, Picture
+from zdd.reconciler.memory import Memory
+from zdd.reconciler.picture import Picture
 from zdd.reconciler.progress import Passed, Progress, TrafficReached
 
 

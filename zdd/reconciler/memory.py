@@ -1,0 +1,58 @@
+"""What was derived for a decision, for the next one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from zdd.model.address import Address
+from zdd.model.observation import Observation
+from zdd.model.plan import Plan
+from zdd.reconciler.cell_picture import CellPicture
+from zdd.reconciler.discovered import Discovered
+from zdd.reconciler.progress import Progress
+
+
+@frozen
+class Same:
+    """What is the same as for the last decision."""
+
+    registrations: bool = False
+    records: bool = False
+    gates: bool = False
+    edges: bool = False
+
+
+@frozen
+class Memory:
+    """What was derived for a decision. The next one is the same without it, and takes longer.
+
+    Attributes:
+        plan: What was wanted.
+        discovered: What discovery knew.
+        progress: The evidence.
+        sent_to: What each edge that answered said.
+        cells: The picture of each cell.
+    """
+
+    plan: Plan
+    discovered: Discovered
+    progress: Progress
+    sent_to: tuple[Mapping[Address, int], ...]
+    cells: Mapping[str, CellPicture]
+
+    def settled(self, progress: Progress, observation: Observation) -> frozenset[str]:
+        """Return the cells of which a look says nothing that is not in the evidence."""
+        if progress.instances is not self.progress.instances:
+            return frozenset()
+        discovered = Discovered(observation.registrations, self.discovered.ports)
+        same = observation.registrations is self.discovered.registrations
+        found = []
+        for cell in observation.cells:
+            known = self.cells.get(cell.name)
+            if known is None or known.facts.cell is not cell or not known.settled:
+                continue
+            if same or known.facts.registrations == discovered.of(cell):
+                found.append(cell.name)
+        return frozenset(found)
