@@ -237,6 +237,11 @@ def test_what_discovery_was_told_without_an_answer_may_be_shown_from_when_it_has
     assert (progress.routed_s, progress.settles_s) == (9.0, 9.0)
 
 
+def test_what_was_sent_without_an_answer_may_not_have_been_told():
+    progress = learn(Progress(), PLAN, Sent(Launch("web", "r1", 1), 9.0), 6.0)
+    assert progress.told["web"].unknown
+
+
 def test_what_was_refused_was_not_told_but_has_to_settle():
     progress = learn(Progress(settles_s=8.0), PLAN, Sent(Launch("web", "r1", 1), 7.0, refused=True), 5.0)
     assert (progress.told, progress.settles_s) == ({}, 8.0)

@@ -483,20 +483,16 @@ class Picture:
     def _matter(self, addresses: Set[Address]) -> bool:
         """Tell whether an edge is waited for because of addresses that only it or only discovery knows.
 
-        Not if each is of a cell that comes and goes, or nobody knows it any more.
+        Not if each is of something that is gone, in a cell that comes and goes.
         """
         if not self.passing:
             return True
-        known = {
-            address: registration.cell
-            for registration in self.observation.registrations
-            for address in registration.addresses.values()
-        }
-        there = {
-            address: c.name for c in self.observation.cells for i in c.instances for address in i.addresses.values()
-        }
-        cells = {known.get(address, there.get(address)) for address in addresses}
-        return not cells <= {*self.passing, None}
+        for registration in self.observation.registrations:
+            gone = registration.cell in self.passing and registration.instance not in self.instances
+            if not gone and not addresses.isdisjoint(registration.addresses.values()):
+                return True
+        there = {address for instance in self.instances.values() for address in instance.addresses.values()}
+        return not addresses.isdisjoint(there)
 
     @cached_property
     def passing(self) -> frozenset[str]:
