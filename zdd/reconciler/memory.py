@@ -15,16 +15,6 @@ from zdd.reconciler.progress import Progress
 
 
 @frozen
-class Same:
-    """What is the same as for the last decision."""
-
-    registrations: bool = False
-    records: bool = False
-    gates: bool = False
-    edges: bool = False
-
-
-@frozen
 class Memory:
     """What was derived for a decision. The next one is the same without it, and takes longer.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from attrs import frozen
@@ -15,27 +15,16 @@ from zdd.model.gate import Target
 from zdd.model.observation import Observation
 from zdd.model.plan import Direction, Goal, Plan, Stage, traffic_intent
 from zdd.model.traffic import EdgeView, Registration, TrafficIntent
-from zdd.reconciler.cell_picture import CellFacts, CellPicture
+from zdd.reconciler.cell_picture import CellPicture
+from zdd.reconciler.cell_pictures import cell_pictures
 from zdd.reconciler.discovered import Discovered
+from zdd.reconciler.edges_shown import edges_unlike
 from zdd.reconciler.learn import in_doubt
-from zdd.reconciler.memory import Memory, Same
+from zdd.reconciler.memory import Memory
 from zdd.reconciler.mirror import reached_at
-from zdd.reconciler.progress import (
-    GateRecord,
-    InstanceRecord,
-    Progress,
-    admission_key,
-    deadline_s,
-    stage_of,
-)
+from zdd.reconciler.progress import InstanceRecord, Progress, deadline_s, stage_of
 
 Value = TypeVar("Value")
-
-SHARE_TOLERANCE = 0.1
-"""By what part of itself an edge's own share may differ from the one wanted: edges round weights."""
-
-SHARE_LEAST = 0.005
-"""And by how much of all traffic, where the share is small."""
 
 
 def stops_all(command: Command) -> bool:
@@ -65,7 +54,7 @@ class Picture:
 
     def to_remember(self) -> Memory:
         """Return what of this need not be derived again for the next decision."""
-        return Memory(self.plan, self.discovered, self.progress, self._sent_to, self.of_cells)
+        return Memory(self.plan, self.discovered, self.progress, self.sent_to, self.of_cells)
 
     # -- where the plan is ------------------------------------------------------------------------------------------
 
@@ -173,52 +162,7 @@ class Picture:
     @cached_property
     def of_cells(self) -> Mapping[str, CellPicture]:
         """What is derived of each cell alone, by its name."""
-        return {cell.name: self._of_cell(cell) for cell in self.observation.cells}
-
-    def _of_cell(self, cell: Cell) -> CellPicture:
-        known = self.memory.cells.get(cell.name) if self.memory is not None else None
-        facts = self._facts(cell, known.facts if known is not None else None)
-        if known is not None and known.holds(facts, self.now):
-            return known
-        return CellPicture(facts, self.intent, self.now)
-
-    def _facts(self, cell: Cell, known: CellFacts | None) -> CellFacts:
-        """Return what the picture of a cell is derived from; what has not changed is taken as it was."""
-        if known is None or known.cell is not cell or known.plan is not self.plan:
-            known = None
-        records, same = self.progress.instances, self._same
-        return CellFacts(
-            self.plan,
-            self.goals.get(cell.name),
-            cell,
-            known.registrations if known and same.registrations else self.discovered.of(cell),
-            known.records if known and same.records else tuple(map(records.get, cell.members)),
-            known.said if known and same.gates else self._said(cell),
-            known.shown if known and same.edges else self._shown(cell),
-            self.doubted and self.doubted.intersection(cell.members),
-        )
-
-    @cached_property
-    def _same(self) -> Same:
-        memory = self.memory
-        if memory is None:
-            return Same()
-        return Same(
-            memory.discovered is self.discovered,
-            memory.progress.instances is self.progress.instances,
-            memory.progress.gates is self.progress.gates,
-            not self._silent and memory.sent_to == self._sent_to,
-        )
-
-    def _said(self, cell: Cell) -> tuple[tuple[GateRecord | None, ...], ...]:
-        """Return what each gate of its revision has said of each instance, at its address."""
-        said, keys = self.progress.gates, self._gate_keys
-        return tuple(
-            [
-                tuple([said.get((gate, instance.key)) for gate in keys.get(instance.revision, ())])
-                for instance in cell.instances
-            ]
-        )
+        return cell_pictures(self)
 
     @cached_property
     def existing(self) -> int:
@@ -298,13 +242,6 @@ class Picture:
         return Target(self.plan.service.name, version, instance.revision, instance.id, instance.addresses)
 
     @cached_property
-    def _gate_keys(self) -> Mapping[str, tuple[str, ...]]:
-        return {
-            name: tuple(admission_key(name, number) for number in range(len(revision.gates)))
-            for name, revision in self.plan.revisions.items()
-        }
-
-    @cached_property
     def doubted(self) -> frozenset[str]:
         """The instances that this look alone says are back, or not ready any more: it may be an older list."""
         as_of_s = self.observation.as_of_s
@@ -326,28 +263,9 @@ class Picture:
     # -- traffic ----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _sent_to(self) -> tuple[Mapping[Address, int], ...]:
+    def sent_to(self) -> tuple[Mapping[Address, int], ...]:
+        """What each edge that answers sends to."""
         return tuple(view.weights for view in self.observation.edges if view.reachable)
-
-    @cached_property
-    def _silent(self) -> tuple[str, ...]:
-        return tuple(view.edge for view in self.observation.edges if not view.reachable)
-
-    def _shown(self, cell: Cell) -> tuple[bool, ...]:
-        """Tell of each instance whether every edge shows it; one that is out of reach is believed what it said last."""
-        shows, silent, records = self._sent_to, self._silent, self.progress.instances
-        found = []
-        for instance in cell.instances:
-            addresses = self.addresses(instance)
-            shown = bool(addresses)
-            for address in addresses.values():
-                for weights in shows:
-                    shown = shown and address in weights
-            if shown and silent:
-                record = records.get(instance.id)
-                shown = record is not None and all(edge in record.seen_at for edge in silent)
-            found.append(shown)
-        return tuple(found)
 
     @cached_property
     def serving(self) -> Mapping[str, None]:
@@ -441,58 +359,11 @@ class Picture:
     @cached_property
     def unlike(self) -> tuple[str, ...]:
         """The edges that do not divide the traffic as discovery was told, as far as they are waited for."""
-        edges = self.observation.edges
-        return tuple(view.edge for view in edges if not self._shows(view) and not self._done_without(view))
-
-    def _done_without(self, view: EdgeView) -> bool:
-        """Tell whether an edge is no longer waited for: it could not be asked for the whole drain deadline.
-
-        It has shown all that is to serve before; that it has let go of the rest stays unproven. Which share it gives to
-        whom matters as long as there are two revisions, so then it is waited for.
-        """
-        if view.reachable or self.observation.held or self.now < self.given_up_s(view.edge):
-            return False
-        told = {name: one for name, one in self.registered.items() if one.weight > 0}
-        records = [self.record(name) for name in told]
-        seen = all(record is not None and view.edge in record.seen_at for record in records)
-        return seen and len({one.revision for one in told.values()}) <= 1
+        return edges_unlike(self)
 
     def given_up_s(self, edge: str) -> float:
         """Return when an edge that can't be reached is no longer waited for, if it still can't be."""
         return self.progress.deaf.get(edge, self.now) + self.plan.service.drain_deadline_s
-
-    def _shows(self, view: EdgeView) -> bool:
-        if not view.reachable or view.held != self.observation.held:
-            return False
-        if view.held:
-            return True
-        wanted, shown = self.discovered.told, view.weights
-        if wanted == shown:
-            return True
-        if wanted.keys() != shown.keys():
-            if self._matter(wanted.keys() ^ shown.keys()):
-                return False
-            wanted = {address: weight for address, weight in wanted.items() if address in shown}
-            shown = {address: weight for address, weight in shown.items() if address in wanted}
-        total, whole = sum(wanted.values()), sum(shown.values())
-        return all(
-            abs(weight / total - shown[address] / whole) <= max(SHARE_LEAST, SHARE_TOLERANCE * weight / total)
-            for address, weight in wanted.items()
-        )
-
-    def _matter(self, addresses: Set[Address]) -> bool:
-        """Tell whether an edge is waited for because of addresses that only it or only discovery knows.
-
-        Not if each is of something that is gone, in a cell that comes and goes.
-        """
-        if not self.passing:
-            return True
-        for registration in self.observation.registrations:
-            gone = registration.cell in self.passing and registration.instance not in self.instances
-            if not gone and not addresses.isdisjoint(registration.addresses.values()):
-                return True
-        there = {address for instance in self.instances.values() for address in instance.addresses.values()}
-        return not addresses.isdisjoint(there)
 
     @cached_property
     def passing(self) -> frozenset[str]:
