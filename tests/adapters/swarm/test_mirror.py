@@ -239,7 +239,8 @@ def test_tasks_that_die_are_replaced_without_a_person_whatever_happens_to_the_mi
         after = {name: item["Service"]["ModifyIndex"] for name, item in scene.agent.listed("web").items()}
         assert after == indexes
         assert scene.active() == third.pid
-    own = [one for one in load.lost if any(one.began_s <= end_s <= one.began_s + 5 for end_s in died)]
+    # For a moment HAProxy goes on to use the connections that it had kept open to the one that is dead.
+    own = [one for one in load.lost if any(end_s - 5 <= one.began_s <= end_s + 1 for end_s in died)]
     answered, others = load.answers.total(), len(load.lost) - len(own)
     print(f"{answered} answered; lost with 3 crashed tasks: {len(own)}, otherwise: {others}")
     print(f"healed after {healed_s:.1f} s; after the active mirror had died {taken_over_s:.1f} s")
