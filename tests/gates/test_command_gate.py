@@ -93,7 +93,7 @@ def test_when_its_time_is_over_it_is_killed_with_all_that_it_started(tmp_path: P
     )
     begun = time.monotonic()
     sample = shell("echo begun; " + script, timeout_s=0.5).sample(TARGET)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
     assert sample.result is Result.FAILED
     assert sample.reason == "did not end within 0.5 s, and was killed: begun"
     for name in ("leader", "grandchild"):
@@ -104,7 +104,7 @@ def test_what_it_leaves_behind_ends_with_it_and_is_not_waited_for(tmp_path: Path
     begun = time.monotonic()
     sample = shell(f"sleep 60 & echo $! > {tmp_path}/child; exit 0").sample(TARGET)
     assert sample.result is Result.PASSED
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     wait_until_ended(int((tmp_path / "child").read_text()))
 
 
@@ -115,7 +115,7 @@ def test_one_that_closes_its_output_is_still_waited_for() -> None:
 def test_endless_output_is_not_kept_and_does_not_outlast_the_time() -> None:
     begun = time.monotonic()
     sample = shell("while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", timeout_s=0.5).sample(TARGET)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
     assert sample.result is Result.FAILED
     assert len(sample.reason) < 300
 

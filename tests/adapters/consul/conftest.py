@@ -134,7 +134,7 @@ def connection(agent: Any) -> ConsulConnection:
 
 @pytest.fixture
 def own_connection(own_agent: Any) -> ConsulConnection:
-    return ConsulConnection(address=own_agent.address, connect_timeout_s=0.5, timeout_s=1.0)
+    return ConsulConnection(address=own_agent.address, connect_timeout_s=2.0, timeout_s=2.0)
 
 
 _numbers = itertools.count(1)

@@ -43,12 +43,12 @@ def put(agent: Any, value: str) -> None:
 
 def test_it_answers_at_once_and_then_when_something_changes(agent: Any, connection: ConsulConnection) -> None:
     agent.ask("DELETE", KEY)
-    query = BlockingQuery(connection, KEY, wait_s=5.0)
+    query = BlockingQuery(connection, KEY, wait_s=30.0)
     assert query.next().status == 404
     threading.Timer(0.3, put, (agent, "one")).start()
     began_s = time.monotonic()
     assert query.next().status == 200
-    assert 0.2 < time.monotonic() - began_s < 3.0
+    assert 0.2 < time.monotonic() - began_s < 20.0
     quick = BlockingQuery(connection, KEY, wait_s=0.2)
     first = quick.next()
     assert quick.next().body == first.body  # the wait is over, and nothing has changed
@@ -81,13 +81,13 @@ def test_it_goes_on_when_the_agent_stalls_dies_and_comes_back_without_its_data(o
 
 def test_an_index_that_goes_back_is_not_waited_with(agent: Any, connection: ConsulConnection) -> None:
     put(agent, "here")
-    query = BlockingQuery(connection, KEY, wait_s=1.0)
+    query = BlockingQuery(connection, KEY, wait_s=3.0)
     query.next()
     query._index = 10**9  # as if other servers had counted further
     query.next()  # when the wait is over
     began_s = time.monotonic()
     query.next()
-    assert time.monotonic() - began_s < 0.8
+    assert time.monotonic() - began_s < 2.5
 
 
 def test_what_is_not_reached_is_temporary_and_what_is_refused_ends_it(

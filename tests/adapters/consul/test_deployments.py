@@ -33,6 +33,7 @@ from zdd.model.command import Route
 sys.path.append(str(Path(__file__).parents[2] / "lab"))
 sys.path.append(str(Path(__file__).parents[2] / "loss"))
 from strict_clients import Load, Request, mixed
+from suspended import suspend
 from without import without
 
 # It ends at once when it is told to: whatever is in flight then is lost.
@@ -236,14 +237,6 @@ def second_edge(
     process.send_signal(signal.SIGCONT)
 
 
-def _pause(process: subprocess.Popen[bytes]) -> float:
-    """Let a process do nothing more, and return when that was so, in seconds since the epoch."""
-    process.send_signal(signal.SIGSTOP)
-    threads = [path / "stat" for path in Path(f"/proc/{process.pid}/task").iterdir()]
-    _wait_until(lambda: all(path.read_text().rpartition(")")[2].split()[0] == "T" for path in threads))
-    return time.time()
-
-
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("world", ["haproxy"], indirect=True)
 def test_an_edge_that_can_not_be_reached_holds_up_who_joins_and_the_report_says_so(
@@ -259,7 +252,7 @@ def test_an_edge_that_can_not_be_reached_holds_up_who_joins_and_the_report_says_
 
     def listen(event: Event) -> None:
         if isinstance(event, InstanceMoved) and event.moment is Moment.READY and load.answers and not paused:
-            _pause(process)
+            suspend(process.pid)
             paused.append(threading.Timer(UNREACHED_S, answer_again))
             paused[0].start()
 
@@ -287,7 +280,8 @@ def test_an_edge_that_never_answers_again_holds_up_who_leaves_until_the_stated_t
 
     def listen(event: Event) -> None:
         if isinstance(event, InstanceMoved) and event.moment is Moment.SEEN and not paused_s:
-            paused_s.append(_pause(process))  # after the first look: what serves was seen there
+            suspend(process.pid)  # after the first look: what serves was seen there
+            paused_s.append(time.time())
 
     service = evolve(SERVICE, drain_deadline_s=STATED_S)
     world.deployer(beside=[edge]).deploy(service, release("1.0"), BlueGreen())
@@ -486,7 +480,9 @@ def test_a_consul_that_does_not_come_back_ends_it_with_a_clear_error_and_traffic
         with pytest.raises((JournalError, LeaseLost), match="can't be reached"):
             own_world.deployer(crash, lease_s=10.0).deploy(SERVICE, release("2.0"), RollingUpdate())
         assert time.monotonic() - began_s < 30.0  # for so long HAProxy keeps the addresses it knows
+        times_s = [time.monotonic() - began_s]
         own_agent.start()
+        times_s.append(time.monotonic() - began_s)
         after = own_world.registered(SERVICE)
         assert sum(weight > 0 for _, weight in after) >= sum(weight > 0 for _, weight in before)
         lease = ConsulLease(ConsulConnection(address=own_world.consul), prefix=own_world.prefix)
@@ -494,7 +490,11 @@ def test_a_consul_that_does_not_come_back_ends_it_with_a_clear_error_and_traffic
         while lease.holder(SERVICE.name) is not None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        times_s.append(time.monotonic() - began_s)
         report = own_world.deployer().resume(SERVICE.name)
+        times_s.append(time.monotonic() - began_s)
     assert report.outcome is Outcome.SUCCEEDED, report
+    print(f"given up, there again, gone on with, done after {times_s} s; lost after", end=" ")
+    print([round(one.began_s - began_s, 2) for one in load.lost], report)
     assert not load.lost, load.lost[:3]
     assert [version for version, _ in own_world.registered(SERVICE)] == ["2.0"] * 3

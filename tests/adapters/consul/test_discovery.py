@@ -387,7 +387,7 @@ def test_an_agent_that_hangs_is_waited_for_no_longer_than_stated(
     began_s = time.monotonic()
     with pytest.raises((TemporaryError, OutcomeUnknown), match="not answered"):
         discovery.apply(service, Route((evolve(one, weight=0),)), ANN)
-    assert time.monotonic() - began_s < 3.0
+    assert time.monotonic() - began_s < 20.0
     own_agent.go_on()
     _becomes(discovery, service, (one,))
 

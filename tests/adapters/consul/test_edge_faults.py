@@ -258,7 +258,7 @@ def test_an_answer_without_an_end_costs_a_look_no_more_than_none(make: Callable[
         began_s = time.monotonic()
         with pytest.raises(TemporaryError, match="doesn't answer: "):
             make(place).view(SERVICE, ())
-        assert time.monotonic() - began_s < 3.5
+        assert time.monotonic() - began_s < 20.0
         server.ended.set()
 
 

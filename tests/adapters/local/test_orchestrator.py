@@ -161,18 +161,18 @@ class TestRetiring:
     def test_the_cell_is_there_until_its_last_instance_has_gone_and_then_nothing_of_it_is(
         self, orchestrator, revision, wait_until
     ):
-        service = Service("worker", exposures=(), stop_grace_s=0.5)
+        service = Service("worker", exposures=(), stop_grace_s=3.0)
         orchestrator.launch(service, revision("r1", "stubborn"), Launch("worker", "r1", 1), FENCE)
         directory = orchestrator._state_directory / "services/worker/cells/worker"
         wait_until(lambda: "deaf" in (directory / "worker.0001/log.txt").read_text())
         began = time.monotonic()
         orchestrator.retire(service, Retire("worker"), FENCE)
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2.5
         cell = the_cell(orchestrator, service, "worker")
         assert (cell.replicas, states(cell)) == (0, [("r1", "stopping")])
         orchestrator.retire(service, Retire("worker"), FENCE)
         wait_until(lambda: orchestrator.observe(service) == ())
-        assert time.monotonic() - began >= 0.5
+        assert time.monotonic() - began >= 3.0
         assert not directory.exists()
         orchestrator.retire(service, Retire("worker"), FENCE)
 

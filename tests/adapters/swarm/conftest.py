@@ -6,10 +6,8 @@ import contextlib
 import functools
 import io
 import json
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,40 +27,16 @@ from zdd.model.cell import Instance, InstanceState
 from zdd.model.service import Service
 
 sys.path.append(str(Path(__file__).parents[2] / "lab"))
-from guard import passed_on
+from command import tell_lab
 from suspended import suspended
+from waiting import wait_until
 
-LAB = Path(__file__).parents[2] / "lab"
-NO_LAB = 3
 HEALTH = {
     "Test": ["CMD-SHELL", "wget -qO- http://127.0.0.1:$PORT/health"],
-    "Interval": 200_000_000,
+    "Interval": 500_000_000,
     "Timeout": 2_000_000_000,
     "Retries": 50,
 }
-
-
-def tell_lab(action: str) -> dict[str, Any]:
-    environment, descriptors = passed_on()
-    done = subprocess.run(
-        [sys.executable, str(LAB), action],
-        env={**os.environ, **environment}, pass_fds=descriptors,
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    if done.returncode == NO_LAB:
-        pytest.skip(done.stderr.strip())
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
-
-
-def _wait_until(condition: Callable[[], Any], what: str, deadline_s: float = 90.0) -> Any:
-    deadline = time.monotonic() + deadline_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"not within {deadline_s} s: {what}"
-        time.sleep(0.05)
 
 
 class Swarm:
@@ -103,11 +77,11 @@ class Swarm:
 
     def run(self, name: str, replicas: int, *options: str, words: tuple[str, ...] = ()) -> None:
         """Create a service as a person would, and wait until it runs."""
-        health = ["--health-cmd", "wget -qO- http://127.0.0.1:8080/health", "--health-interval", "200ms"]
+        health = ["--health-cmd", "wget -qO- http://127.0.0.1:8080/health", "--health-interval", "500ms"]
         health += ["--health-retries", "50"]
         given = ["--name", name, "--replicas", str(replicas), *health, *options]
         self.client("service", "create", "--detach", *given, self.image, *words)
-        _wait_until(lambda: len(self.tasks(name)) == replicas, f"{name} runs")
+        wait_until(lambda: len(self.tasks(name)) == replicas, f"{name} runs")
 
     def ready(self, orchestrator: SwarmOrchestrator, service: Service, cell: str = "web") -> list[Instance]:
         """Return the instances of a cell that has all that it should have, each ready; else none."""
@@ -165,7 +139,7 @@ class Swarm:
                     removals[kind](name)
             return not left
 
-        _wait_until(gone, "everything that the tests have made has gone")
+        wait_until(gone, "everything that the tests have made has gone")
 
     def _everything(self) -> set[tuple[str, str]]:
         swarm_networks = [one for one in self.api.networks() if one["Scope"] == "swarm" and not one["Ingress"]]
@@ -235,9 +209,9 @@ def make_deployer(
         yield make
 
 
-@pytest.fixture(scope="session")
-def wait_until() -> Callable[..., Any]:
-    return _wait_until
+@pytest.fixture(scope="session", name="wait_until")
+def given_wait_until() -> Callable[..., Any]:
+    return wait_until
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ from strict_clients import Load
 CONTEXT = ActionContext("web", "web-1", "", "1")
 HEALTH = {
     "Test": ["CMD-SHELL", "wget -qO- http://127.0.0.1:$PORT/health"],
-    "Interval": 200_000_000,
+    "Interval": 500_000_000,
     "Timeout": 2_000_000_000,
     "Retries": 50,
 }

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
-import json
 import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -23,11 +21,11 @@ from attrs import define, field
 from zdd.model.address import Address
 
 sys.path.append(str(Path(__file__).parents[2] / "lab"))  # its parts import each other
-from guard import passed_on
+from command import tell_lab
+from waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 LAB = ROOT / "tests" / "lab"
-NO_LAB = 3
 PREFIXES = ("shop", "site", "customers")
 
 
@@ -43,27 +41,6 @@ def load_lab(part: str) -> ModuleType:
 
 
 consul_lab, haproxy_lab, traefik_lab = (load_lab(part) for part in ("consul", "haproxy", "traefik"))
-
-
-def tell_lab(action: str) -> dict[str, Any]:
-    environment, descriptors = passed_on()
-    done = subprocess.run(
-        [sys.executable, str(LAB), action],
-        env={**os.environ, **environment}, pass_fds=descriptors,
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    if done.returncode == NO_LAB:
-        pytest.skip(done.stderr.strip())
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
-
-
-def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = 60.0) -> Any:
-    deadline = time.monotonic() + deadline_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {deadline_s} s: {what}"
-        time.sleep(0.05)
-    return value
 
 
 @define(eq=False)
