@@ -33,7 +33,7 @@ from waiting import wait_until
 
 HEALTH = {
     "Test": ["CMD-SHELL", "wget -qO- http://127.0.0.1:$PORT/health"],
-    "Interval": 500_000_000,
+    "Interval": 1_000_000_000,
     "Timeout": 2_000_000_000,
     "Retries": 50,
 }
@@ -77,7 +77,7 @@ class Swarm:
 
     def run(self, name: str, replicas: int, *options: str, words: tuple[str, ...] = ()) -> None:
         """Create a service as a person would, and wait until it runs."""
-        health = ["--health-cmd", "wget -qO- http://127.0.0.1:8080/health", "--health-interval", "500ms"]
+        health = ["--health-cmd", "wget -qO- http://127.0.0.1:8080/health", "--health-interval", "1s"]
         health += ["--health-retries", "50"]
         given = ["--name", name, "--replicas", str(replicas), *health, *options]
         self.client("service", "create", "--detach", *given, self.image, *words)

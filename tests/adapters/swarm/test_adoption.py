@@ -110,7 +110,7 @@ def compose(image: str) -> dict[str, Any]:
         "sysctls": {"net.core.somaxconn": "200"},
         "ulimits": {"nofile": {"soft": 200, "hard": 300}},
         "logging": {"driver": "json-file", "options": {"max-size": "1m"}},
-        "healthcheck": {"test": "wget -qO- http://127.0.0.1:8080/health", "interval": "200ms", "retries": 50},
+        "healthcheck": {"test": "wget -qO- http://127.0.0.1:8080/health", "interval": "1s", "retries": 50},
         "stop_signal": "SIGTERM",
         "stop_grace_period": "5s",
         "init": True,

@@ -29,7 +29,7 @@ services:
     environment: {{LEVEL: "{level}"}}
     networks: [back]
     secrets: [token]
-    healthcheck: {{test: "{test}", interval: 200ms, retries: 50}}
+    healthcheck: {{test: "{test}", interval: 1s, retries: 50}}
     x-zdd: {{deadlines: {{start: {start}}}}}
     depends_on: [queue]
   queue:

@@ -126,7 +126,8 @@ def test_the_schema_changes_while_old_and_new_serve(
         for old, new in (("1", "2"), ("2", "3")):
             assert f"{old} → {new} succeeded" in stand.deploy(folder, "deploy.py", new, way)
             wait_until(lambda new=new: people.answers.count(new) >= 20, f"release {new} serves")
-            assert old in people.answers[people.answers.index(new) :], "both have served in between"
+            if way == "rolling":  # blue/green switches at once: old and new run side by side, but need not both answer
+                assert old in people.answers[people.answers.index(new) :], "both have served in between"
         assert "name" in database(COLUMNS)
         stand.deploy(folder, "deploy.py", "contract")
         asked = len(people.answers)
