@@ -111,7 +111,7 @@ def scene(lab: Any, consul_program: Path, tmp_path: Path, start_haproxy: Callabl
     cluster.stop()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_nothing_is_lost_when_the_leader_or_an_agent_fails_in_the_middle(scene: Scene) -> None:
     cluster = scene.cluster
     timers: list[threading.Timer] = []

@@ -55,14 +55,14 @@ def names(rules: Iterable[Rule[Any]]) -> set[str]:
     return {rule.name for rule in rules}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_the_discovery_keeps_every_rule(connection: ConsulConnection, prefixes: Callable[[], str]) -> None:
     maker = Maker(ConsulDiscovery, connection, prefixes)
     conditions = Conditions(service=SERVICE, steady_s=0.1)
     assert set(check_discovery(maker.make, conditions, again=maker.again)) == names(DISCOVERY_RULES)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_the_journal_keeps_every_rule(agent: Any, connection: ConsulConnection, prefixes: Callable[[], str]) -> None:
     maker = Maker(ConsulJournal, connection, prefixes)
 
@@ -76,13 +76,13 @@ def test_the_journal_keeps_every_rule(agent: Any, connection: ConsulConnection, 
     assert set(check_journal(maker.make, again=maker.again, damage=damage)) == names(JOURNAL_RULES)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_the_lease_keeps_every_rule(connection: ConsulConnection, prefixes: Callable[[], str]) -> None:
     maker = Maker(ConsulLease, connection, prefixes)
     assert set(check_lease(maker.make, again=maker.again)) == names(LEASE_RULES)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_the_control_keeps_every_rule(connection: ConsulConnection, prefixes: Callable[[], str]) -> None:
     maker = Maker(ConsulControl, connection, prefixes)
     assert set(check_control(maker.make, again=maker.again)) == names(CONTROL_RULES)

@@ -161,7 +161,7 @@ def own_world(
 SERVICE = Service("app", replicas=3, drain_deadline_s=10.0, stop_grace_s=2.0, start_deadline_s=60.0)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_nothing_is_lost_by_applications_that_end_at_once(world: World) -> None:
     deployer = world.deployer()
     deployer.deploy(SERVICE, release("1.0"), RollingUpdate())
@@ -182,7 +182,7 @@ def test_nothing_is_lost_by_applications_that_end_at_once(world: World) -> None:
     assert world.registered(SERVICE) == []
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_a_reload_of_haproxy_makes_the_count_unknown_until_the_process_before_has_ended(
     agent: Any, prefix: str, tmp_path: Path, start_haproxy: Callable[..., Any], start_traefik: Callable[..., Any]
 ) -> None:
@@ -237,7 +237,7 @@ def second_edge(
     process.send_signal(signal.SIGCONT)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("world", ["haproxy"], indirect=True)
 def test_an_edge_that_can_not_be_reached_holds_up_who_joins_and_the_report_says_so(
     world: World, second_edge: tuple[Any, subprocess.Popen[bytes]]
@@ -270,7 +270,7 @@ def test_an_edge_that_can_not_be_reached_holds_up_who_joins_and_the_report_says_
     assert load.lost == []
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("world", ["haproxy"], indirect=True)
 def test_an_edge_that_never_answers_again_holds_up_who_leaves_until_the_stated_time_and_the_report_says_so(
     world: World, second_edge: tuple[Any, subprocess.Popen[bytes]]
@@ -317,7 +317,7 @@ def _deploy_until_killed(world: World, version: str, wanted: int) -> None:
     world.deployer(listen).deploy(SERVICE, release(version), RollingUpdate())
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("wanted", [1, 3, 6])
 @pytest.mark.parametrize("world", ["haproxy"], indirect=True)
 def test_a_killed_deployer_leaves_nothing_out_for_ever(world: World, wanted: int) -> None:
@@ -357,7 +357,7 @@ def _deploy_until_stopped(world: World, version: str, wanted: int) -> None:
         os._exit(3)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("world", ["haproxy"], indirect=True)
 def test_a_deployer_that_slept_longer_than_its_lease_changes_nothing_when_it_wakes_up(world: World) -> None:
     world.deployer().deploy(SERVICE, release("1.0"))
@@ -396,7 +396,7 @@ class Careless:
         return evolve(self.edge.view(service, addresses), in_flight=dict.fromkeys(addresses, 0))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("world", ["haproxy"], indirect=True)
 def test_without_the_count_of_what_is_in_flight_requests_are_lost(world: World) -> None:
     deployer = world.deployer(wrap=Careless)
@@ -414,7 +414,7 @@ LATE = {"watch: true": "refreshInterval: 2s"}
 """A Traefik that polls, as it does by default, but every 15 s then."""
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("wait", "versions"),
     [("", ["2.0"]), ("gone", ["2.0", "3.0", "4.0", "5.0"])],  # it may by chance let go just before they stop
@@ -445,7 +445,7 @@ def test_an_edge_that_follows_late_loses_requests_only_without_the_wait_for_it_t
     assert bool(load.lost) == bool(wait), load.lost[:3]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_an_agent_that_crashes_in_the_middle_and_comes_back_costs_nothing(own_world: World, own_agent: Any) -> None:
     crashed = []
 
@@ -465,7 +465,7 @@ def test_an_agent_that_crashes_in_the_middle_and_comes_back_costs_nothing(own_wo
     assert [version for version, _ in own_world.registered(SERVICE)] == ["2.0"] * 3
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_a_consul_that_does_not_come_back_ends_it_with_a_clear_error_and_traffic_stays(
     own_world: World, own_agent: Any
 ) -> None:

@@ -131,7 +131,7 @@ def make_bench(
     return make
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_the_haproxy_edge_keeps_every_rule(
     agent: Any, start_haproxy: Callable[..., Any], make_bench: Callable[..., EdgeBench]
 ) -> None:
@@ -149,7 +149,7 @@ def test_the_haproxy_edge_keeps_every_rule(
     assert set(checked) == names(EDGE_RULES) - left_out
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_the_traefik_edge_keeps_every_rule(
     agent: Any, start_traefik: Callable[..., Any], make_bench: Callable[..., EdgeBench]
 ) -> None:
@@ -232,7 +232,7 @@ def shares_of(entrance: Address, backends: list[Backend], requests: int) -> list
     return [(backend.served - was) / requests for backend, was in zip(backends, before, strict=True)]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("kind", ["haproxy", "traefik"])
 def test_each_step_of_a_canary_gets_its_share_of_real_requests(
     kind: str,

@@ -41,7 +41,7 @@ def names(swarm: Any) -> set[str]:
     return {one["Spec"]["Name"] for one in found if "zdd.content" in one["Spec"]["Labels"]}
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_they_go_forward_and_back_with_the_release_and_nobody_reads_a_value(
     swarm: Any, store: ContentStore, orchestrator: SwarmOrchestrator, tmp_path: Path
 ) -> None:

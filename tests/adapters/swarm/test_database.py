@@ -138,7 +138,7 @@ DATABASE = zdd.Service(
 ORDERS = zdd.Service("orders", gates=[zdd.HttpGate("/health")], drain_deadline_s=5, stop_grace_s=3, start_deadline_s=60)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_release_that_spoils_the_volume_of_a_database_is_taken_back_with_every_write_before_the_backup(
     place: Place, make_deployer: Callable[..., zdd.Deployer], tmp_path: Path
 ) -> None:
@@ -326,7 +326,7 @@ class Replicated:
         return [(event["Action"], event["timeNano"] / 1e9) for event in told]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_replica_takes_over_when_its_primary_in_the_swarm_was_killed_under_writes(
     place: Place,
     make_deployer: Callable[..., zdd.Deployer],

@@ -109,7 +109,7 @@ def changes(events: list[Event]) -> list[int]:
     return [one.in_place.changed for one in sent if isinstance(one, Change) and one.in_place is not None]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_service_that_serves_is_replaced_batch_by_batch_and_taken_back(swarm: Any, world: World) -> None:
     swarm.run("web", 2, "--publish", "mode=host,target=8080", "--env", "VERSION=0", *SETTINGS)
     before = swarm.spec("web")
@@ -172,7 +172,7 @@ def _deploy_until_killed(world: World, wanted: Release) -> None:
     world.deployer(listen).deploy(SERVICE, wanted, InPlaceUpdate())
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_deployer_that_is_killed_in_the_middle_of_a_batch_is_gone_on_with(
     swarm: Any, world: World, wait_until: Callable[..., Any]
 ) -> None:

@@ -206,7 +206,7 @@ def scene(
             assert mirror.wait(60.0) == 0
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_tasks_that_die_are_replaced_without_a_person_whatever_happens_to_the_mirrors(scene: Scene) -> None:
     scene.deploy("1")
     first, second = scene.start_mirror(), scene.start_mirror()
@@ -250,7 +250,7 @@ def test_tasks_that_die_are_replaced_without_a_person_whatever_happens_to_the_mi
     assert len(scene.instances()) == 3
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("front", ["traefik"], indirect=True)
 def test_a_task_that_dies_is_replaced_behind_traefik(scene: Scene) -> None:
     scene.deploy("3")

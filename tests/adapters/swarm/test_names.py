@@ -38,7 +38,7 @@ print(json.dumps({"answers": answers, "lost": lost}), flush=True)
 """
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_the_name_of_a_service_leads_to_all_its_cells_while_it_is_updated(
     swarm: Any, make_deployer: Callable[..., Deployer]
 ) -> None:

@@ -132,7 +132,7 @@ def clear(nodes: Nodes, wait_until: Callable[..., Any]) -> None:
     wait_until(lambda: nodes.managers[-1].ask(empty), "nothing runs any more", 60)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("through_it", "for_good"),
     [
@@ -182,7 +182,7 @@ def test_a_manager_may_crash_in_the_middle(
     clear(nodes, wait_until)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_global_service_is_updated_in_place_node_by_node(
     nodes: Nodes, open_way: Callable[..., Way], wait_until: Callable[..., Any]
 ) -> None:
@@ -252,7 +252,7 @@ def test_a_global_service_is_updated_in_place_node_by_node(
     clear(nodes, wait_until)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_cells_are_spread_and_limited_as_one_service_would_be(
     nodes: Nodes, tmp_path: Path, wait_until: Callable[..., Any]
 ) -> None:
@@ -293,7 +293,7 @@ def test_cells_are_spread_and_limited_as_one_service_would_be(
     clear(nodes, wait_until)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_a_cell_that_has_no_room_where_the_others_are_not_runs_where_they_are(
     nodes: Nodes, wait_until: Callable[..., Any]
 ) -> None:

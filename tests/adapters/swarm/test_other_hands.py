@@ -42,7 +42,7 @@ def once_launched(heard: list[Callable[[Event], None]], act: Callable[[], None])
     heard.append(listen)
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_a_stack_that_is_deployed_in_the_middle_and_afterwards_kills_nothing_and_is_noticed(
     swarm: Any, make_deployer: Callable[..., Deployer], heard: list[Callable[[Event], None]], wait_until: Any
 ) -> None:
@@ -87,7 +87,7 @@ def test_a_stack_that_is_deployed_in_the_middle_and_afterwards_kills_nothing_and
     assert sizes(swarm) == {"shop_web": 2}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_a_change_by_hand_in_the_middle_is_reported_by_the_name_of_the_field(
     swarm: Any, make_deployer: Callable[..., Deployer], heard: list[Callable[[Event], None]]
 ) -> None:
@@ -104,7 +104,7 @@ def test_a_change_by_hand_in_the_middle_is_reported_by_the_name_of_the_field(
     assert sizes(swarm) == {"web": 2}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_what_can_not_start_is_taken_back_early_and_by_name(swarm: Any, make_deployer: Callable[..., Deployer]) -> None:
     deployer = make_deployer()
     deployer.deploy(WORKER, release(swarm, "1"))
@@ -120,7 +120,7 @@ def test_what_can_not_start_is_taken_back_early_and_by_name(swarm: Any, make_dep
     assert swarm.tasks("web") == before
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_after_any_sequence_the_services_are_what_a_user_expects(
     swarm: Any, make_deployer: Callable[..., Deployer]
 ) -> None:

@@ -54,7 +54,7 @@ def running(swarm: Any, make_deployer: Callable[..., Deployer]) -> Callable[[], 
     return lambda: deployer
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_what_can_be_known_beforehand_touches_nothing(swarm: Any, running: Callable[[], Deployer]) -> None:
     before, spec = swarm.tasks("web"), swarm.spec("web")
     missing = release(swarm, "2", image=f"{swarm.facts.registry}/zdd-lab/application:nobody-pushed-this")
@@ -68,7 +68,7 @@ def test_what_can_be_known_beforehand_touches_nothing(swarm: Any, running: Calla
     assert (swarm.tasks("web"), swarm.spec("web")) == (before, spec)
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("strategy", [RollingUpdate(), pytest.param(BlueGreen(), marks=ALL), InPlaceUpdate()], ids=str)
 def test_what_shows_only_when_it_runs_is_taken_back(swarm: Any, running: Callable[[], Deployer], strategy: Any) -> None:
     hasty = evolve(WORKER, start_deadline_s=8.0)
@@ -136,7 +136,7 @@ def shop(swarm: Any, orchestrator: Any, tmp_path: Path) -> Iterator[Shop]:
     proxy.stop()
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "strategy",
     [

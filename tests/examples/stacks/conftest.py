@@ -75,7 +75,7 @@ class Stand:
         around |= {"CONSUL_HTTP_ADDR": self.agent.address.removeprefix("http://")}
         return subprocess.run(
             command, cwd=folder, env={**os.environ, **around, **self.environment, **environment},
-            capture_output=True, text=True, timeout=300, check=False,
+            capture_output=True, text=True, timeout=500, check=False,
         )  # fmt: skip
 
     def deploy(self, folder: Path, *words: str, **environment: str) -> str:
@@ -92,6 +92,12 @@ class Stand:
         """Return how often each Swarm service whose name begins so was written."""
         services = [one for one in self.api.services() if one["Spec"]["Name"].startswith(beginning)]
         return {one["Spec"]["Name"]: one["Version"]["Index"] for one in services}
+
+    def runs(self, beginning: str) -> dict[str, tuple[str, set[str]]]:
+        """Return the image and the tasks of each Swarm service whose name begins so."""
+        specs = [one["Spec"] for one in self.api.services() if one["Spec"]["Name"].startswith(beginning)]
+        images = {one["Name"]: one["TaskTemplate"]["ContainerSpec"]["Image"] for one in specs}
+        return {name: (image, self.tasks(name)) for name, image in images.items()}
 
     def behind_haproxy(self, paths: Mapping[str, str]) -> Address:
         """Start an HAProxy with the settings of the example. It is ended with the test."""

@@ -10,7 +10,7 @@ import pytest
 
 from zdd.model.address import Address
 
-pytestmark = pytest.mark.timeout(300)  # images are built and pushed, and several releases deployed
+pytestmark = pytest.mark.timeout(600)  # images are built and pushed, and several releases deployed
 ROOT = Path(__file__).parents[3]
 
 

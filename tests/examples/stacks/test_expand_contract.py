@@ -15,7 +15,7 @@ import pytest
 
 from zdd.model.address import Address
 
-pytestmark = pytest.mark.timeout(300)  # images are built and pushed, and several releases deployed
+pytestmark = pytest.mark.timeout(600)  # images are built and pushed, and several releases deployed
 LAB = Path(__file__).parents[2] / "lab"
 PASSWORD = "let-me-in"  # noqa: S105 - of a database that lives for one test
 COLUMNS = """SELECT string_agg(column_name, ',' ORDER BY column_name) FROM information_schema.columns

@@ -12,7 +12,7 @@ import pytest
 
 from zdd.model.address import Address
 
-pytestmark = pytest.mark.timeout(300)  # images are built and pushed, and several releases deployed
+pytestmark = pytest.mark.timeout(600)  # images are built and pushed, and several releases deployed
 
 
 class Customers:
