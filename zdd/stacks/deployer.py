@@ -252,7 +252,7 @@ class _Run:
         """Let these services serve again what they served after these deployments."""
         self._write(StackStarted, services=tuple(wanted), actor=self.deployer._actor)
         for name in reversed(list(wanted)):
-            if self._served(name) == wanted[name]:
+            if self._is_as_after(name, wanted[name]):
                 self.results[name] = ServiceResult(name, Outcome.UNCHANGED)
                 continue
             self._step(name)
@@ -306,7 +306,7 @@ class _Run:
     def _take_back(self) -> str:
         """Let every service that was changed serve again what it served, the last one first; say what can't be."""
         for name in reversed(list(self.origins)):
-            if self._served(name) == self.origins[name]:
+            if self._is_as_after(name, self.origins[name]):
                 continue
             try:
                 back = self._back(name, self.origins[name])
@@ -332,7 +332,11 @@ class _Run:
     def _as_it_was_found(self, name: str) -> Report:
         """Take back every deployment of a service that ran before zdd knew it: the first one's found what ran."""
         while True:
-            last = next(one for one in self.deployer.history(name) if one.id == self._served(name))
+            deployments = self.deployer.history(name)
+            served = self._served(name)
+            last = (
+                deployments[-1] if deployments[-1].half_done else next(one for one in deployments if one.id == served)
+            )
             report = self.deployer._operations.take_back(last, f"another service of stack {self.stack.name} failed")
             if not self._served(name):
                 return report
@@ -348,6 +352,12 @@ class _Run:
                 ) from error
             self.removed.append(name)
         self.gone = ()
+
+    def _is_as_after(self, name: str, deployment: str) -> bool:
+        """Tell whether a service serves what it served after a deployment, and no later one left it in between."""
+        deployments = self.deployer.history(name)
+        half_done = bool(deployments) and deployments[-1].half_done and deployments[-1].id != deployment
+        return self._served(name) == deployment and not half_done
 
     def _served(self, name: str) -> str:
         """Return the deployment after which the service serves what it serves; empty: nothing does."""

@@ -180,6 +180,26 @@ def test_a_stack_goes_back_to_what_served_before_its_last_deployment(scene):
     assert outcomes == [Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.UNCHANGED, Outcome.SUCCEEDED, Outcome.SUCCEEDED]
 
 
+@pytest.mark.parametrize("end", ["ctrl-c", "kill -9"])
+def test_wherever_it_ends_it_goes_back_to_what_served(make_scene, killed, end):
+    """A service that was left in between serves as before by its history, and has instances of both releases."""
+    kind = killed if end == "kill -9" else KeyboardInterrupt
+    mixed = 0
+    for number in range(12, calls_needed(make_scene(), whole("2")), 37):
+        scene = make_scene()
+        deploy(scene, whole("1"))
+        with scene.ended_at_call(number, kind), pytest.raises((kind, StackFailed)):
+            deploy(scene, whole("2"))
+        scene.pass_s(16)
+        stacks = StackDeployer(scene.deployer())
+        if stacks.half_done("shop") is None:
+            continue
+        mixed += ["1", "2"] in serving(scene).values()
+        assert stacks.rollback("shop").outcome is Outcome.SUCCEEDED, number
+        assert serving(scene) == {name: ["1"] for name in NAMES}, number
+    assert mixed
+
+
 def test_what_was_removed_or_pruned_comes_back_with_a_rollback(scene):
     stacks = StackDeployer(scene.deployer())
     stacks.deploy(whole("1"))

@@ -80,7 +80,12 @@ class Site:
                 running.kill()
 
     def served(self) -> str:
-        """Return the version that answers requests to the api."""
+        """Return the version that answers requests to the api; a part of them would be enough to show another one."""
+        found = {self._answer() for _ in range(50)}
+        assert len(found) == 1, found
+        return found.pop()
+
+    def _answer(self) -> str:
         with contextlib.closing(http.client.HTTPConnection(self.entrance.host, self.entrance.port)) as client:
             client.request("GET", "/api")
             return client.getresponse().read().decode()
