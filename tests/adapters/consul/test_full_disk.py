@@ -13,13 +13,21 @@ import pytest
 
 from zdd.adapters.consul.connection import ConsulConnection
 from zdd.adapters.consul.journal import ConsulJournal
-from zdd.adapters.memory import Behaviour, MemoryDiscovery, MemoryLease, MemoryOrchestrator, MemoryWorld
+from zdd.adapters.memory import (
+    Behaviour,
+    HealthyGate,
+    MemoryDiscovery,
+    MemoryLease,
+    MemoryOrchestrator,
+    MemoryWorld,
+)
 from zdd.deployer import Deployer
 from zdd.errors import AdapterError, JournalError
 from zdd.events import StagePassed
 from zdd.interfaces import Fence
 from zdd.model.release import Release
 from zdd.model.service import Service
+from zdd.sampler import InlineSampler
 
 ANN = Fence(1, "ann@host:1")
 SHOP = Service("shop", replicas=2)
@@ -83,10 +91,15 @@ def test_a_full_disk_is_said_and_nothing_is_done_until_there_is_room(small_agent
         MemoryWorld(),
         Disk(small_agent),
     )
-    lease = MemoryLease(world.clock)
-    edges = [world.add_edge()]
     deployer = Deployer(
-        MemoryOrchestrator(world), MemoryDiscovery(world), edges, journal=journal, lease=lease, clock=world.clock
+        MemoryOrchestrator(world),
+        MemoryDiscovery(world),
+        [world.add_edge()],
+        journal=journal,
+        lease=MemoryLease(world.clock),
+        clock=world.clock,
+        make_sampler=InlineSampler,
+        default_gates=lambda _: (HealthyGate(world),),
     )
     deployer.deploy(SHOP, Release("1.0", Behaviour()))
     written = journal.read("shop")

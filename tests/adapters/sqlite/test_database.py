@@ -6,7 +6,7 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,34 @@ def test_many_processes_can_make_the_same_new_file(path: Path, spawn: Any) -> No
         process.stdin.write("go\n")
         process.stdin.flush()
     assert [process.communicate()[0] for process in processes] == ["ok\n"] * 6
+
+
+def test_another_process_can_make_the_file_while_this_one_looks_at_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, tried = database_module._connect, []
+
+    def make_it(statement: str) -> None:
+        if "sqlite_master" in statement and not tried:
+            tried.append(statement)
+            with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+                try:
+                    other.execute("BEGIN IMMEDIATE")
+                    database_module._create(other)
+                    other.execute("COMMIT")
+                except sqlite3.OperationalError as error:
+                    assert error.sqlite_errorcode == sqlite3.SQLITE_BUSY  # noqa: PT017 - it waits, and finds it made
+
+    def connect_beside_another(file: Path, query: str = "mode=rw") -> sqlite3.Connection:
+        connection = connect(file, query)
+        connection.set_trace_callback(make_it)
+        return connection
+
+    monkeypatch.setattr(database_module, "_connect", connect_beside_another)
+    Database(path)
+    assert tried
+    with Database(path).reading() as connection:
+        assert connection.execute("SELECT number FROM format").fetchall() == [(database_module.FORMAT,)]
 
 
 # -- a newer format --------------------------------------------------------------------------------------------------

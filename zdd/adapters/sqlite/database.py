@@ -271,7 +271,12 @@ def _sync_directory(path: Path) -> None:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Make a new file a journal, and check that an old one is one."""
-    new = _is_new(connection, path)
+    connection.execute("BEGIN")  # what it looks at is of one moment: another process may be making the same file
+    try:
+        new = _is_new(connection, path)
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     _use_write_ahead_log(connection, path)
