@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zdd.errors import LeaseLost, PermanentError, TemporaryError
+from zdd.adapters.locked_file import PATIENCE_S, file_error, locked
+from zdd.errors import LeaseLost, PermanentError
 from zdd.interfaces import Fence
 
-_LOCK_PATIENCE_S = 10.0
-_LOCK_POLL_S = 0.002
 _TOKEN_DIGITS = 32
 
 
@@ -24,57 +21,28 @@ class FenceFile:
         self._path = path
 
     @contextmanager
-    def guard(self, service: str, fence: Fence) -> Iterator[None]:
+    def guard(self, service: str, fence: Fence, patience_s: float = PATIENCE_S) -> Iterator[None]:
         """Hold the file's lock while the block writes.
 
         Raises:
             LeaseLost: A greater token was accepted before.
             PermanentError: The file can't be written, or is damaged.
-            TemporaryError: Somebody else held the lock for too long.
+            TemporaryError: Somebody else held the lock for longer than `patience_s` seconds.
         """
-        handle = self._open()
-        try:
-            self._lock(handle, _LOCK_PATIENCE_S)
+        with locked(self._path, patience_s) as handle:
             self._accept(handle, service, fence)
             yield
-        finally:
-            os.close(handle)
 
     @contextmanager
-    def hold(self, patience_s: float = _LOCK_PATIENCE_S) -> Iterator[None]:
+    def hold(self, patience_s: float = PATIENCE_S) -> Iterator[None]:
         """Hold the file's lock without a token: for tidying up, which is right whoever does it.
 
         Raises:
             PermanentError: The file can't be written.
             TemporaryError: Somebody else held the lock for longer than `patience_s` seconds.
         """
-        handle = self._open()
-        try:
-            self._lock(handle, patience_s)
+        with locked(self._path, patience_s):
             yield
-        finally:
-            os.close(handle)
-
-    def _open(self) -> int:
-        try:
-            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise PermanentError(f"{self._path}: {error.strerror}") from error
-
-    def _lock(self, handle: int, patience_s: float) -> None:
-        """Wait for the lock, but not for ever: whoever holds it may have been suspended in the middle of a write."""
-        deadline = time.monotonic() + patience_s
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise TemporaryError(f"{self._path} is locked by somebody else's write") from None
-                time.sleep(_LOCK_POLL_S)
-            except OSError as error:
-                raise PermanentError(f"{self._path}: {error.strerror}") from error
-            else:
-                return
 
     def _accept(self, handle: int, service: str, fence: Fence) -> None:
         try:
@@ -88,4 +56,4 @@ class FenceFile:
                 os.pwrite(handle, b"%0*d" % (_TOKEN_DIGITS, fence.token), 0)  # one short write: never half a number
                 os.fsync(handle)
         except OSError as error:
-            raise PermanentError(f"{self._path}: {error.strerror}") from error
+            raise file_error(error, self._path) from error

@@ -1,6 +1,7 @@
 """Requests that arrive while no instance may run wait, and none of them fails."""
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -11,8 +12,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from zdd.adapters.traefik.discovery import maximum_hold_s
 from zdd.adapters.traefik.room import LINGER_S, HoldingRoom
+from zdd.errors import TemporaryError
 from zdd.model.address import Address
 from zdd.model.service import Overlap, Service
 from zdd.model.traffic import Registration
@@ -256,3 +260,18 @@ def _process_that_has_open(path: Path) -> int:
             if handle.readlink() == path:
                 return int(handle.parts[2])
     raise AssertionError(f"nobody has {path} open")
+
+
+def test_a_look_does_not_wait_for_ever_for_somebody_who_was_suspended_in_the_middle_of_a_write(world, kit) -> None:
+    one = world.application()
+    world.route(one.registration(), held=True)
+    room = _room(world)
+    room.close()
+    kit.await_condition(lambda: not room.alive, "it has ended")
+
+    with ThreadPoolExecutor(1) as looks, (world.proxy.directory / "fences" / "web").open("rb") as suspended:
+        fcntl.flock(suspended, fcntl.LOCK_EX)
+        with pytest.raises(TemporaryError, match="fences/web is locked by somebody else"):
+            looks.submit(world.discovery.registrations, world.service).result(30)
+
+    assert world.discovery.registrations(world.service) == ((one.registration(),), False)

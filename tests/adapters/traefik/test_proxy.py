@@ -1,5 +1,6 @@
 """The Traefik process: started, found again, restarted, refused."""
 
+import fcntl
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -195,3 +197,12 @@ def test_it_reports_to_nobody_and_cuts_no_long_request(proxy) -> None:
     timeouts = told["entryPoints"]["web"]["transport"]["respondingTimeouts"]
     assert timeouts == {"readTimeout": "0s", "writeTimeout": "0s"}
     assert "accessLog" not in told
+
+
+def test_somebody_who_was_suspended_while_it_started_is_not_waited_for_for_ever(proxy, monkeypatch) -> None:
+    monkeypatch.setattr("zdd.adapters.traefik.proxy.LOCK_PATIENCE_S", 0.05)
+    proxy.make_directories()
+    with ThreadPoolExecutor(1) as starts, (proxy.directory / "lock").open("w") as suspended:
+        fcntl.flock(suspended, fcntl.LOCK_EX)
+        with pytest.raises(TemporaryError, match="traefik/lock is locked by somebody else"):
+            starts.submit(proxy.ensure_running).result(30)

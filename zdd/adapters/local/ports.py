@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import random
 import socket
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from zdd.adapters.locked_file import locked
 from zdd.errors import ConfigurationError, TemporaryError
 
 # Below the range from which Linux takes ports for outgoing connections: nothing takes one of these by chance
@@ -45,7 +45,8 @@ def reserve_ports(names: Iterable[str], fixed: Mapping[str, int], cursor: Path) 
 
     Raises:
         ConfigurationError: A fixed port is taken.
-        TemporaryError: No port is free.
+        TemporaryError: No port is free, or somebody else has been looking for one for too long.
+        PermanentError: The file can't be written.
     """
     ports: dict[str, int] = {}
     held: list[socket.socket] = []
@@ -74,9 +75,7 @@ def _reserve_fixed(name: str, port: int) -> socket.socket:
 
 
 def _reserve_free(names: list[str], cursor: Path, ports: dict[str, int], held: list[socket.socket]) -> None:
-    handle = os.open(cursor, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with locked(cursor) as handle:
         text = os.pread(handle, 5, 0)
         last = int(text) if text.isdigit() else random.randrange(FIRST, LAST)  # noqa: S311 (not a secret)
         for name in names:
@@ -84,8 +83,6 @@ def _reserve_free(names: list[str], cursor: Path, ports: dict[str, int], held: l
             ports[name] = last
             held.append(reserved)
         os.pwrite(handle, b"%05d" % last, 0)
-    finally:
-        os.close(handle)
 
 
 def _next_free(last: int) -> tuple[int, socket.socket]:

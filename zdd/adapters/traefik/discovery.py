@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from attrs import evolve
 
 from zdd.adapters.fence_file import FenceFile
+from zdd.adapters.locked_file import PASSING
 from zdd.adapters.traefik.proxy import TraefikProxy
 from zdd.adapters.traefik.record import Record, RoomReference, read_record, write_record
 from zdd.adapters.traefik.rendering import normal_path
@@ -26,7 +21,8 @@ from zdd.model.traffic import Registration
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _PATH_FORBIDDEN = re.compile(r"[?#\x00-\x1f\x7f]")
 _HOLD_MARGIN_S = 30.0
-_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
+LOOK_PATIENCE_S = 1.0
+"""How long a look waits for somebody who writes: only in order to end a hold that is over, for which there is time."""
 
 
 def maximum_hold_s(service: Service) -> float:
@@ -77,7 +73,7 @@ class TraefikDiscovery:
         record = self._read(service)
         if self._hold_is_over(record):
             self._proxy.make_directories()
-            with self._locked(service):
+            with self._fence(service).hold(LOOK_PATIENCE_S):
                 record = self._read(service)
                 if self._hold_is_over(record):
                     record = evolve(record, held=False, room=None)
@@ -126,23 +122,7 @@ class TraefikDiscovery:
         return record.held and bool(record.exposures) and self._room(record) is None
 
     def _fence(self, service: Service) -> FenceFile:
-        return FenceFile(self._fence_path(service))
-
-    def _fence_path(self, service: Service) -> Path:
-        return self._proxy.directory / "fences" / service.name
-
-    @contextmanager
-    def _locked(self, service: Service) -> Iterator[None]:
-        """Keep writers out, as the fence does, where no deployer is at work who could have one."""
-        try:
-            handle = os.open(self._fence_path(service), os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise PermanentError(f"{error.filename}: {error.strerror}") from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
+        return FenceFile(self._proxy.directory / "fences" / service.name)
 
     def _read(self, service: Service) -> Record:
         return read_record(self._proxy.dynamic_directory / f"{service.name}.yaml") or Record(service.name)
@@ -152,7 +132,7 @@ class TraefikDiscovery:
         try:
             write_record(path, record)
         except OSError as error:
-            kind = TemporaryError if error.errno in _PASSING else PermanentError
+            kind = TemporaryError if error.errno in PASSING else PermanentError
             raise kind(f"{path} can't be written: {error.strerror}") from error
 
     def _others(self, service: Service) -> list[Record]:

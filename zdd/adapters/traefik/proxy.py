@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import http.client
 import json
 import os
@@ -20,6 +19,7 @@ from typing import Any
 
 from zdd.adapters.local.ports import reserve_ports
 from zdd.adapters.local.supervised import Phase, Restarts, Supervised, SupervisedState
+from zdd.adapters.locked_file import locked
 from zdd.adapters.traefik.connections import listener
 from zdd.adapters.traefik.room import HoldingRoom
 from zdd.atomic_file import write_atomically
@@ -31,6 +31,7 @@ ENTRY_POINT = "web"
 START_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 2.0
 STOP_MARGIN_S = 2.0
+LOCK_PATIENCE_S = 40.0  # for somebody else who starts or stops it, which takes half of that at most
 STOP_GRACE_S = 10.0  # that requests in flight get when the proxy itself is stopped
 OLDEST_VERSION = (3, 4)  # the oldest that was tried
 _VERSION = re.compile(r"^Version:\s+v?(\d+)\.(\d+)", re.MULTILINE)
@@ -115,7 +116,7 @@ class TraefikProxy:
         Raises:
             ConfigurationError: As for `check`.
             PermanentError: Traefik can't be started, or ends as soon as it is.
-            TemporaryError: It doesn't answer.
+            TemporaryError: It doesn't answer, or somebody else has been starting or stopping it for too long.
         """
         self.check()
         self.make_directories()
@@ -131,7 +132,7 @@ class TraefikProxy:
         """End Traefik, after it has answered what is in flight or 10 seconds have passed. Its files are kept.
 
         Raises:
-            TemporaryError: It did not end.
+            TemporaryError: It did not end, or somebody else has been starting or stopping it for too long.
         """
         if not self.directory.is_dir():
             return
@@ -234,12 +235,8 @@ class TraefikProxy:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        handle = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with locked(self.directory / "lock", LOCK_PATIENCE_S):
             yield
-        finally:
-            os.close(handle)
 
     def _start(self, binary: str) -> None:
         cursor = self.directory / "port-cursor"
