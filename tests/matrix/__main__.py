@@ -7,6 +7,7 @@ which point it was killed how often, what was lost and what was left over; the l
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import json
 import multiprocessing
@@ -32,6 +33,7 @@ from remains import shape, wrong  # noqa: E402
 from strict_clients import Load, Request  # noqa: E402
 
 from zdd.adapters.embedded import Embedded  # noqa: E402
+from zdd.adapters.traefik.room import LINGER_S  # noqa: E402
 from zdd.model.address import Address  # noqa: E402
 
 STRATEGIES = ("RollingUpdate", "BlueGreen", "Recreate")
@@ -41,8 +43,8 @@ WHENS = ("before", "after", "during", "paused")
 taken over, and then to go on."""
 
 LEASE_S = 5.0
-TIDY_WITHIN_S = 5.0
-"""Within how many seconds after `recover` returned nothing may be left over."""
+TIDY_WITHIN_S = 5.0 + LINGER_S
+"""Within how many seconds after `recover` returned nothing may be left over: a room that held requests lingers."""
 
 SCRIPT_S = 300.0
 TIMED_OUT = 124
@@ -79,6 +81,37 @@ class Row:
 
     def __str__(self) -> str:
         return f"{self.points:>5} {self.reached:>5} {self.lost:>5} {self.orphans:>5} {self.slowest_s:>7.2f} s"
+
+
+@define
+class Found:
+    """What came of many points.
+
+    Attributes:
+        points: How many there are.
+        chosen: How many of them were to be tried.
+        rows: Call → what came of its points.
+        requests: How many were answered.
+        problems: What was wrong, one line each.
+    """
+
+    points: int = 0
+    chosen: int = 0
+    rows: dict[str, Row] = field(factory=dict)
+    requests: int = 0
+    problems: list[str] = field(factory=list)
+
+    @property
+    def total(self) -> Row:
+        """Return all rows together."""
+        return functools.reduce(Row.plus, self.rows.values(), Row())
+
+    def add(self, other: Found) -> None:
+        """Count what came of others."""
+        self.points, self.chosen = self.points + other.points, self.chosen + other.chosen
+        self.requests, self.problems = self.requests + other.requests, self.problems + other.problems
+        for call, row in other.rows.items():
+            self.rows[call] = self.rows.get(call, Row()).plus(row)
 
 
 @define(eq=False)
@@ -176,20 +209,20 @@ def _await_no_room(state: Path) -> None:
         time.sleep(0.1)
 
 
-def play(task: tuple[str, tuple[Point, ...], float]) -> tuple[str, dict[str, Row], int, list[str]]:
-    """Kill at each of these points until that time; return the strategy, the rows, the answers, and what was wrong."""
+def play(task: tuple[str, tuple[Point, ...], float]) -> Found:
+    """Kill at each of these points until that time; return what came of it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what runs on the machine is stopped before this ends
     strategy, points, end_s = task
-    rows: dict[str, Row] = {}
-    problems: list[str] = []
+    found = Found()
     with running(strategy) as (machine, _, before):
         with machine.load.running():
             for point in itertools.takewhile(lambda _: time.monotonic() < end_s, points):
-                problems += kill_at(machine, point, before, rows.setdefault(point.call, Row()))
-        lost = len(machine.load.lost) - sum(row.lost for row in rows.values())
+                found.problems += kill_at(machine, point, before, found.rows.setdefault(point.call, Row()))
+        lost = len(machine.load.lost) - found.total.lost
         if lost:
-            problems.append(f"{strategy}: {lost} lost while nobody was killed: {machine.load.lost[-1].what}")
-        return strategy, rows, sum(machine.load.answers.values()), problems
+            found.problems.append(f"{strategy}: {lost} lost while nobody was killed: {machine.load.lost[-1].what}")
+        found.requests = sum(machine.load.answers.values())
+        return found
 
 
 def kill_at(machine: Machine, point: Point, before: Counter[str], row: Row) -> list[str]:
@@ -244,51 +277,60 @@ def _pause_at(machine: Machine, point: Point, before: Counter[str], row: Row) ->
     return problems, [*left, *after], spent_s
 
 
+def part(text: str) -> slice:
+    """Return which points belong to a part, such as the second of five: every fifth, from the second on."""
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError(f"{text} is no part: write 2/5 for the second of five")
+    return slice(int(number) - 1, None, int(of))
+
+
+def try_points(strategy: str, arguments: argparse.Namespace, end_s: float) -> Found:
+    """Try the chosen points of a strategy on several machines, print the table of them, and return what came of it."""
+    with running(strategy) as (_, calls, _):
+        every = list(points_of(calls))
+    chosen = [one for one in every if one.when in arguments.when]
+    chosen = [one for one in chosen if not arguments.calls or one.call.split()[0] in arguments.calls]
+    points, found = tuple(chosen[arguments.part]), Found(len(every))
+    found.chosen = len(points)
+    tasks = [(strategy, points[job :: arguments.jobs], end_s) for job in range(arguments.jobs)]
+    with multiprocessing.get_context("fork").Pool(arguments.jobs) as pool:
+        for one in pool.imap_unordered(play, tasks, chunksize=1):
+            found.add(one)
+    print(f"{strategy}: killed at, points, died there, lost, left over, slowest to be tidy")
+    for call, row in found.rows.items():
+        print(f"  {call:<32} {row}")
+    print(f"{strategy}: {found.total.points} of {found.points} points were tried", flush=True)
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python tests/matrix", description=__doc__)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=STRATEGIES)
     parser.add_argument("--when", nargs="+", choices=WHENS, default=WHENS, help="only these points")
     parser.add_argument("--calls", nargs="+", default=(), help="only these parts' calls, such as discovery")
-    parser.add_argument("--every", type=int, default=1, help="of how many points one is tried")
-    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--part", type=part, default="1/1", help="only a part of the points: 2/5 is the second of five")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="for how long: what is left is not tried")
     parser.add_argument("--jobs", type=int, default=2, help="on how many machines at once")
     arguments = parser.parse_args()
-    began_s, tasks = time.monotonic(), []
+    began_s, found = time.monotonic(), Found()
     for strategy in arguments.strategies:
-        with running(strategy) as (_, calls, _):
-            chosen = [one for one in points_of(calls) if one.when in arguments.when]
-            chosen = [one for one in chosen if not arguments.calls or one.call.split()[0] in arguments.calls]
-            points = tuple(chosen[arguments.first :: arguments.every])
-        tasks += [
-            (strategy, points[job :: arguments.jobs], began_s + arguments.seconds) for job in range(arguments.jobs)
-        ]
-    answered, problems = 0, list[str]()
-    rows: dict[str, dict[str, Row]] = {strategy: {} for strategy in arguments.strategies}
-    with multiprocessing.get_context("fork").Pool(arguments.jobs) as pool:
-        for strategy, found, answers, wrong_ones in pool.imap_unordered(play, tasks, chunksize=1):
-            answered, problems = answered + answers, problems + wrong_ones
-            for call, row in found.items():
-                rows[strategy][call] = rows[strategy].get(call, Row()).plus(row)
-    total = Row()
-    for strategy in arguments.strategies:
-        print(f"{strategy}: killed at, points, died there, lost, left over, slowest to be tidy")
-        for call, row in rows[strategy].items():
-            print(f"  {call:<32} {row}")
-            total = total.plus(row)
+        found.add(try_points(strategy, arguments, began_s + arguments.seconds))
+    total = found.total
     verdict = {
-        "points": sum(len(points) for _, points, _ in tasks),
+        "points": found.points,
+        "chosen": found.chosen,
         "tried": total.points,
         "killed": total.reached,
-        "requests": answered,
+        "requests": found.requests,
         "lost": total.lost,
         "orphans": total.orphans,
-        "problems": len(problems),
+        "problems": len(found.problems),
         "tidy_within_s": round(total.slowest_s, 2),
         "seconds": round(time.monotonic() - began_s, 1),
     }
     print(json.dumps(verdict))
-    return 1 if problems or not total.reached else 0
+    return 1 if found.problems or not total.reached else 0
 
 
 if __name__ == "__main__":
