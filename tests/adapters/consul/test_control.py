@@ -18,7 +18,7 @@ from zdd.adapters.consul.discovery import ConsulDiscovery
 from zdd.adapters.consul.journal import ConsulJournal
 from zdd.adapters.consul.lease import ConsulLease
 from zdd.adapters.local.orchestrator import LocalOrchestrator
-from zdd.errors import OutcomeUnknown, PermanentError
+from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
 from zdd.events import Event, Ordered, StageEntered
 from zdd.model.order import Order, OrderKind
 
@@ -100,3 +100,18 @@ def test_what_others_wrote_there_is_named(agent: Any, connection: ConsulConnecti
     agent.ask("PUT", f"/v1/kv/{prefix}/control/web/web-1/x", value.encode())
     with pytest.raises(PermanentError, match=f"{prefix}/control/web/web-1/x"):
         ConsulControl(connection, prefix=prefix).orders("web", "web-1")
+
+
+def test_an_order_that_is_kept_was_given_though_old_ones_could_not_be_forgotten(
+    connection: ConsulConnection, prefix: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    control = ConsulControl(connection, prefix=prefix)
+
+    def away(prefix: str) -> None:
+        raise TemporaryError("Consul can't be reached any more")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(control._store, "under", away)
+        control.send("web", PAUSE)
+    assert control.orders("web", "web-1") == (PAUSE,)
+    assert "zdd.orders_not_forgotten" in caplog.text

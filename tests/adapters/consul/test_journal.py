@@ -169,6 +169,27 @@ DAMAGES: dict[str, Callable[[Any, str], object]] = {
 }
 
 
+def test_an_event_that_the_end_of_the_chain_does_not_know_ends_a_write(
+    agent: Any, journal: ConsulJournal, prefix: str
+) -> None:
+    journal.append("web", event(1), ANN)
+    agent.ask("PUT", f"/v1/kv/{prefix}/events/web/000000000002", b"left behind by half a restore")
+    with pytest.raises(
+        JournalError, match="events/web/000000000002 is damaged: it is there, and by its end web has 1 e"
+    ):
+        journal.append("web", event(2), ANN)
+
+
+def test_a_write_that_is_refused_again_and_again_ends(
+    connection: ConsulConnection, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zdd.adapters.consul.journal.PATIENCE_S", 0.2)
+    journal = ConsulJournal(connection, prefix=prefix)
+    monkeypatch.setattr(journal._store, "commit", lambda _operations: False)
+    with pytest.raises(JournalError, match="an event of web can't be written: others write to it all the time"):
+        journal.append("web", event(1), ANN)
+
+
 @pytest.mark.parametrize("name", DAMAGES)
 def test_damage_is_told_and_never_read_over(agent: Any, journal: ConsulJournal, prefix: str, name: str) -> None:
     for number in (1, 2, 3):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -129,3 +130,24 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[Address]:
 def test_an_answer_that_is_none_is_never_believed(kind: str) -> None:
     with answering(ANSWERS[kind]) as server, pytest.raises(TemporaryError, match="as Consul does"):
         DnsLookup(server).instances("web")
+
+
+def test_an_answer_that_comes_drop_by_drop_has_to_be_whole_in_time() -> None:
+    ended = threading.Event()
+
+    def drip() -> None:
+        client, _ = server.accept()
+        with client, contextlib.suppress(OSError):
+            client.recv(4096)
+            for byte in _sized(bytes(1000)):
+                client.sendall(bytes([byte]))
+                if ended.wait(0.05):
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        with pytest.raises(TemporaryError, match=r"no whole answer within 0\.3 s"):
+            DnsLookup(Address("127.0.0.1", server.getsockname()[1]), timeout_s=0.3).instances("web")
+        ended.set()
+        thread.join(60.0)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import Any
 
 from zdd.adapters.consul.connection import ConsulConnection
 from zdd.adapters.consul.policy import operator_policy
 from zdd.adapters.consul.store import DEFAULT_PREFIX, Entry, Store, encode_record, replace
-from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
+from zdd.errors import AdapterError, OutcomeUnknown, PermanentError, TemporaryError
 from zdd.model.order import Order, OrderKind
 
 KEPT = 64
 """How many orders of a service are kept besides those of the deployment that got the last one."""
+
+logger = logging.getLogger("zdd")
 
 _KINDS = {kind.value: kind for kind in OrderKind}
 _FIELDS: dict[str, Any] = {"kind": str, "by": str, "at_s": (int, float), "stage": (int, type(None))}
@@ -53,7 +56,10 @@ class ConsulControl:
         except OutcomeUnknown as error:
             if not self._is_there(key):
                 raise error from None
-        self._forget_old(service, order.deployment)
+        try:
+            self._forget_old(service, order.deployment)
+        except AdapterError as error:  # the order is kept, which is what counts; the next one tidies up
+            logger.warning("zdd.orders_not_forgotten: old orders to %s stay for now: %s", service, error)
 
     def orders(self, service: str, deployment: str, after: int = 0) -> tuple[Order, ...]:
         """Return the orders for this deployment, in the order in which Consul wrote them, without the first `after`.

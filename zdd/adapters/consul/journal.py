@@ -120,13 +120,17 @@ class ConsulJournal:
                 tried = evolve(tried, checksum=tried.expected(state.head.checksum))
                 if self._commit(state, tried, fence):
                     return
+                self._check_not_there(tried, state.head)
+                problems.append("others write to it all the time")
+                pause_s = 0.0
             except (TemporaryError, OutcomeUnknown) as error:
                 problems.append(str(error))
-                if time.monotonic() + _PAUSE_S >= end_s:
-                    raise JournalError(f"an event of {service} can't be written: {_in_short(problems)}") from error
-                time.sleep(_PAUSE_S)
+                pause_s = _PAUSE_S
             except PermanentError as error:
                 raise JournalError(f"an event of {service} can't be written: {error}") from error
+            if time.monotonic() + pause_s >= end_s:
+                raise JournalError(f"an event of {service} can't be written: {_in_short(problems)}")
+            time.sleep(pause_s)
 
     def read(self, service: str) -> tuple[Event, ...]:
         """Return every event of this service, oldest first.
@@ -190,6 +194,16 @@ class ConsulJournal:
             return False
         entry = self._store.get(self._key(tried.service, tried.number))
         return bool(entry.index) and _parse(entry) == tried
+
+    def _check_not_there(self, tried: _Row, head: _Head) -> None:
+        """Find out whether a write was refused because there is an event of which the end of the chain knows nothing.
+
+        Raises:
+            JournalError: So it is: nothing will ever be written there.
+        """
+        key = self._key(tried.service, tried.number)
+        if self._store.get(key).index and self._state(tried.service).head == head:
+            raise _damaged(key, f"it is there, and by its end {tried.service} has {head.events} events")
 
     def _read_whole(self, service: str) -> tuple[_Head, list[Entry]]:
         """Return the end of the chain and the events up to it: what is appended meanwhile is left out."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from attrs import frozen
@@ -237,9 +238,13 @@ def merge(listed: Sequence[Listed], ports: Sequence[str]) -> tuple[Registration,
         weights = [part.told for part in parts]
         weights += [0] * (len(ports) - len({part.port for part in parts}))
         same = len(set(weights)) == 1 and len(parts) <= len(ports) and len({_identity(part) for part in parts}) == 1
-        weight = weights[0] if same else min({1, 2, 3} - set(weights)) if any(weights) else 0
+        weight = weights[0] if same else _given_to_none(weights) if any(weights) else 0
         merged.append(parts[0].registration({part.port: part.address for part in parts}, weight))
     return tuple(merged)
+
+
+def _given_to_none(weights: Sequence[int]) -> int:
+    return next(weight for weight in count(1) if weight not in weights)
 
 
 def _identity(listed: Listed) -> tuple[str | None, ...]:

@@ -11,6 +11,7 @@ import ipaddress
 import secrets
 import socket
 import struct
+import time
 from collections.abc import Mapping
 
 from attrs import field, frozen
@@ -112,20 +113,36 @@ class DnsLookup:
         try:
             reply = self._ask(number + struct.pack(">HHHHH", 0x0100, 1, 0, 0, 0) + question)
             return _read(reply, number, question)
+        except TimeoutError as error:
+            raise TemporaryError(f"DNS at {self.server} gave no whole answer within {self.timeout_s:g} s") from error
         except OSError as error:
             raise TemporaryError(f"DNS at {self.server} can't be reached: {error}") from error
         except (ValueError, IndexError, struct.error) as error:
             raise TemporaryError(f"DNS at {self.server} did not answer as Consul does: {error}") from error
 
     def _ask(self, message: bytes) -> bytes:
+        end_s = time.monotonic() + self.timeout_s
         with socket.create_connection((self.server.host, self.server.port), self.timeout_s) as client:
             client.sendall(struct.pack(">H", len(message)) + message)
-            with client.makefile("rb") as file:
-                (size,) = struct.unpack(">H", file.read(2))
-                reply = file.read(size)
+            (size,) = struct.unpack(">H", self._read(client, 2, end_s))
+            reply = self._read(client, size, end_s)
         if len(reply) < size:
             raise ValueError(f"{len(reply)} of {size} bytes came")
         return reply
+
+    def _read(self, client: socket.socket, size: int, end_s: float) -> bytes:
+        """Return so many bytes, fewer only if no more come."""
+        found = bytearray()
+        while len(found) < size:
+            left_s = end_s - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            client.settimeout(left_s)
+            part = client.recv(size - len(found))
+            if not part:
+                break
+            found += part
+        return bytes(found)
 
 
 def _found(one: Listed) -> Found:
