@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from attrs import evolve, frozen
 
-from zdd.backup import Archive, DirectoryStore, Files, Retention
+from zdd.backup import Archive, Backup, DirectoryStore, Files, Manifest, Retention
+from zdd.backup.backup import MakeBackup
+from zdd.backup.retention import DAY_S
 from zdd.errors import BackupError, ConfigurationError
+from zdd.model.action import ActionContext
 
 
 @pytest.fixture
@@ -108,6 +111,32 @@ def test_one_more_than_is_kept_goes_with_its_data(archive: Archive) -> None:
     assert len(archive.expire(Retention(1), newest.made_s)) == 2
     assert archive.manifests() == (newest,)
     assert len(archive.store.names()) == 2
+
+
+def of_the_future(archive: Archive) -> Manifest:
+    """A backup that was made while the clock was ahead by a year."""
+    ahead = archive.make("web-1", "1.0")
+    ahead = evolve(ahead, made_s=ahead.made_s + 365 * DAY_S)
+    archive.store.write(ahead.file, [ahead.to_bytes()])
+    return ahead
+
+
+def test_what_was_just_made_is_kept_though_the_clock_was_put_back(archive: Archive, tmp_path: Path) -> None:
+    ahead = of_the_future(archive)
+    backup = Backup(archive.sources, archive.store, retention=Retention(1), key_file=archive.key_file)
+    MakeBackup(backup).run(ActionContext("web", "web-2", "1.0", "2.0"))
+    made = archive.made_for("web-2")
+    assert made is not None
+    assert archive.manifests() == (made, ahead)
+    archive.restore(made)
+
+
+def test_which_is_the_newest_is_not_guessed_where_the_clock_was_put_back(archive: Archive) -> None:
+    ahead = of_the_future(archive)
+    made = archive.make("web-2", "1.0")
+    with pytest.raises(BackupError, match=f"the newest backup can't be told.*{ahead.id}.*{made.id}"):
+        archive.newest()
+    assert archive.find(made.id) == made
 
 
 def test_an_unknown_backup_is_refused_with_those_there_are(archive: Archive) -> None:

@@ -89,3 +89,11 @@ def test_a_directory_that_can_not_be_made_is_refused_beforehand(tmp_path: Path) 
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match=r"backups can't be kept in .*file/below: .*file is no directory"):
         DirectoryStore(tmp_path / "file" / "below").check()
+
+
+def test_a_directory_that_no_disk_can_have_is_named(tmp_path: Path) -> None:
+    impossible = DirectoryStore(tmp_path / ("a" * 300))
+    with pytest.raises(ConfigurationError, match=r"backups can't be kept in .*aaa: File name too long"):
+        impossible.check()
+    with pytest.raises(BackupError, match="aaa can't be read: File name too long"):
+        impossible.names()

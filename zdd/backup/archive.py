@@ -22,6 +22,10 @@ TELL_EVERY_S = 1.0
 """How often a long backup says how far it is."""
 
 
+CLOCKS_DIFFER_S = 60.0
+"""So far ahead a clock may have been by which a backup was made."""
+
+
 def _quietly(_: str) -> None:
     """Tell nobody."""
 
@@ -71,14 +75,20 @@ class Archive:
         """Return the newest backup; None: there is none.
 
         Raises:
-            BackupError: One that is newer has a damaged manifest: a person has to say which one is meant.
+            BackupError: One that is newer has a damaged manifest, or it was made at a time that has not come yet: a
+                person has to say which one is meant.
         """
         whole = self.manifests()
+        known = ", ".join(manifest.id for manifest in whole) or "there is none"
+        if whole and whole[-1].made_s > time.time() + CLOCKS_DIFFER_S:
+            raise BackupError(
+                f"the newest backup can't be told: by the clock, {whole[-1].id} was made at a time that has not come "
+                f"yet: name the one that is meant: {known}"
+            )
         read = {manifest.file for manifest in whole}
         since = self._begun(whole[-1].file) if whole else ""
         newer = [name for name in self._names() if name not in read and self._begun(name) >= since]
         if newer:
-            known = ", ".join(manifest.id for manifest in whole) or "there is none"
             raise BackupError(
                 f"the newest backup can't be used, {newer[-1]} is damaged: name one that is whole: {known}"
             )
@@ -184,13 +194,18 @@ class Archive:
             lost.append((part.source, part.position, before))
         return tuple(lost)
 
-    def expire(self, retention: Retention, now: float) -> tuple[Manifest, ...]:
+    def expire(self, retention: Retention, now: float, keep: Manifest | None = None) -> tuple[Manifest, ...]:
         """Delete the backups that are kept no longer, and return them.
+
+        Args:
+            retention: How long they are kept.
+            now: In seconds since the epoch.
+            keep: One that stays in any case. By a clock that was put back, what was just made is not the newest one.
 
         Raises:
             BackupError: One can't be deleted.
         """
-        gone = retention.expired(self.manifests(), now)
+        gone = tuple(one for one in retention.expired(self.manifests(), now) if keep is None or one.id != keep.id)
         for manifest in gone:
             self.store.delete(manifest.file)  # first: without a manifest it is none
             for part in manifest.parts:

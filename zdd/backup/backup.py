@@ -115,7 +115,7 @@ class MakeBackup:
         made = archive.make(
             context.deployment, context.from_version, continues=context.continues, tell=context.tell
         )  # fmt: skip
-        gone = archive.expire(self.backup.retention, time.time())
+        gone = archive.expire(self.backup.retention, time.time(), keep=made)
         return str(made) + (f"; {len(gone)} old ones deleted" if gone else "")
 
 

@@ -66,9 +66,10 @@ class DirectoryStore:
 
     def check(self) -> None:
         """Raise `ConfigurationError` if the directory can't be made or written."""
-        nearest = Path(self.directory)
-        while not nearest.exists():
-            nearest = nearest.parent
+        try:
+            nearest = next(path for path in (Path(self.directory), *Path(self.directory).parents) if _is_there(path))
+        except OSError as error:
+            raise ConfigurationError(f"backups can't be kept in {self.directory}: {error.strerror}") from error
         if not nearest.is_dir():
             raise ConfigurationError(f"backups can't be kept in {self.directory}: {nearest} is no directory")
         if not os.access(nearest, os.W_OK | os.X_OK):
@@ -105,10 +106,20 @@ class DirectoryStore:
             raise BackupError(f"{path} can't be read: {error.strerror or error}") from error
 
     def names(self) -> tuple[str, ...]:
-        """Return the files, those half written left out."""
+        """Return the files, those half written left out.
+
+        Raises:
+            BackupError: The directory can't be read.
+        """
         base = Path(self.directory)
-        found = (str(path.relative_to(base)) for path in base.glob("**/*") if path.is_file())
-        return tuple(sorted(name for name in found if _NAME.fullmatch(name)))
+        try:
+            found = [Path(folder, name) for folder, _, names in os.walk(base, onerror=_raise) for name in names]
+        except FileNotFoundError:
+            return ()  # nothing was kept yet
+        except OSError as error:
+            raise BackupError(f"{error.filename or base} can't be read: {error.strerror or error}") from error
+        names = [path.relative_to(base).as_posix() for path in found if path.is_file()]
+        return tuple(sorted(name for name in names if _NAME.fullmatch(name)))
 
     def delete(self, name: str) -> None:
         """Delete the file."""
@@ -122,3 +133,16 @@ class DirectoryStore:
         if not _NAME.fullmatch(name):
             raise BackupError(f"{name!r} is no name of a backup")
         return Path(self.directory) / name
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether there is such a thing. Unlike `Path.exists`, it says why where that can't be known."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _raise(error: OSError) -> None:
+    raise error
