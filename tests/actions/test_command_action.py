@@ -52,6 +52,6 @@ def test_a_program_that_is_not_there_is_the_systems_own_error() -> None:
 def test_bad_values_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="use a list of words"):
         CommandAction("pg_dump")
-    with pytest.raises(ConfigurationError, match="environment variable A is 1"):
+    with pytest.raises(ConfigurationError, match="environment variable A is of type int: use text"):
         CommandAction(["true"], environment={"A": 1})  # type: ignore[dict-item]
     assert CommandAction(["pg_dump", "-f", os.devnull]).name == "pg_dump -f /dev/null"

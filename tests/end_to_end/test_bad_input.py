@@ -41,7 +41,7 @@ CASES: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "steps that fall": (lambda: zdd.Canary((50, 5, 100)), ["rising percentages"]),
     "an environment that isn't text": (
         lambda: sleeper(environment={"LIMIT": 5}),
-        ["environment variable LIMIT is 5", "'5'"],
+        ["environment variable LIMIT is of type int", "use text, in quotes"],
     ),
     "a command as one string": (lambda: zdd.Process("sleep 60"), ["'sleep 60'", "['sleep', '60']"]),
     "a gate at an unknown port": (

@@ -183,7 +183,7 @@ def test_it_says_what_it_does() -> None:
         (["no-such-program"], {}, "command 'no-such-program' of a gate is not there, or can't be executed"),
         (["/etc/passwd"], {}, "command '/etc/passwd' of a gate is not there, or can't be executed"),
         (["true"], {"environment": {"PATH": "/nowhere"}}, "command 'true' of a gate is not there"),
-        (["true"], {"environment": {"A": 5}}, "environment variable A is 5"),
+        (["true"], {"environment": {"A": 5}}, "environment variable A is of type int: use text"),
         (["true"], {"environment": {"A=": "5"}}, "environment variable 'A='"),
         (["true"], {"directory": "/no/such/place"}, "directory /no/such/place of gate command true is not there"),
         (["true"], {"port_names": "http"}, "port_names is 'http'"),

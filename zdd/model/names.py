@@ -79,6 +79,10 @@ def environment_texts(value: Any) -> dict[str, str]:
     for key, text in pairs.items():
         if not isinstance(key, str) or not key or "=" in key or "\0" in key:
             raise ConfigurationError(f"environment variable {key!r}: use a name without = and null characters")
-        if not isinstance(text, str) or "\0" in text:
-            raise ConfigurationError(f"environment variable {key} is {text!r}: use text, for example {str(text)!r}")
+        if not isinstance(text, str):  # what it is, is not said: it may be a secret
+            raise ConfigurationError(
+                f"environment variable {key} is of type {type(text).__name__}: use text, in quotes"
+            )
+        if "\0" in text:
+            raise ConfigurationError(f"environment variable {key} has a null character, which no program can be given")
     return pairs

@@ -312,6 +312,8 @@ class TestChecking:
 
     def test_a_workload_that_is_not_whole(self, orchestrator):
         assert "command must be a list of words" in self.check(orchestrator, {"kind": "process"})
+        secret = {"kind": "process", "command": "run", "environment": {"PASSWORD": "hunter2"}}
+        assert "hunter2" not in self.check(orchestrator, secret)
 
     def test_a_command_that_is_not_there(self, orchestrator, tmp_path):
         message = self.check(orchestrator, Process(["no-such-program"]).specification())

@@ -35,7 +35,7 @@ def test_the_image_is_all_that_is_needed() -> None:
         ({"image": "web", "command": "serve --fast"}, r"for example \['serve', '--fast'\]"),
         ({"image": "web", "entrypoint": [1]}, "use a list of words"),
         ({"image": "web", "environment": {"A=B": "c"}}, "name without ="),
-        ({"image": "web", "environment": {"WORKERS": 4}}, "for example '4'"),
+        ({"image": "web", "environment": {"WORKERS": 4}}, "WORKERS is of type int: use text"),
         ({"image": "web", "environment": {"ZDD_VERSION": "4"}}, "are set by zdd"),
         ({"image": "web", "ports": {"http": 0}}, "container port of http"),
         ({"image": "web", "ports": {"HTTP": 80}}, "port name 'HTTP'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from zdd.adapters.swarm.drift import carried_over, changes, difference, in_words
+from zdd.adapters.swarm.drift import carried_over, changes, difference, differences, in_words
 
 WRITTEN: dict[str, Any] = {
     "Name": "web",
@@ -48,7 +48,7 @@ def test_every_change_is_named_with_what_was_there() -> None:
     other["TaskTemplate"]["Networks"] = []
     assert changes(WRITTEN, other) == [
         'Labels.owner was null and is "me"',
-        'TaskTemplate.ContainerSpec.Env.FEATURE was "1" and is "2"',
+        "TaskTemplate.ContainerSpec.Env.FEATURE has another value",
         'TaskTemplate.ContainerSpec.Hostname was null and is "h"',
         'TaskTemplate.ContainerSpec.Image was "web:2@sha256:abc" and is "web:3"',
         "networks were back and are none",
@@ -68,6 +68,15 @@ def test_what_swarm_fills_in_is_no_change_and_of_a_list_only_what_differs_is_nam
     assert changes(written, other) == []
     other["EndpointSpec"]["Ports"][0]["P"] = 2
     assert changes(written, other) == ["EndpointSpec.Ports[0].P was 1 and is 2"]
+
+
+def test_a_variable_is_named_without_its_value_which_may_be_a_secret() -> None:
+    written = {"ContainerSpec": {"Env": ["OLD=hunter1", "PASSWORD=hunter2", "SAME=1"]}}
+    other = {"ContainerSpec": {"Env": ["SAME=1", "PASSWORD=hunter3", "NEW=hunter4"]}}
+    lines = ["ContainerSpec.Env.NEW is new", "ContainerSpec.Env.OLD was taken away"]
+    assert differences(written, other) == [*lines, "ContainerSpec.Env.PASSWORD has another value"]
+    assert differences({}, other)[0] == "ContainerSpec.Env.NEW is new"
+    assert differences({"ContainerSpec": {"Env": ["A=1", "B=2"]}}, {"ContainerSpec": {"Env": ["B=2", "A=1"]}}) == []
 
 
 def test_a_difference_is_named() -> None:

@@ -72,7 +72,7 @@ def test_a_stack_that_is_deployed_in_the_middle_and_afterwards_kills_nothing_and
     assert report.unproven == ()
 
     swarm.stack("shop", file, "--prune")
-    said = 'shop_web was changed outside zdd: TaskTemplate.ContainerSpec.Env.COLOUR was "green" and is null'
+    said = "shop_web was changed outside zdd: TaskTemplate.ContainerSpec.Env.COLOUR was taken away"
     next_one = release(swarm, "2", None, COLOUR="red")
     (warning,) = [line for line in deployer.plan(WORKER, next_one).warnings if "outside" in line]
     assert warning.startswith(said.replace(" was changed", ": was changed", 1))
@@ -99,7 +99,7 @@ def test_a_change_by_hand_in_the_middle_is_reported_by_the_name_of_the_field(
     assert report.outcome is Outcome.SUCCEEDED
     print(report.unproven)
     line = next(line for line in report.unproven if "outside" in line)
-    assert line.startswith("web was changed outside zdd: TaskTemplate.ContainerSpec.Env.BY was null and is ")
+    assert line.startswith("web was changed outside zdd: TaskTemplate.ContainerSpec.Env.BY is new, ")
     assert "TaskTemplate.Resources.Limits.MemoryBytes was null and is 94371840" in line
     assert sizes(swarm) == {"web": 2}
 

@@ -24,7 +24,7 @@ def read_workload(workload: Specification) -> Process:
     environment, command = workload.get("environment") or {}, workload.get("command")
     if not isinstance(command, list | tuple) or not isinstance(environment, dict):
         raise ConfigurationError(
-            f"workload {dict(workload)!r}: command must be a list of words, environment a mapping of text to text"
+            f"workload of kind {kind!r}: command must be a list of words, environment a mapping of text to text"
         )
     return Process(command=command, environment=environment, directory=workload.get("directory"))
 

@@ -130,4 +130,4 @@ def read_container(workload: Specification) -> Container:
     try:
         return Container(**known)
     except TypeError as error:
-        raise ConfigurationError(f"workload {dict(workload)!r}: {error}") from None
+        raise ConfigurationError(f"workload of kind {KIND!r}: {error}") from None

@@ -28,9 +28,11 @@ def difference(before: Any, after: Any, path: str = "") -> str:
 
 
 def differences(before: Any, after: Any, path: str = "") -> list[str]:
-    """Name every place at which two specifications differ, and what is there."""
+    """Name every place at which two specifications differ, and what is there, but not what variables hold: secrets."""
     if before == after or (not before and not after):
         return []
+    if path.rpartition(".")[2] == "Env":
+        return _other_variables(before, after, path)
     if isinstance(before, Mapping | None) and isinstance(after, Mapping | None):
         before, after = before or {}, after or {}
         return [
@@ -44,6 +46,13 @@ def differences(before: Any, after: Any, path: str = "") -> list[str]:
     if not before and after in FILLED_IN:
         return []
     return [f"{path} was {json.dumps(before)} and is {json.dumps(after)}"]
+
+
+def _other_variables(before: Any, after: Any, path: str) -> list[str]:
+    old, new = (dict(one) if isinstance(one, Mapping) else _pairs(one) for one in (before, after))
+    words = {name: "is new" if name not in old else "was taken away" for name in old.keys() ^ new.keys()}
+    words |= {name: "has another value" for name in old.keys() & new.keys() if old[name] != new[name]}
+    return [f"{path}.{name} {said}" for name, said in sorted(words.items())]
 
 
 def changes(written: Json, found: Json) -> list[str]:
