@@ -84,7 +84,7 @@ class Deployer:
         control: Control | None = None,
         intents: Intents | None = None,
     ) -> None:
-        self._actor = f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}"
+        self._actor = f"{_user()}@{socket.gethostname()}:{os.getpid()}"
         self._default_gates = default_gates
         self._around: Surroundings
         if orchestrator is None:
@@ -489,3 +489,11 @@ class Deployer:
         made = copy.copy(self)
         made._around = evolve(self._around, lease=lease)
         return made
+
+
+def _user() -> str:
+    """Return the user's name; the number of one who has none, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # which of them depends on Python's version
+        return f"uid-{os.getuid()}"

@@ -8,12 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from attrs import field, frozen
 
+import zdd
 from zdd.adapters.embedded import Embedded
+from zdd.adapters.memory import Behaviour, MemoryWorld
 
 
 @frozen
@@ -52,3 +55,33 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     one = Shell(tmp_path_factory.mktemp("shell") / "state", port)
     yield one
     Embedded(one.state, port=port).stop_everything(1.0)
+
+
+@frozen
+class Played:
+    """A world in memory in which ``web`` runs, and the words that let the command line work with its deployer."""
+
+    world: MemoryWorld
+    deployer: zdd.Deployer
+    parts: tuple[str, ...] = ("--deployer", "played_parts:make", "--quiet")
+
+    def leave_half_done(self) -> None:
+        """Let a deployer of 2.0 die in the middle."""
+
+        def die() -> None:
+            raise SystemExit("killed")
+
+        self.world.clock.call_after(0.5, die)
+        with pytest.raises(SystemExit, match="killed"):
+            self.deployer.deploy(zdd.Service("web"), zdd.Release("2.0", Behaviour()))
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> Played:
+    world = MemoryWorld()
+    one = Played(world, zdd.Deployer.in_memory(world))
+    one.deployer.deploy(zdd.Service("web"), zdd.Release("1.0", Behaviour()))
+    module = ModuleType("played_parts")
+    module.make = lambda: one.deployer  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return one

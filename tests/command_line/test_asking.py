@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,3 +39,16 @@ def test_what_was_never_deployed_has_no_evidence(
     assert said.err.startswith("zdd: web ")
     assert said.err.count("\n") == 1
     assert json.loads(said.out) == {"error": "ConfigurationError", "message": said.err[5:-1], "report": None}
+
+
+def test_a_deployment_whose_deployer_has_died_is_told_from_one_that_is_under_way(
+    played: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played.leave_half_done()
+    assert main(["status", *played.parts]) == 0
+    assert "its deployer has ended: `python -m zdd resume web` goes on" in capsys.readouterr().out
+    played.deployer._around.lease.acquire("web", "somebody", 15)
+    assert main(["status", *played.parts]) == 0
+    assert "has ended" not in capsys.readouterr().out
+    main(["status", "--json", *played.parts])
+    assert [one["under_way"] for one in json.loads(capsys.readouterr().out)] == [True]

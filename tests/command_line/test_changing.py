@@ -7,6 +7,10 @@ import signal
 import subprocess
 from typing import Any
 
+import pytest
+
+from zdd.command_line.main import main
+
 
 def test_a_service_is_planned_deployed_asked_for_and_taken_back(shell: Any) -> None:
     planned = shell.data("plan", "web", "--version", "1.0", run=shell.server)
@@ -65,3 +69,12 @@ def test_a_plan_is_rehearsed(shell: Any) -> None:
     assert result["played"] == 20
     assert result["outcomes"] == {"succeeded": 20}
     assert result["duration_s"]["50"] > 5
+
+
+def test_what_somebody_is_deploying_is_not_called_half_done(played: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    played.leave_half_done()
+    played.deployer._around.lease.acquire("web", "somebody", 15)
+    assert main(["deploy", "web", "--version", "3.0", *played.parts, "--", "server"]) == 7
+    said = capsys.readouterr().err
+    assert "somebody" in said
+    assert "half done" not in said

@@ -37,3 +37,16 @@ def test_every_command_is_in_the_documentation_and_understood(capsys: pytest.Cap
             main([name, "--help"])
         assert ended.value.code == 0
         assert "--json" in capsys.readouterr().out
+
+
+def test_a_command_that_does_not_stand_behind_two_dashes_is_refused_with_the_fix(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["deploy", "web", "--version", "1.0", "python3", "server.py"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "unrecognized arguments: python3 server.py (the command of a process goes after --)" in said
+    with pytest.raises(SystemExit):
+        main(["status", "--foo"])
+    assert capsys.readouterr().err.endswith("unrecognized arguments: --foo\n")

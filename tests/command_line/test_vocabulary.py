@@ -16,7 +16,7 @@ from zdd.command_line.vocabulary import ShellStream, in_shell_words
 ZDD = Path(__file__).parents[2] / "zdd"
 _PYTHON = re.compile(
     r"\bdeployer\.\w+\(|\b(use|or|give|say) (zdd\.)?[A-Z]\w+\(|\b(adopt|restore|restart|cut_off_confirmed)=|"
-    r"\b(floor|replicas|overlap)=(?!\{)"
+    r"\b(floor|replicas|overlap)=(?!\{)|\b(port|state_directory)=[\s,;]"
 )
 """How Python looks that is advised in a message."""
 
@@ -32,6 +32,9 @@ SAID = [
      "`python -m zdd resume web` goes on, or `python -m zdd rollback web` goes back"),
     ("use BlueGreen() or RollingUpdate()", "use the strategy `blue-green` or the strategy `rolling`"),
     ("say restore=True to", "say `--restore yes` to"),
+    ("use the same port= and host=, or", "use the same `--listen`, or"),
+    ("for the proxy with port=, or stop that", "for the proxy with `--listen`, or stop that"),
+    ("can't be made: use another state_directory", "can't be made: use another `--state`"),
     ("1 → 2 by RollingUpdate(), 3 stages", "1 → 2 by RollingUpdate(), 3 stages"),
 ]  # fmt: skip
 

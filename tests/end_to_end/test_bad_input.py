@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,6 +120,33 @@ def test_a_state_directory_that_can_not_be_made(tmp_path: Path) -> None:
     with pytest.raises(zdd.ConfigurationError, match=r"state directory .*file/state can't be made.*state_directory"):
         zdd.Deployer.embedded(tmp_path / "file" / "state")
     assert (tmp_path / "file").read_text() == "not a directory"
+
+
+@pytest.mark.parametrize("value", ["", 5, b"state"])
+def test_a_state_directory_that_is_none(value: Any) -> None:
+    with pytest.raises(zdd.ConfigurationError, match="use the path of a directory"):
+        zdd.Deployer.embedded(value)
+
+
+def test_a_host_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(zdd.ConfigurationError, match="host=5 of the proxy: use an address"):
+        zdd.Deployer.embedded(tmp_path, host=5)  # type: ignore[arg-type]
+
+
+def test_a_user_without_name_and_home() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to be another user")
+    code = (
+        "import os, zdd; from zdd.adapters import embedded, memory; os.setuid(54321); "
+        "made = zdd.Deployer.in_memory(memory.MemoryWorld()); assert made._actor.startswith('uid-54321@'); "
+        "zdd.Deployer.embedded()"
+    )
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, env={}, capture_output=True, text=True, check=False)
+    assert done.stderr.strip().splitlines()[-1] == (
+        "zdd.errors.ConfigurationError: this user has no home directory: use a state_directory, or set HOME or "
+        "XDG_STATE_HOME"
+    )
 
 
 def test_a_journal_of_a_newer_format(machine: Any) -> None:

@@ -25,11 +25,11 @@ class Embedded:
         host: The address that Traefik listens on.
 
     Raises:
-        ConfigurationError: The directory can't be written, or holds a journal of a newer zdd.
+        ConfigurationError: The directory can't be written, or holds a journal of a newer zdd; or an argument is none.
     """
 
     def __init__(self, state_directory: str | Path | None = None, *, port: int = 8000, host: str = "127.0.0.1") -> None:
-        self.state_directory = Path(state_directory) if state_directory is not None else default_state_directory()
+        self.state_directory = _directory(state_directory)
         _make_directory(self.state_directory)
         database = self.state_directory / "zdd.sqlite3"
         self.proxy = TraefikProxy(self.state_directory, port=port, host=host)
@@ -51,9 +51,28 @@ class Embedded:
 
 
 def default_state_directory() -> Path:
-    """Return ``zdd`` in the user's directory for state."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "zdd"
+    """Return ``zdd`` in the user's directory for state.
+
+    Raises:
+        ConfigurationError: Nobody knows where that is.
+    """
+    base = os.environ.get("XDG_STATE_HOME")
+    if base:
+        return Path(base) / "zdd"
+    try:
+        return Path.home() / ".local" / "state" / "zdd"
+    except RuntimeError:
+        raise ConfigurationError(
+            "this user has no home directory: use a state_directory, or set HOME or XDG_STATE_HOME"
+        ) from None
+
+
+def _directory(stated: object) -> Path:
+    if stated is None:
+        return default_state_directory()
+    if not isinstance(stated, str | Path) or not str(stated):
+        raise ConfigurationError(f"state_directory={stated!r}: use the path of a directory, or None for the usual one")
+    return Path(stated)
 
 
 def _make_directory(directory: Path) -> None:

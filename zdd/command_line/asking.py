@@ -21,18 +21,21 @@ def status(arguments: argparse.Namespace, parts: Parts) -> int:
     """Say how the last deployment of each service stands."""
     names = services_of(parts, arguments.services) or parts.deployer.services()
     found = [fold(parts.deployer.report(name).events) for name in names]
-    text = "\n".join(map(_line, found)) or "nothing was ever deployed"
-    tell(text, [_data(one) for one in found], as_json=arguments.json)
+    under_way = [one.outcome is None and parts.under_way(one.service) for one in found]
+    text = "\n".join(map(_line, found, under_way)) or "nothing was ever deployed"
+    tell(text, [_data(*one) for one in zip(found, under_way, strict=True)], as_json=arguments.json)
     return DONE
 
 
-def _line(status: Status) -> str:
+def _line(status: Status, under_way: bool) -> str:
     words = [f"{status.service}  {change(status.from_version, status.to_version)}"]
     if status.outcome is not None:
         words.append(f"{status.outcome.value} {date_and_time(status.updated_s)}")
     else:
         words.append(f"stage {status.stage} of {status.stages} {printable(status.title)!r}, {status.direction.value}")
         words.append(f"by {printable(status.actor)} since {date_and_time(status.started_s)}")
+        if not under_way:
+            words.append(f"its deployer has ended: `python -m zdd resume {status.service}` goes on")
     if status.useful is not None:
         words.append(f"{status.useful} useful of {status.replicas}, floor {status.floor}")
     shares = ", ".join(f"{printable(name)} {percent(share, 1000)}" for name, share in status.shares.items())
@@ -42,13 +45,14 @@ def _line(status: Status) -> str:
     return "; ".join(words)
 
 
-def _data(status: Status) -> dict[str, Any]:
+def _data(status: Status, under_way: bool) -> dict[str, Any]:
     return {
         "service": status.service,
         "deployment": status.deployment,
         "from_version": status.from_version,
         "to_version": status.to_version,
         "outcome": status.outcome.value if status.outcome else None,
+        "under_way": under_way,
         "direction": status.direction.value,
         "stage": status.stage,
         "stages": status.stages,

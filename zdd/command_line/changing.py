@@ -9,7 +9,7 @@ from typing import Any
 from zdd.command_line.exit_status import DONE, FAILED, OF_OUTCOME
 from zdd.command_line.naming import one_service, services_of, stack_of, under_way
 from zdd.command_line.parts import Parts
-from zdd.command_line.printing import note, say, tell
+from zdd.command_line.printing import Unheard, note, say, tell
 from zdd.command_line.wanted import named_strategy, read_wanted
 from zdd.display.jsonl import plan_data
 from zdd.errors import ConfigurationError
@@ -96,15 +96,15 @@ def _offer(arguments: argparse.Namespace, parts: Parts, wanted: StackService) ->
     name = wanted.service.name
     known = parts.deployer.history(name)
     last = known[-1] if known else None
-    if last is None or not last.half_done or last.to_version == wanted.release.version:
-        return  # the same release is gone on with anyway
+    if last is None or not last.half_done or last.to_version == wanted.release.version or parts.under_way(name):
+        return  # the same release is gone on with anyway; and one that is under way keeps this one out
     note(f"deployment {last.id} of {name} was left half done: {last}")
     if arguments.unfinished == "ask" and sys.stdin.isatty() and sys.stderr.isatty():
         sys.stderr.write("zdd: finish it first? [y/N] ")
         sys.stderr.flush()
         arguments.unfinished = "finish" if sys.stdin.readline().strip().lower() in ("y", "yes") else "supersede"
     if arguments.unfinished == "finish":
-        say_report(parts.deployer.resume(name), arguments)
+        told(parts.deployer.resume(name), arguments)
     else:
         note(f"going on from what runs now; `python -m zdd resume {name}` would have finished it")
 
@@ -158,13 +158,12 @@ def recover(arguments: argparse.Namespace, parts: Parts) -> int:
     return FAILED if any(one.reason for one in results) else DONE
 
 
-def say_report(report: Report | StackReport, arguments: argparse.Namespace) -> None:
-    """Print a report."""
-    data: Any = report.to_data()
-    tell(str(report), data, as_json=arguments.json)
-
-
 def told(report: Report | StackReport, arguments: argparse.Namespace) -> int:
-    """Print a report, and return the exit status that tells its outcome."""
-    say_report(report, arguments)
+    """Print a report, and return the exit status that tells its outcome, also where nobody reads the report."""
+    data: Any = report.to_data()
+    try:
+        tell(str(report), data, as_json=arguments.json)
+    except Unheard as error:
+        if str(error):
+            note(str(error))
     return DONE if report.outcome is None else OF_OUTCOME[report.outcome]

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
-from zdd.command_line.exit_status import status_of
+from zdd.command_line.exit_status import FAILED, status_of
 from zdd.command_line.parser import make_parser
 from zdd.command_line.parts import make_parts
-from zdd.command_line.printing import note, say
+from zdd.command_line.printing import Unheard, escape_what_it_cannot_carry, note, tell
 from zdd.command_line.stopping import Stop, heeding_signals
 from zdd.errors import DeploymentError, StackFailed, ZddError
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command and return the exit status, see `zdd.command_line.exit_status`."""
+    for stream in (sys.stdout, sys.stderr):
+        escape_what_it_cannot_carry(stream)
     own, command = _divided(list(sys.argv[1:] if words is None else words))
-    arguments = make_parser().parse_args(own)
+    parser = make_parser()
+    arguments, unknown = parser.parse_known_args(own)
+    if unknown:
+        forgot = hasattr(arguments, "version") and not command
+        hint = " (the command of a process goes after --)" if forgot else ""
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     arguments.command = command
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
     with heeding_signals() as stop:
@@ -32,14 +39,16 @@ def _run(arguments: argparse.Namespace, stop: Stop) -> int:
     except ZddError as error:
         note(str(error))
         if arguments.json:
-            say(json.dumps(_data(error), ensure_ascii=False))
+            with suppress(Unheard):
+                tell("", _data(error), as_json=True)
         return status_of(error)
+    except Unheard as error:
+        if str(error):
+            note(str(error))
+        return FAILED
     except KeyboardInterrupt:  # a deployment that is under way tells of it by itself, with what runs now
         note(f"ended by {stop}")
         return stop.status
-    except BrokenPipeError:  # whoever read the result has heard enough
-        sys.stderr.close()
-        return 1
 
 
 def _divided(words: list[str]) -> tuple[list[str], list[str]]:

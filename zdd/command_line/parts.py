@@ -78,6 +78,11 @@ class Parts:
         if any(isinstance(edge, UnnamedEdge) for edge in self.deployer._around.edges):
             raise ConfigurationError(f"this call names no edge: {NAME_THEM}")
 
+    def under_way(self, service: str) -> bool:
+        """Tell whether somebody deploys the service at this moment."""
+        holder = self.deployer._around.lease.holder(service)
+        return holder is not None and not holder.is_mirror
+
     def now(self) -> float:
         """Return seconds since the epoch."""
         return SystemClock().now()

@@ -26,6 +26,14 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         r"\bdeploy with zdd\.Backup\(…\) \+ a strategy, or give using=zdd\.Backup\(…\)",
         "deploy with `--save` and `--backups`",
     ),
+    (r"\bport= and host=", "`--listen`"),
+    (r"\bport=(?![\w'{])", "`--listen`"),
+    (r"\b(use|another|use a) state_directory\b", r"\1 `--state`"),
+    (r"\bstate_directory=", "`--state` "),
+    (
+        r"local processes need a zdd Process\(\.\.\.\), kind 'process'",
+        "give a command after --, or name Consul's agent with `--consul` for Docker Swarm",
+    ),
     (r"\bdeploy again with restart\b", "deploy again with `--restart`"),
     (
         r"Service\(stop_grace_s=([\d.e+]+)\)",

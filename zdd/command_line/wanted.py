@@ -37,7 +37,8 @@ def add_wanted_options(parser: argparse.ArgumentParser) -> None:
     text = "a compose file; what a later one says goes first (may be given several times)"
     stack.add_argument("-f", "--file", action="append", default=[], metavar="FILE", help=text)
     stack.add_argument("--adopt", action="store_true", help="take over a stack that somebody else has deployed")
-    service = parser.add_argument_group("a service", "of local processes: zdd deploy web --version 1 -- COMMAND…")
+    text = "of local processes: python -m zdd deploy web --version 1 -- COMMAND…"
+    service = parser.add_argument_group("a service", text)
     add_release_options(service)
     service.add_argument("--replicas", type=int, metavar="NUMBER", help="how many instances serve (1)")
     service.add_argument("--floor", type=int, metavar="NUMBER", help="how many serve at least meanwhile (all of them)")

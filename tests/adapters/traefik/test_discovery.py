@@ -85,7 +85,9 @@ def test_an_instance_that_no_exposure_reaches_is_refused(discovery) -> None:
 def test_two_services_with_the_same_way_in_are_refused(discovery, mine, theirs) -> None:
     discovery.apply(Service("shop", exposures=theirs), Route((_registration("shop-1"),)), FENCE)
 
-    with pytest.raises(ConfigurationError, match=r"service shop: give one of them another path or host, or use") as no:
+    with pytest.raises(
+        ConfigurationError, match=r"service shop: .*, take it out first \(deployer\.remove\('shop'\)\)"
+    ) as no:
         discovery.check(Service("web", exposures=mine))
     assert "port 'http' of web" in str(no.value)
     discovery.check(Service("shop", exposures=mine))

@@ -45,16 +45,18 @@ class TraefikDiscovery:
         self._proxy.check()
         for exposure in service.exposures:
             _check_exposure(service, exposure)
-        taken: dict[tuple[str | None, str], str] = {}
+        taken: dict[tuple[str | None, str], tuple[str, str]] = {}
         for record in self._others(service):
-            taken |= {_way_in(exposure): f"service {record.service}" for exposure in record.exposures}
+            removed = f", take it out first (deployer.remove({record.service!r}))"
+            taken |= {_way_in(exposure): (f"service {record.service}", removed) for exposure in record.exposures}
         for exposure in service.exposures:
-            other = taken.setdefault(_way_in(exposure), f"its port {exposure.port!r}")
-            if other != f"its port {exposure.port!r}":
+            own = (f"its port {exposure.port!r}", "")
+            other, removed = taken.setdefault(_way_in(exposure), own)
+            if (other, removed) != own:
                 host = "any host" if exposure.host is None else f"host {exposure.host}"
                 raise ConfigurationError(
                     f"port {exposure.port!r} of {service.name} is reached by path {exposure.path!r} of {host}, "
-                    f"and so is {other}: give one of them another path or host, "
+                    f"and so is {other}: give one of them another path or host{removed}, "
                     "or use another state directory and port= for a proxy of its own"
                 )
 

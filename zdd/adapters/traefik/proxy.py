@@ -66,9 +66,11 @@ class TraefikProxy:
             binary: The Traefik program; None: the one beside the running interpreter, else the one on PATH.
 
         Raises:
-            ConfigurationError: The port isn't one.
+            ConfigurationError: The port or the host isn't one.
         """
         check_number("port of the proxy", port, least=1, most=_PORT_MAX, whole=True)
+        if not isinstance(host, str) or not host:
+            raise ConfigurationError(f"host={host!r} of the proxy: use an address such as '127.0.0.1' or '0.0.0.0'")
         self.directory = Path(state_directory).absolute() / "traefik"
         self.address = Address(host, port)
         self._binary = binary
