@@ -33,9 +33,7 @@ from zdd.operations import Operations
 from zdd.orders import give_order
 from zdd.recovery import Recovered, recovered
 from zdd.report import Report
-from zdd.request import (
-    accepts_connections,
-)
+from zdd.request import accepts_connections
 from zdd.restoring import data_to_restore, kept_backups, restoration
 from zdd.sampler import InlineSampler, Sampler, ThreadSampler
 from zdd.strategies.situation import Strategy
@@ -59,13 +57,17 @@ class Deployer:
         edges: Send requests to the instances. Each is watched.
         journal: Keeps what happened.
         lease: Lets one deployer at a time change a service.
-        clock: Tells the time. None: the system's.
-        make_sampler: Makes what runs gates and actions. None: threads.
+        clock: Tells the time. None: the system's. Another one needs `make_sampler` too.
+        make_sampler: Makes what runs gates and actions: `zdd.sampler.ThreadSampler` in real time, and
+            `zdd.sampler.InlineSampler` in virtual time, in which what a thread does takes none. None: threads.
         default_gates: The gates of a service that states none.
         listeners: Are called with every event.
         lease_s: For how long another deployer is kept out after this one has died, in seconds.
         control: Carries orders such as `pause` to the deployer that runs a deployment. None: they can't be given.
         intents: Keep what a service is meant to be, for mirrors. None: they read the journal.
+
+    Raises:
+        ConfigurationError: A part is missing, or does not go with another one.
     """
 
     def __init__(
@@ -94,6 +96,11 @@ class Deployer:
         elif discovery is None or journal is None or lease is None:
             raise ConfigurationError(
                 "Deployer(orchestrator, …) needs discovery, journal and lease too; Deployer() alone brings its own"
+            )
+        elif clock is not None and make_sampler is None:
+            raise ConfigurationError(
+                "Deployer(clock=…) needs make_sampler too: zdd.sampler.InlineSampler in virtual time, "
+                "zdd.sampler.ThreadSampler in real time"
             )
         else:
             self._around = Surroundings(

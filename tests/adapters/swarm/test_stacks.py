@@ -18,6 +18,7 @@ from zdd.clock import SystemClock
 from zdd.compose import read_stack
 from zdd.errors import ConfigurationError
 from zdd.events import Outcome
+from zdd.sampler import ThreadSampler
 from zdd.stacks.stack import Stack
 
 FILE = """
@@ -76,7 +77,12 @@ def shop(swarm: Any, tmp_path: Path) -> Iterator[Shop]:
         contextlib.closing(SwarmStacks(swarm.engine)) as stacks,
     ):
         deployer = Deployer(
-            orchestrator, MemoryDiscovery(MemoryWorld()), journal=MemoryJournal(), lease=MemoryLease(clock), clock=clock
+            orchestrator,
+            MemoryDiscovery(MemoryWorld()),
+            journal=MemoryJournal(),
+            lease=MemoryLease(clock),
+            clock=clock,
+            make_sampler=ThreadSampler,
         )
         yield Shop(swarm, tmp_path, StackDeployer(deployer, stacks))
 
