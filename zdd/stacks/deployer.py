@@ -24,12 +24,13 @@ from zdd.errors import (
     StackFailed,
 )
 from zdd.events import Outcome, StackEnded, StackStarted, StackStep
-from zdd.interfaces import Fence, Holder, Lease, StackHost
+from zdd.interfaces import Fence, StackHost
 from zdd.model.plan import Plan
 from zdd.model.release import Release
 from zdd.model.service import Service
 from zdd.report import Report
 from zdd.request import release_of
+from zdd.stacks.both_leases import BothLeases
 from zdd.stacks.record import StackDeployment, StackRecord, read_record, record_name
 from zdd.stacks.report import ServiceResult, StackReport
 from zdd.stacks.stack import Pull, Stack, StackService
@@ -113,7 +114,8 @@ class StackDeployer:
         Services that are new since then are removed. Once more, it leads forward again.
 
         Raises:
-            ConfigurationError: The stack was never deployed, or nothing served before. Else as `deploy`.
+            ConfigurationError: The stack was never deployed, or nothing served before, or somebody else has just
+                deployed it. Else as `deploy`.
         """
         record = self.record(stack)
         wanted = record.origins if record.unsettled else record.before
@@ -123,6 +125,8 @@ class StackDeployer:
             if origin:
                 self._deployer.plan(*_deployed_by(self._deployer, name, origin))
         with self._lease(stack) as (deployer, fence):
+            if self.record(stack) != record:
+                raise ConfigurationError(f"stack {stack} was deployed by somebody else meanwhile: look, then try again")
             return _Run(Stack(stack, ()), deployer, None, fence).go_back(wanted)
 
     def half_done(self, stack: str) -> StackDeployment | None:
@@ -179,7 +183,7 @@ class StackDeployer:
         around, name = self._deployer._around, record_name(stack)
         fence = around.lease.acquire(name, self._deployer._actor, around.lease_s)
         try:
-            yield self._deployer._under(_BothLeases(around.lease, name, fence, around.lease_s)), fence
+            yield self._deployer._under(BothLeases(around.lease, name, fence, around.lease_s)), fence
         finally:
             self._deployer._operations.let_go(name, fence)
 
@@ -189,28 +193,6 @@ def _deployed_by(deployer: Deployer, name: str, deployment: str) -> tuple[Servic
     then = next(one for one in deployer.history(name) if one.id == deployment)
     strategy = None if isinstance(then.strategy, MissingStrategy) else cast("Strategy | None", then.strategy)
     return then.plan.service, release_of(then.plan.revisions[then.plan.target]), strategy
-
-
-class _BothLeases:
-    """Leases of services, which keep the stack's as well: whoever has lost that does nothing further."""
-
-    def __init__(self, lease: Lease, stack: str, fence: Fence, ttl_s: float) -> None:
-        self._lease = lease
-        self._keep: Callable[[], None] = lambda: lease.renew(stack, fence, ttl_s)
-
-    def acquire(self, service: str, holder: str, ttl_s: float) -> Fence:
-        self._keep()
-        return self._lease.acquire(service, holder, ttl_s)
-
-    def renew(self, service: str, fence: Fence, ttl_s: float) -> None:
-        self._keep()
-        self._lease.renew(service, fence, ttl_s)
-
-    def release(self, service: str, fence: Fence) -> None:
-        self._lease.release(service, fence)
-
-    def holder(self, service: str) -> Holder | None:
-        return self._lease.holder(service)
 
 
 @define
@@ -235,8 +217,8 @@ class _Run:
         self.gone = tuple(name for name in reversed(record.services) if name not in names and self._served(name))
         self._write(StackStarted, services=names, actor=self.deployer._actor)
         try:
-            made = self.host.prepare(self.stack) if self.host is not None else ()
-            failed = self._deploy(completed(self.stack))
+            made, wanted = self._made(completed)
+            failed = self._deploy(wanted)
             if failed is not None:
                 return self._failed(failed, made)
             if prune:
@@ -244,26 +226,42 @@ class _Run:
         except KeyboardInterrupt:
             raise self._error(Outcome.INTERRUPTED, "somebody stopped it") from None
         except AdapterError as error:
-            raise self._error(Outcome.INTERRUPTED, f"what the services share could not be made: {error}") from error
+            raise self._error(Outcome.INTERRUPTED, f"it could not go on: {error}") from error
         changed = self.removed or any(one.outcome is Outcome.SUCCEEDED for one in self.results.values())
         return self._end(Outcome.SUCCEEDED if changed or record.unsettled else Outcome.UNCHANGED, "")
 
     def go_back(self, wanted: Mapping[str, str]) -> StackReport:
         """Let these services serve again what they served after these deployments."""
         self._write(StackStarted, services=tuple(wanted), actor=self.deployer._actor)
-        for name in reversed(list(wanted)):
-            if self._is_as_after(name, wanted[name]):
-                self.results[name] = ServiceResult(name, Outcome.UNCHANGED)
-                continue
-            self._step(name)
-            try:
-                report = self._back(name, wanted[name])
-            except (DeploymentInterrupted, KeyboardInterrupt):
-                raise self._error(Outcome.INTERRUPTED, "somebody stopped it") from None
-            except (DeploymentError, *_BEFORE_ANYTHING) as error:
-                raise self._error(Outcome.STUCK, f"{name} could not be taken back: {error}") from error
-            self.results[name] = ServiceResult(name, Outcome.SUCCEEDED, report=report)
+        try:
+            for name in reversed(list(wanted)):
+                self.results[name] = self._gone_back(name, wanted[name])
+        except (DeploymentInterrupted, KeyboardInterrupt):
+            raise self._error(Outcome.INTERRUPTED, "somebody stopped it") from None
+        except AdapterError as error:
+            raise self._error(Outcome.INTERRUPTED, f"it could not go on: {error}") from error
         return self._end(Outcome.SUCCEEDED, "")
+
+    def _gone_back(self, name: str, wanted: str) -> ServiceResult:
+        """Let a service serve again what it served after a deployment."""
+        if self._is_as_after(name, wanted):
+            return ServiceResult(name, Outcome.UNCHANGED)
+        self._step(name)
+        try:
+            return ServiceResult(name, Outcome.SUCCEEDED, report=self._back(name, wanted))
+        except DeploymentInterrupted:
+            raise
+        except (DeploymentError, *_BEFORE_ANYTHING) as error:
+            raise self._error(Outcome.STUCK, f"{name} could not be taken back: {error}") from error
+
+    def _made(self, completed: Callable[[Stack], Stack]) -> tuple[tuple[tuple[str, str], ...], Stack]:
+        """Make what the services share; return what was made, and the stack with what is known only now."""
+        try:
+            made = self.host.prepare(self.stack) if self.host is not None else ()
+            return made, completed(self.stack)
+        except (AdapterError, ConfigurationError) as error:
+            reason = f"what the services share could not be made: {error}"
+            raise self._error(Outcome.INTERRUPTED, reason) from error
 
     def _deploy(self, stack: Stack) -> ServiceResult | None:
         """Deploy one after another; return the first that failed."""
@@ -299,8 +297,10 @@ class _Run:
         stuck = self._take_back()
         if stuck:
             raise self._error(Outcome.STUCK, f"{reason}; and {stuck}")
-        if self.host is not None:
-            self.notes += self.host.discard(self.stack, made)
+        try:
+            self.notes += self.host.discard(self.stack, made) if self.host is not None else ()
+        except AdapterError as error:  # the services are as they were, which is what counts
+            self.notes.append(f"what was made for the services is still there: {error}")
         raise self._error(Outcome.ROLLED_BACK, reason)
 
     def _take_back(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zdd.adapters.memory import Behaviour, MemoryJournal
-from zdd.errors import ConfigurationError, DeploymentInProgress, StackFailed
+from zdd.errors import ConfigurationError, DeploymentInProgress, StackFailed, TemporaryError
 from zdd.events import Outcome
 from zdd.model.release import Release
 from zdd.model.service import Service
@@ -229,6 +229,108 @@ def test_a_stack_before_which_nothing_served_does_not_go_back(scene):
     with pytest.raises(ConfigurationError, match="nothing of stack shop served before its last deployment"):
         StackDeployer(scene.deployer()).rollback("shop")
     assert serving(scene) == {name: ["1"] for name in NAMES}
+
+
+class DeployedMeanwhile:
+    """A lease that somebody else had, and has used, right before it was got."""
+
+    def __init__(self, lease, use):
+        self.lease, self.use = lease, use
+        self.renew, self.release, self.holder = lease.renew, lease.release, lease.holder
+
+    def acquire(self, service, holder, ttl_s):
+        use, self.use = self.use, lambda: None
+        use()
+        return self.lease.acquire(service, holder, ttl_s)
+
+
+def test_what_somebody_has_deployed_in_the_meantime_is_not_taken_back(scene):
+    deploy(scene, whole("1"))
+    deploy(scene, whole("2"))
+    lease = DeployedMeanwhile(scene.lease, lambda: deploy(scene, whole("3")))
+    with pytest.raises(ConfigurationError, match="stack shop was deployed by somebody else meanwhile"):
+        StackDeployer(scene.deployer()._under(lease)).rollback("shop")
+    assert serving(scene) == {name: ["3"] for name in NAMES}
+
+
+class Host:
+    """Makes nothing, and fails where it is told to."""
+
+    def __init__(self, **failures):
+        self.failures = failures
+
+    def fail(self, where):
+        if where in self.failures:
+            raise self.failures[where]
+
+    def check(self, stack, *, adopt): ...
+
+    def adopt(self, stack): ...
+
+    def pull(self, services):
+        return ()
+
+    def prepare(self, stack):
+        self.fail("prepare")
+        return (("network", "shop_default"),)
+
+    def complete(self, stack):
+        return {}
+
+    def discard(self, stack, made):
+        self.fail("discard")
+        return ()
+
+
+@pytest.mark.parametrize("error", [TemporaryError("no answer"), ConfigurationError("it is too long")])
+def test_what_can_not_be_made_for_the_services_leaves_them_as_they_are(scene, error):
+    deploy(scene, whole("1"))
+    with pytest.raises(StackFailed) as caught:
+        StackDeployer(scene.deployer(), Host(prepare=error)).deploy(whole("2"))
+    assert caught.value.report.outcome is Outcome.INTERRUPTED
+    assert caught.value.report.reason == f"what the services share could not be made: {error}"
+    assert serving(scene) == {name: ["1"] for name in NAMES}
+    assert StackDeployer(scene.deployer()).record("shop").deployments[-1].outcome is Outcome.INTERRUPTED
+
+
+def test_what_can_not_be_removed_again_is_told_and_the_services_are_as_they_were(scene):
+    deploy(scene, whole("1"))
+    with pytest.raises(StackFailed) as caught:
+        StackDeployer(scene.deployer(), Host(discard=TemporaryError("no answer"))).deploy(whole("2", healthy=False))
+    assert caught.value.report.outcome is Outcome.ROLLED_BACK
+    assert caught.value.report.notes == ("what was made for the services is still there: no answer",)
+    assert serving(scene) == {name: ["1"] for name in NAMES}
+
+
+class LostInTheMiddle(MemoryJournal):
+    """A journal that can't be read for a while, after so many events."""
+
+    def __init__(self, events):
+        super().__init__()
+        self.left = events
+
+    def append(self, service, event, fence):
+        super().append(service, event, fence)
+        self.left -= 1
+
+    def read(self, service):
+        if self.left == 0:
+            raise TemporaryError("no answer")
+        return super().read(service)
+
+
+@pytest.mark.parametrize("change", ["deploy", "rollback"])
+def test_a_journal_that_can_not_be_read_in_the_middle_interrupts(scene, change):
+    scene.journal = LostInTheMiddle(-1)
+    deploy(scene, whole("1"))
+    deploy(scene, whole("2"))
+    scene.journal.left = 1  # the first event says that the stack's deployment has begun
+    stacks = StackDeployer(scene.deployer())
+    with pytest.raises(StackFailed) as caught:
+        stacks.deploy(whole("3")) if change == "deploy" else stacks.rollback("shop")
+    assert caught.value.report.outcome is Outcome.INTERRUPTED
+    assert caught.value.report.reason == "it could not go on: no answer"
+    assert serving(scene) == {name: ["2"] for name in NAMES}
 
 
 ENDED_AFTER_THE_FIRST = 150
