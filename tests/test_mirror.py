@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from attrs import evolve
 
 from zdd import BlueGreen, DeploymentFailed, DeploymentInterrupted, Process, Release, Service
 from zdd.adapters.memory import (
@@ -21,7 +22,7 @@ from zdd.adapters.memory import (
 from zdd.deployer import Deployer
 from zdd.errors import ConfigurationError, DeploymentInProgress, LeaseLost
 from zdd.events import Event, StagePassed
-from zdd.interfaces import mirror_role
+from zdd.interfaces import Fence, mirror_role
 from zdd.mirror import ABANDONED_AFTER_S, Mirror
 from zdd.sampler import InlineSampler
 
@@ -247,6 +248,69 @@ def test_it_starts_stops_and_scales_nothing(scene: Scene) -> None:
     scene.world.kill(min(scene.ids()))
     scene.run(scene.mirror(), 15)
     assert set(called) <= {"observe", "registrations", "view", "claim", "apply"}
+
+
+class Untidy(MemoryOrchestrator):
+    """Says when it was told to tidy up, and with which lease."""
+
+    done = True
+
+    def __init__(self, world: MemoryWorld, lease: MemoryLease) -> None:
+        super().__init__(world)
+        self._lease = lease
+        self.tidied_s: list[float] = []
+
+    def tidy(self, service: Service, fence: Fence) -> bool:
+        holder = self._lease.holder(service.name)
+        assert holder is not None
+        assert holder.name == fence.holder
+        self.tidied_s.append(self._world.clock.now())
+        return self.done
+
+
+@pytest.fixture
+def untidy(scene: Scene) -> Untidy:
+    made = Untidy(scene.world, scene.lease)
+    scene.deployer._around = evolve(scene.deployer._around, orchestrator=made)
+    return made
+
+
+def test_it_has_put_right_what_was_left_after_a_deployment_and_after_a_change(scene: Scene, untidy: Untidy) -> None:
+    mirror = scene.mirror()
+    scene.run(mirror, 60)
+    assert len(untidy.tidied_s) == 1
+    killed_s = scene.clock.now()
+    scene.world.kill(min(scene.ids()))
+    scene.run(mirror, 60)
+    assert set(scene.weights()) == scene.ids()
+    assert [at_s for at_s in untidy.tidied_s if at_s >= killed_s]
+    before = len(untidy.tidied_s)
+    scene.deployer.deploy(WEB, release("2.0"))
+    by_the_deployer = len(untidy.tidied_s)
+    assert by_the_deployer > before
+    scene.run(mirror, 60)
+    assert len(untidy.tidied_s) == by_the_deployer + 1
+
+
+def test_it_looks_again_every_ten_seconds_whether_what_is_left_can_be_put_right(scene: Scene, untidy: Untidy) -> None:
+    untidy.done = False
+    mirror = scene.mirror()
+    scene.run(mirror, 35)
+    assert len(untidy.tidied_s) == 4
+    untidy.done = True
+    scene.run(mirror, 60)
+    assert len(untidy.tidied_s) == 5
+
+
+def test_it_leaves_that_to_a_deployer_that_works_and_keeps_what_it_has_seen(scene: Scene, untidy: Untidy) -> None:
+    mirror, other = scene.mirror(), scene.lease.acquire("web", "mirror bob@host:2", 600.0)
+    scene.world.kill(min(scene.ids()))
+    scene.run(mirror, 5)
+    assert untidy.tidied_s == []
+    scene.lease.release("web", other)
+    scene.run(mirror, 15)
+    assert set(scene.weights()) == scene.ids()
+    assert untidy.tidied_s
 
 
 def test_an_edge_that_cannot_be_reached_keeps_no_replacement_out(scene: Scene) -> None:

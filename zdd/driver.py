@@ -24,6 +24,7 @@ from zdd.events import (
     StageFailed,
     StagePassed,
 )
+from zdd.held_lease import HeldLease
 from zdd.inbox import Inbox
 from zdd.interfaces import Fence
 from zdd.model.action import Action, ActionContext
@@ -43,6 +44,7 @@ from zdd.reconciler.reconcile import reconcile
 from zdd.recorder import Recorder
 from zdd.sampler import Sampler
 from zdd.surroundings import Surroundings
+from zdd.tidying import Tidying
 
 logger = logging.getLogger("zdd")
 
@@ -78,7 +80,6 @@ class Driver:
         self._fence = fence
         self._deployment = deployment
         self._actor = actor
-        self._renewed_s = renewed_s
         self._continues = continues
         self._known = known if known is not None else Progress()
         self._said = ""
@@ -88,6 +89,8 @@ class Driver:
         self._service = service
         self._recorder = Recorder(service, deployment, surroundings.journal, fence, surroundings.listeners, self._now)
         self._inbox = Inbox(surroundings.control, service, deployment, self._now)
+        self._lease = HeldLease(surroundings.lease, service, fence, surroundings.lease_s, renewed_s, self._now)
+        self._tidying = Tidying(surroundings.orchestrator, fence, self._recorder, self._now)
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -226,7 +229,12 @@ class Driver:
         )
 
     def unchanged(self, plan: Plan, version: str, reason: str) -> tuple[Event, ...]:
-        """Tell the listeners, and nobody else, that there was nothing to do. Return what they were told."""
+        """Tell the listeners, and nobody else, that there was nothing to do. Return what they were told.
+
+        What an earlier deployer left behind is put right all the same.
+        """
+        untidy = self._tidying.tidy(plan.service)
+        reason += f"; what commands left behind was not put right: {untidy}" if untidy else ""
         plan = evolve(plan, stages=())
         self._recorder.tell_unchanged(plan, version, reason, self._actor)
         return self.events
@@ -238,9 +246,8 @@ class Driver:
     # -- the loop -----------------------------------------------------------------------------------------------------
 
     def _follow(self, plan: Plan, progress: Progress) -> Ending:
-        sampler = self._around.make_sampler(
-            self._around.clock
-        )  # what a former plan still asks says nothing to this one
+        # Another one for each plan: what a former plan still asks says nothing to this one.
+        sampler = self._around.make_sampler(self._around.clock)
         try:
             return self._follow_with(plan, progress, sampler)
         finally:
@@ -250,7 +257,7 @@ class Driver:
         self._enter(plan, progress.stage)
         observation = Observation(as_of_s=self._now())
         while True:
-            self._renew()
+            self._lease.keep()
             for order in self._inbox.collect():
                 progress = self._heed(plan, progress, order)
             try:
@@ -260,6 +267,7 @@ class Driver:
                 if blind:
                     return Ending(blind, progress.stage >= len(plan.stages), progress, observation)
                 continue
+            untidy = self._tidying.tidy(plan.service)
             settled = self._memory.settled(progress, observation) if self._memory is not None else frozenset()
             progress = self._learn(plan, progress, Observed(observation, settled))
             progress = self._collect(plan, progress, sampler)
@@ -267,7 +275,7 @@ class Driver:
             if decision.failed:
                 passed = progress.stage >= len(plan.stages)
                 return Ending(decision.failed, passed, progress, observation)
-            if decision.finished:
+            if decision.finished and self._tidying.may_end(plan, observation, untidy):
                 return Ending("", True, progress, observation)
             for ask in decision.asks:
                 sampler.ask(ask)
@@ -337,19 +345,6 @@ class Driver:
             self._errors = 0
             self._recorder.emit(CommandAnswered, number=number)
         return self._learn(plan, progress, Sent(command, settles_s, refused))
-
-    def _renew(self) -> None:
-        """Keep the lease; stop before it can have expired."""
-        now = self._now()
-        if now < self._renewed_s + self._around.lease_s / 3:
-            return
-        try:
-            self._around.lease.renew(self._service, self._fence, self._around.lease_s)
-        except TemporaryError as error:
-            if now >= self._renewed_s + self._around.lease_s * 2 / 3:
-                raise LeaseLost(f"the lease of {self._service} could not be renewed in time: {error}") from error
-        else:
-            self._renewed_s = now
 
     # -- learning -----------------------------------------------------------------------------------------------------
 

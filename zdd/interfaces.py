@@ -144,6 +144,20 @@ class Orchestrator(Protocol):
 
         A cell exists from the moment `launch` was accepted until its last instance has gone. An instance that has
         ended is not listed; one that was told to stop is listed as `STOPPING` until nothing of it is left.
+
+        Looking writes nothing: anybody may, at any time, who deploys nothing and holds no lease. What is left to be
+        written when a command has had its effect is for `tidy`.
+        """
+
+    def tidy(self, service: Service, fence: Fence) -> bool:
+        """Put right what commands that have had their effect left behind, such as the record of a retired cell.
+
+        No instance that serves is started, stopped or restarted by it, and no cell comes or goes that `observe` lists.
+        A deployer calls it after every look, by which it may go, and a mirror when something has changed. So where
+        nothing is left to be put right, nothing is written and the fence need not be looked at.
+
+        Returns:
+            Whether nothing is left that it would put right later.
         """
 
     def launch(self, service: Service, revision: Revision, command: Launch, fence: Fence) -> None:

@@ -62,12 +62,14 @@ class _Kept:
     sampler: Sampler | None = None
     unwatch: Callable[[], None] | None = None
     said: str = ""
+    tidy_s: float = 0.0
 
     def forget(self) -> None:
         """Begin anew at the next look: somebody else has worked on the service."""
         if self.sampler is not None:
             self.sampler.close()
         self.intent = self.read_s = self.progress = self.sampler = None
+        self.tidy_s = 0.0
 
 
 class Mirror:
@@ -75,9 +77,10 @@ class Mirror:
 
     Where an orchestrator puts another instance, at another address, in the place of one that died, somebody has to see
     that it passes its gates, to register it with its cell's share, and to forget the dead one. That is all that a
-    mirror does: it starts, stops and scales nothing, and takes nothing out of traffic that the orchestrator calls
-    ready. Of several copies one is active; when it dies, another one takes its place. A copy that was
-    shut out changes nothing, because its fence is refused. A deployer never waits for a mirror.
+    mirror does, and to have the orchestrator put right what commands left behind: it starts, stops and scales nothing,
+    and takes nothing out of traffic that the orchestrator calls ready. Of several copies one is active; when it dies,
+    another one takes its place. A copy that was shut out changes nothing, because its fence is refused. A deployer
+    never waits for a mirror.
 
     What a service is meant to be is what its last deployment wrote down. While a deployment runs, the mirror leaves
     the service alone. After one that was left half done, only the dead are forgotten, until somebody resumes it.
@@ -181,8 +184,12 @@ class Mirror:
         if kept.intent is None or kept.read_s is None or self._now() >= kept.read_s + READ_AGAIN_S:
             self._read(kept)
         intent = kept.intent
-        if intent is None or not intent.plan.service.exposures:
-            self._say(kept, "was not deployed yet" if intent is None else "has no traffic to keep")
+        if intent is None:
+            self._say(kept, "was not deployed yet")
+            return later_s
+        if not intent.plan.service.exposures:
+            self._tidy(kept, intent)
+            self._say(kept, "has no traffic to keep")
             return later_s
         if not intent.settled and self._now() < kept.free_since_s + ABANDONED_AFTER_S:
             return later_s
@@ -191,6 +198,7 @@ class Mirror:
         if any(isinstance(command, Route) for command in decision.commands):
             self._change(kept, intent)
             return self._now() + _PAUSE_LEAST_S
+        self._tidy(kept, intent)
         told = [wait for wait in decision.waits if wait.guard in _TOLD]
         unknown = strangers(intent, observation)
         words = [*unknown, *out_of_reach(observation), *(f"waits for {wait.reason}" for wait in told)]
@@ -289,9 +297,29 @@ class Mirror:
                     raise LeaseLost(f"the lease of {kept.service} may have run out before it was used")
                 if isinstance(command, Route):
                     self._apply(kept, intent.plan, command, observation, fence)
+            kept.tidy_s = self._now()  # what was replaced runs elsewhere
         finally:
             self._let_go(kept.service, fence)
         return None
+
+    def _tidy(self, kept: _Kept, intent: Intent) -> None:
+        """When it is time, take the lease and have put right what commands left behind.
+
+        Raises:
+            LeaseLost: A deployer has taken over meanwhile.
+        """
+        if not intent.settled or self._now() < kept.tidy_s:
+            return
+        kept.tidy_s = self._now() + READ_AGAIN_S
+        try:
+            fence = self._around.lease.acquire(kept.service, self._actor, LEASE_S)
+        except DeploymentInProgress:
+            return  # a deployer does it, too, and what another mirror does ends before long
+        try:
+            done = self._around.orchestrator.tidy(intent.plan.service, fence)
+        finally:
+            self._let_go(kept.service, fence)
+        kept.tidy_s = float("inf") if done else kept.tidy_s
 
     def _apply(self, kept: _Kept, plan: Plan, command: Route, observation: Observation, fence: Fence) -> None:
         settles_s, refused = 0.0, False

@@ -137,6 +137,9 @@ def test_the_local_orchestrator_keeps_every_rule(directories: Callable[[], Path]
         refused=Process(["/there/is/no/such/program"]).specification(),
         answers=accepts_connections,
         kill=die,
+        written=lambda: {
+            str(path): path.read_text() for path in sorted([*opened.values()][-1].glob("services/*/cells/*/cell.json"))
+        },
         steady_s=0.2,
     )
     rules = names(ORCHESTRATOR_RULES) - names(IN_PLACE_RULES)  # each process is a cell

@@ -35,6 +35,7 @@ def check(kind: Callable[[MemoryWorld], MemoryOrchestrator], **settings: Any) ->
         refused={"kind": "memory", "speed": 3},
         answers=lambda address: worlds[-1].health_at(address).healthy,
         kill=lambda instance: worlds[-1].kill(instance.id),
+        written=lambda: dict(worlds[-1].orchestrator_fences._greatest),
         clock=clock,
     )
     return check_orchestrator(make, evolve(conditions, **settings), again=lambda _: kind(worlds[-1]))
@@ -304,6 +305,33 @@ class GoesOnWhenClaimed(MemoryOrchestrator):
             super().change(*self._last, fence)
 
 
+class ClaimsWhenLookedAt(MemoryOrchestrator):
+    def observe(self, service: Service) -> tuple[Cell, ...]:
+        cells = super().observe(service)
+        if len(cells) == 1:
+            super().claim(service, Fence(3, "somebody who only looks"))
+        return cells
+
+
+class RestartsWhenTidied(MemoryOrchestrator):
+    def tidy(self, service: Service, fence: Fence) -> bool:
+        for instance in self._world.instances(service.name):
+            self._world.kill(instance.id)
+        return True
+
+
+class NeverTidies(MemoryOrchestrator):
+    def tidy(self, service: Service, fence: Fence) -> bool:
+        return False
+
+
+class TidiesForAnybody(MemoryOrchestrator):
+    def tidy(self, service: Service, fence: Fence) -> bool:
+        greatest = self._world.orchestrator_fences._greatest[service.name].token
+        super().claim(service, evolve(fence, token=greatest + 1))
+        return True
+
+
 class NamesNoVictim(Shows):
     def instance(self, instance: Instance) -> Instance:
         return evolve(instance, replaced_by="")
@@ -366,6 +394,10 @@ BROKEN = [
     ("fences of one service are not those of another", OneFenceForAll),
     ("another deployer sees the same cells", SeesOnlyItsOwn),
     ("another deployer's fence counts", FencesOfItsOwn),
+    ("looking writes nothing", ClaimsWhenLookedAt),
+    ("tidying changes no instance, and ends when nothing is left", RestartsWhenTidied),
+    ("tidying changes no instance, and ends when nothing is left", NeverTidies),
+    ("tidying with an old fence writes nothing", TidiesForAnybody),
     ("a change in place goes as far as it was told, whoever claims meanwhile", ChangesAllInPlace),
     ("a change in place goes as far as it was told, whoever claims meanwhile", GoesOnWhenClaimed),
     (

@@ -11,6 +11,7 @@ from zdd.interfaces import Fence, Orchestrator
 from zdd.model.cell import Cell, InstanceState
 from zdd.model.command import Change, Launch, Retire, Scale
 from zdd.testing.orchestrator_in_place import IN_PLACE_RULES
+from zdd.testing.orchestrator_tidying import TIDYING_RULES
 from zdd.testing.orchestrator_trial import OrchestratorTrial, orchestrator_trial
 from zdd.testing.rules import Again, Conditions, Make, Rule, demand, demand_error, opened, try_rules
 
@@ -370,6 +371,7 @@ ORCHESTRATOR_RULES: tuple[Rule[OrchestratorTrial], ...] = (
     Rule("fences of one service are not those of another", _fences_apart),
     Rule("another deployer sees the same cells", _others_see_the_same, lambda trial: trial.again),
     Rule("another deployer's fence counts", _others_are_fenced, lambda trial: trial.again),
+    *TIDYING_RULES,
     *IN_PLACE_RULES,
 )
 

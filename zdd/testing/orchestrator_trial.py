@@ -79,6 +79,10 @@ class OrchestratorTrial:
         """Retire a cell."""
         self.orchestrator.retire(self.service, Retire(cell), self.fence)
 
+    def tidy(self) -> bool:
+        """Put right what is left."""
+        return self.orchestrator.tidy(self.service, self.fence)
+
     def cells(self) -> tuple[Cell, ...]:
         """Observe."""
         return self.orchestrator.observe(self.service)
@@ -129,6 +133,8 @@ class OrchestratorTrial:
             for cell in self.orchestrator.observe(service):
                 self.orchestrator.retire(service, Retire(cell.name), fence)
         self.conditions.until("everything was gone", lambda: not any(map(self.orchestrator.observe, services)))
+        for service in services:
+            self.orchestrator.tidy(service, fence)
 
 
 @contextmanager

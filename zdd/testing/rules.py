@@ -72,6 +72,8 @@ class Conditions:
         refused: A workload that ``check`` must refuse.
         answers: Says whether something listens at an address. `accepts_connections` is one.
         kill: Ends an instance without telling the orchestrator.
+        written: Returns, as something that can be compared, what an orchestrator has written down of the two services
+            where others see it. It stays the same for as long as nobody writes, whatever becomes of the instances.
         clock: How to wait: by default really.
         deadline_s: Seconds within which every effect must be seen.
         poll_s: Seconds between two looks.
@@ -85,6 +87,7 @@ class Conditions:
     refused: Specification | None = None
     answers: Callable[[Address], bool] | None = None
     kill: Callable[[Instance], None] | None = None
+    written: Callable[[], object] | None = None
     clock: Clock = field(factory=SystemClock)
     deadline_s: float = 30.0
     poll_s: float = 0.05

@@ -171,8 +171,11 @@ class TestRetiring:
         cell = the_cell(orchestrator, service, "worker")
         assert (cell.replicas, states(cell)) == (0, [("r1", "stopping")])
         orchestrator.retire(service, Retire("worker"), FENCE)
+        assert not orchestrator.tidy(service, FENCE)
         wait_until(lambda: orchestrator.observe(service) == ())
         assert time.monotonic() - began >= 3.0
+        assert directory.exists()  # looking removes nothing
+        assert orchestrator.tidy(service, FENCE)
         assert not directory.exists()
         orchestrator.retire(service, Retire("worker"), FENCE)
 
@@ -183,7 +186,7 @@ class TestRetiring:
             log = orchestrator._state_directory / f"services/worker/cells/job/job.{number + 1:04d}/log.txt"
             wait_until(lambda log=log: "hi" in log.read_text())
             orchestrator.retire(WORKER, Retire("job"), FENCE)
-            wait_until(lambda: orchestrator.observe(WORKER) == ())
+            wait_until(lambda: orchestrator.tidy(WORKER, FENCE))
         logs = orchestrator._state_directory / "services/worker/logs"
         assert sorted(path.name for path in logs.iterdir()) == ["job.0003.txt", "job.0004.txt", "job.0005.txt"]
         assert "hi" in (logs / "job.0005.txt").read_text()
@@ -202,6 +205,7 @@ class TestRetiring:
         remains = orchestrator._state_directory / "services/worker/cells/worker/worker.0001"
         remains.mkdir(parents=True)
         assert orchestrator.observe(WORKER) == ()
+        assert orchestrator.tidy(WORKER, FENCE)
         assert not remains.parent.exists()
 
 
@@ -256,9 +260,21 @@ class TestFailing:
         found = wait_until(lambda: re.search(r"daemon (\d+)", log.read_text()))
         orchestrator.retire(WORKER, Retire("w"), FENCE)
         os.kill(pid_of(orchestrator, "w.0001.1", "supervisor_pid"), signal.SIGKILL)
-        wait_until(lambda: orchestrator.observe(WORKER) == ())
+        wait_until(lambda: orchestrator.tidy(WORKER, FENCE))
         wait_until(lambda: not is_running(int(found[1])))
         assert not log.parent.parent.exists()
+
+    def test_what_an_older_deployer_left_is_for_the_later_one(self, orchestrator, revision, wait_until):
+        orchestrator.launch(WORKER, revision("r1", "sleep"), Launch("worker", "r1", 1), FENCE)
+        orchestrator.retire(WORKER, Retire("worker"), FENCE)
+        wait_until(lambda: orchestrator.observe(WORKER) == ())
+        orchestrator.claim(WORKER, Fence(2, "later"))
+        with pytest.raises(LeaseLost):
+            orchestrator.tidy(WORKER, FENCE)
+        directory = orchestrator._state_directory / "services/worker/cells/worker"
+        assert directory.exists()
+        assert orchestrator.tidy(WORKER, Fence(2, "later"))
+        assert not directory.exists()
 
     def test_a_damaged_or_newer_record_is_refused_and_never_guessed(self, orchestrator, revision):
         orchestrator.launch(WORKER, revision("r1", "sleep"), Launch("worker", "r1", 0), FENCE)

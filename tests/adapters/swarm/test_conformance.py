@@ -56,6 +56,7 @@ def tried(swarm: Any) -> tuple[str, ...]:
         refused=swarm.workload(ports=PORTS, image=f"{swarm.facts.registry}/nobody/pushed:this"),
         answers=accepts_connections,
         kill=kill,
+        written=lambda: sorted((one["ID"], json.dumps(one["Spec"], sort_keys=True)) for one in swarm.api.services()),
         deadline_s=60.0,
         poll_s=0.1,
     )

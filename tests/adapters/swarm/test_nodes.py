@@ -313,6 +313,7 @@ def test_a_cell_that_has_no_room_where_the_others_are_not_runs_where_they_are(
 
     def ready() -> bool:
         cells = orchestrator.observe(service)
+        orchestrator.tidy(service, fence)
         return [[one.state for one in cell.instances] for cell in cells] == [[InstanceState.READY]] * 2
 
     with contextlib.closing(SwarmOrchestrator(entrance.engine)) as orchestrator:

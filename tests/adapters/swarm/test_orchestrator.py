@@ -251,7 +251,10 @@ def test_a_retired_service_leaves_nothing_but_the_fence(
     orchestrator.launch(service, running, Launch("web-2", running.id, 1), ONE)
     for cell in ("web", "web-2"):
         orchestrator.retire(service, Retire(cell), ONE)
+    assert not orchestrator.tidy(service, ONE)
     wait_until(lambda: not orchestrator.observe(service), "both are gone")
+    assert len(swarm.api.services()) == 2
+    orchestrator.tidy(service, ONE)
     assert swarm.api.services() == []
     assert [one["Spec"]["Name"] for one in swarm.api.configs()] == ["zdd-fence-web-1"]
     wait_until(lambda: not swarm.api.containers(all=True), "their containers have gone")

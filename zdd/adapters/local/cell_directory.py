@@ -110,6 +110,15 @@ class CellDirectory:
         except (ValueError, KeyError, TypeError) as error:
             raise PermanentError(f"{path} is damaged: {error}") from error
 
+    def is_leaving(self) -> bool:
+        """Tell whether it is to be forgotten when its last instance has gone, or was not forgotten wholly.
+
+        Raises:
+            PermanentError: The record is damaged, or was written by a newer version.
+        """
+        record = self.record()
+        return record is None or record.retired
+
     def write(self, record: CellRecord) -> None:
         """Keep what the cell is meant to be. Raises OSError; the old record is untouched then."""
         if record == self.record():

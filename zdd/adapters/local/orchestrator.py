@@ -74,14 +74,18 @@ class LocalOrchestrator:
 
     def observe(self, service: Service) -> tuple[Cell, ...]:
         """Return the cells that exist, sorted by name, whoever made them."""
-        found = []
-        for directory in self._cells(service.name):
-            cell = directory.observe()
-            if cell is not None:
-                found.append(cell)
-            else:
-                self._forget(service.name, directory)
-        return tuple(found)
+        found = (directory.observe() for directory in self._cells(service.name))
+        return tuple(cell for cell in found if cell is not None)
+
+    def tidy(self, service: Service, fence: Fence) -> bool:
+        """Remove what is left of retired cells and of interrupted removals; the logs are kept."""
+        leaving = [cell for cell in self._cells(service.name) if cell.is_leaving()]
+        gone = [cell for cell in leaving if cell.observe() is None]
+        if gone:
+            with self._writing(service, fence):
+                for cell in gone:
+                    self._forget(service.name, cell)
+        return len(gone) == len(leaving)
 
     def launch(self, service: Service, revision: Revision, command: Launch, fence: Fence) -> None:
         """Create the cell and begin to start its instances. If the cell exists with this revision: like `scale`."""
@@ -167,10 +171,14 @@ class LocalOrchestrator:
     def _left(self, service: str) -> list[str]:
         left = []
         for directory in self._cells(service):
-            if directory.observe() is not None:
-                left.append(f"{service}/{directory.name}")
-            else:
-                self._forget(service, directory)
+            try:
+                if directory.observe() is None:
+                    with self._fence(service).hold():
+                        self._forget(service, directory)
+                    continue
+            except OSError:
+                pass  # its files are still being written: there is another look
+            left.append(f"{service}/{directory.name}")
         return left
 
     def _retire(self, service: str, cell: CellDirectory, record: CellRecord, grace_s: float) -> None:
@@ -229,19 +237,13 @@ class LocalOrchestrator:
         return number
 
     def _forget(self, service: str, cell: CellDirectory) -> None:
-        """Remove what is left of a retired cell, unless somebody is writing just now: there is another time.
+        """Remove what is left of a cell that is leaving, if it still is now that nobody else can write.
 
         A directory without a record is what an interrupted removal leaves; a launch writes its record in the same
         lock in which it makes the directory.
         """
-        try:
-            with self._fence(service).hold(patience_s=0):
-                record = cell.record()
-                gone = record is None or record.retired
-                if gone and not cell.clear_ended(self._service_directory(service) / "logs"):
-                    cell.remove()
-        except (TemporaryError, PermanentError, OSError):
-            return  # looking must work for somebody who may not write, too
+        if cell.is_leaving() and not cell.clear_ended(self._service_directory(service) / "logs"):
+            cell.remove()
 
     @contextmanager
     def _writing(self, service: Service, fence: Fence) -> Iterator[None]:

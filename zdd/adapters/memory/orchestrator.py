@@ -39,6 +39,10 @@ class MemoryOrchestrator:
         self._world.attempt("observe", service.name)
         return self._world.listed(service.name)
 
+    def tidy(self, service: Service, fence: Fence) -> bool:  # noqa: ARG002 - nothing is ever left
+        """Do nothing: commands leave nothing behind."""
+        return True
+
     def launch(self, service: Service, revision: Revision, command: Launch, fence: Fence) -> None:
         """Create the cell and begin to start its instances. If the cell exists with this revision: like `scale`."""
         cells = self._world.cells

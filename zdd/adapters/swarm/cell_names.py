@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
 
+from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.container import Container, read_container
 from zdd.errors import ConfigurationError
 from zdd.model.release import Revision
@@ -68,3 +69,23 @@ class CellNames:
                 "hyphen or underscore"
             )
         return stated or self.first(service)
+
+
+def check_free(service: Service, first: str, named: Sequence[Json]) -> None:
+    """Look whether the first cell's name can be had.
+
+    Args:
+        service: The service.
+        first: The name.
+        named: The Swarm services whose names begin with it.
+
+    Raises:
+        ConfigurationError: Somebody else's Swarm service has it.
+    """
+    for one in named:
+        owner = (one["Spec"].get("Labels") or {}).get(labels.SERVICE)
+        if one["Spec"]["Name"] == first:
+            raise ConfigurationError(
+                f"the Swarm service {first} belongs to {owner or 'nobody that zdd knows'}: give {service.name} "
+                "another name"
+            )

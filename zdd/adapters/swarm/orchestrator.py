@@ -12,7 +12,7 @@ they are, nothing is paused half-way, and no new task waits for an old one to en
 traffic, as the reconciler gives it.
 
 Only where the reconciler says in place, Swarm's own updater does it, one batch for each request: see `in_place`. The
-user's update settings are put back by whoever observes that the last batch is through.
+user's update settings are put back by `tidy` when the last batch is through.
 
 How two deployers are kept apart: every write looks at the accepted token first, and is sent with the version of the
 service that it was decided on, so Swarm refuses it when the service was written in between. A claim writes its token on
@@ -29,7 +29,7 @@ from attrs import evolve
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses, TaskAddresses
 from zdd.adapters.swarm.archive import Archive
-from zdd.adapters.swarm.cell_names import CellNames
+from zdd.adapters.swarm.cell_names import CellNames, check_free
 from zdd.adapters.swarm.container import Container, read_container
 from zdd.adapters.swarm.content_store import check_files
 from zdd.adapters.swarm.drift import difference
@@ -41,7 +41,6 @@ from zdd.adapters.swarm.inspection import Inspection, findings
 from zdd.adapters.swarm.listing import Listing
 from zdd.adapters.swarm.nodes import ailing
 from zdd.adapters.swarm.observed import cell_of, is_retired, observed_cell, something_left
-from zdd.adapters.swarm.placement import without_placing
 from zdd.adapters.swarm.placer import Placer
 from zdd.adapters.swarm.platforms import check_platforms
 from zdd.adapters.swarm.revisions import KEPT, SwarmRevisions
@@ -58,7 +57,7 @@ from zdd.adapters.swarm.specification import (
     with_labels,
     with_replicas,
 )
-from zdd.adapters.swarm.upkeep import ATTEMPTS, Upkeep
+from zdd.adapters.swarm.upkeep import living, upkeep
 from zdd.adapters.swarm.watch import Watch
 from zdd.errors import AdapterError, ConfigurationError, PermanentError, TemporaryError
 from zdd.interfaces import Fence, OrchestratorAbilities
@@ -72,6 +71,7 @@ from zdd.model.service import Service
 Json = dict[str, Any]
 
 POLL_S = 1.0
+ATTEMPTS = 10
 
 
 class SwarmOrchestrator:
@@ -108,7 +108,7 @@ class SwarmOrchestrator:
         self._archive = Archive(self._engine, SwarmRevisions(self._engine, kept_revisions), publish=self._publish)
         self._listing = Listing(self._engine)
         self._placer = Placer(self._engine)
-        self._upkeep = Upkeep(self._engine, self._archive)
+        self._seen: dict[str, tuple[int, dict[str, Json], list[Json]]] = {}
 
     @property
     def abilities(self) -> OrchestratorAbilities:
@@ -173,21 +173,18 @@ class SwarmOrchestrator:
 
         The tasks are always asked for. The Swarm services are, too, unless a watch knows that none has changed.
         """
+        writes = self._engine.writes
         found, tasks = self._look(service)
+        self._seen[service.name] = (writes, found, tasks)
         self._addresses.learn(service, tasks)
-        cells = []
-        for _, swarm_service in sorted(found.items()):
-            own = [task for task in tasks if task["ServiceID"] == swarm_service["ID"]]
-            if is_retired(swarm_service) and not something_left(own):
-                self._upkeep.forget(service, swarm_service, last=len(found) == 1)
-            else:
-                self._upkeep.hand_back(swarm_service, own)
-                others = [task for task in tasks if task["ServiceID"] != swarm_service["ID"]]
-                self._upkeep.loosen(service, swarm_service, own, others)
-                cell = observed_cell(service, swarm_service, own, self._addresses)
-                changed = self._archive.changed(service, swarm_service, alone=len(found) == 1)
-                cells.append(evolve(cell, changed=changed))
-        return tuple(cells)
+        listed = living(found, tasks)
+        return tuple(
+            evolve(
+                observed_cell(service, one, own, self._addresses),
+                changed=self._archive.changed(service, one, alone=len(listed) == 1),
+            )
+            for one, own in listed
+        )
 
     def watch(self, service: Service, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` when the Engine tells of a service or a container that may be this service's."""
@@ -211,6 +208,26 @@ class SwarmOrchestrator:
                 changed = self._archive.changed(service, swarm_service, alone=len(found) == 1)
                 own |= {labels.CHANGED: changed} if changed else {}
                 self._update(service, swarm_service, with_labels(swarm_service["Spec"], own), fence)
+
+    def tidy(self, service: Service, fence: Fence) -> bool:
+        """Put right what `upkeep` says, by the last look if nothing was written since.
+
+        Raises:
+            TemporaryError: Somebody else has written in between: look again.
+        """
+        writes, found, tasks = self._seen.pop(service.name, (-1, {}, []))
+        if writes != self._engine.writes:
+            found, tasks = self._look(service)
+        due = upkeep(service, found, tasks)
+        if due.changes or due.gone:
+            self._fences.accept(service.name, fence)
+        for swarm_service, spec in due.changes:
+            self._update(service, swarm_service, spec, fence)
+        if due.gone and len(due.gone) == len(found):  # first, so that nothing is left if this is the end
+            self._archive.forget(service)
+        for swarm_service in due.gone:
+            self._engine.remove_service(swarm_service["ID"])
+        return not due.later
 
     def launch(self, service: Service, revision: Revision, command: Launch, fence: Fence) -> None:
         """Create the Swarm service. If the cell exists with this revision: like `scale`.
@@ -285,7 +302,7 @@ class SwarmOrchestrator:
         self._scale(service, found, current, command.replicas, fence)
 
     def retire(self, service: Service, command: Retire, fence: Fence) -> None:
-        """Tell every task to stop, and mark the Swarm service: who observes it when all have gone removes it."""
+        """Tell every task to stop, and mark the Swarm service, which `tidy` removes when all have gone."""
         self._fences.accept(service.name, fence)
         found = self._found(service)
         self._archive.keep_found(service, found)
@@ -338,11 +355,9 @@ class SwarmOrchestrator:
                 if fresh is None:
                     raise TemporaryError(f"{base['Name']} was removed by somebody else") from None
                 check_token(service.name, token_of(fresh["Spec"]), fence)
-                if without_placing(fresh["Spec"]) != without_placing(base):
-                    what = difference(base, fresh["Spec"])
-                    raise TemporaryError(
-                        f"{base['Name']} was changed by somebody else at {fresh['UpdatedAt']}: {what}"
-                    ) from None
+                if fresh["Spec"] != base:
+                    what = f"at {fresh['UpdatedAt']}: {difference(base, fresh['Spec'])}"
+                    raise TemporaryError(f"{base['Name']} was changed by somebody else {what}") from None
                 version = fresh["Version"]["Index"]
             except NotThere as error:
                 raise TemporaryError(f"{base['Name']} was removed by somebody else: {error}") from error
@@ -370,15 +385,8 @@ class SwarmOrchestrator:
 
     def _check_name(self, service: Service, container: Container, found: dict[str, Json]) -> None:
         first = self._names.wanted(service, container)
-        if any(one["Spec"]["Name"] == first for one in found.values()):
-            return
-        for one in self._engine.services([first]):
-            owner = (one["Spec"].get("Labels") or {}).get(labels.SERVICE)
-            if one["Spec"]["Name"] == first:
-                raise ConfigurationError(
-                    f"the Swarm service {first} belongs to {owner or 'nobody that zdd knows'}: give {service.name} "
-                    "another name"
-                )
+        if not any(one["Spec"]["Name"] == first for one in found.values()):
+            check_free(service, first, self._engine.services([first]))
 
 
 def _revision(swarm_service: Json) -> str:

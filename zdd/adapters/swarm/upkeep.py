@@ -1,92 +1,94 @@
-"""What anybody may put right who sees it while looking: it stops no task and starts none that serves."""
+"""What is left to be written when commands have had their effect. It stops no task, and starts none. Pure."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from attrs import frozen
+
 from zdd.adapters.swarm import labels
-from zdd.adapters.swarm.archive import Archive
-from zdd.adapters.swarm.engine import Engine, OutOfSequence
 from zdd.adapters.swarm.in_place import handed_back, is_under_way, places
+from zdd.adapters.swarm.observed import is_retired, something_left
 from zdd.adapters.swarm.placement import counted, is_unplaced, needed, placed, waits_for_room
 from zdd.adapters.swarm.specification import is_empty, is_global, replicas_of, revision_of
-from zdd.errors import AdapterError
 from zdd.model.service import Service
 
 Json = dict[str, Any]
 
-ATTEMPTS = 10
 
-
+@frozen
 class Upkeep:
-    """Puts right what is left of what was done. Looking must work for somebody who may not write, too."""
+    """What is to be put right.
 
-    def __init__(self, engine: Engine, archive: Archive) -> None:
-        self._engine = engine
-        self._archive = archive
-        self._forgetting = threading.Lock()
+    Attributes:
+        changes: Swarm services, each with what it is to be now: what was read, without what zdd put in for a time.
+        gone: Swarm services that are to be removed now: retired cells of which nothing is left. They never come back.
+        later: There is more, for which the time has not come.
+    """
 
-    def hand_back(self, swarm_service: Json, tasks: Sequence[Json]) -> None:
-        """Give the user's update settings back when Swarm's updater has nothing left to do.
+    changes: tuple[tuple[Json, Json], ...] = ()
+    gone: tuple[Json, ...] = ()
+    later: bool = False
 
-        What is written is what was read, without what zdd had put in.
-        """
-        spec = swarm_service["Spec"]
-        if not is_under_way(spec):
-            return
-        so_far = places(tasks, revision_of(spec["TaskTemplate"]))
-        if so_far.running < (so_far.changed + so_far.old if is_global(spec) else replicas_of(spec)):
-            return
-        self._write(swarm_service, handed_back(spec))
 
-    def loosen(self, service: Service, swarm_service: Json, own: Sequence[Json], others: Sequence[Json]) -> None:
-        """Leave of what a cell's placement was given because of the other cells only what it needs now.
+def upkeep(service: Service, found: Mapping[str, Json], tasks: Sequence[Json]) -> Upkeep:
+    """Say what is to be put right.
 
-        Not while Swarm's updater is at it, which any write would start anew; and not before every task has a node,
-        unless there is none for it: then another cell's tasks matter less than having it.
+    Args:
+        service: The service.
+        found: Cell → the Swarm service.
+        tasks: Those of all of them.
+    """
+    changes, gone, later = [], [], False
+    for _, one in sorted(found.items()):
+        own = of_service(one, tasks)
+        if is_retired(one) and not something_left(own):
+            gone.append(one)
+        elif is_retired(one) or not _is_through(one["Spec"], own):
+            later = True
+        else:
+            others = [task for task in tasks if task["ServiceID"] != one["ID"]]
+            spec = handed_back(one["Spec"])
+            loosened = _loosened(service, spec, own, others)
+            later = later or loosened is None
+            wanted = spec if loosened is None else loosened
+            if wanted != one["Spec"]:
+                changes.append((one, wanted))
+    return Upkeep(tuple(changes), tuple(gone), later)
 
-        Args:
-            service: The service.
-            swarm_service: The cell's.
-            own: Its tasks.
-            others: Those of the service's other cells.
-        """
-        spec = swarm_service["Spec"]
-        is_ours = (spec.get("Labels") or {}).get(labels.SERVICE) == service.name
-        if not is_ours or is_global(spec) or is_empty(spec) or is_under_way(spec):
-            return
-        on_nodes = counted(own)
-        settled = sum(on_nodes.values()) == replicas_of(spec) and not any(map(is_unplaced, own))
-        if settled or waits_for_room(own):
-            need = needed(spec["TaskTemplate"], replicas_of(spec), on_nodes, counted(others))
-            wanted = placed(spec, need)
-            if wanted != spec:
-                self._write(swarm_service, wanted)
 
-    def forget(self, service: Service, swarm_service: Json, *, last: bool) -> None:
-        """Remove a retired cell of which nothing is left. A retired cell never comes back."""
-        with self._forgetting:
-            try:
-                self._engine.remove_service(swarm_service["ID"])
-                if last:
-                    self._archive.forget(service)
-            except AdapterError:
-                return  # there is another time
+def living(found: Mapping[str, Json], tasks: Sequence[Json]) -> list[tuple[Json, list[Json]]]:
+    """Return the Swarm services of which something is left or wanted, by cell, each with its tasks."""
+    cells = [(one, of_service(one, tasks)) for _, one in sorted(found.items())]
+    return [(one, own) for one, own in cells if not is_retired(one) or something_left(own)]
 
-    def _write(self, swarm_service: Json, wanted: Json) -> None:
-        """Write what was made of what was read, unless somebody else has written since."""
-        version = swarm_service["Version"]["Index"]
-        for _ in range(ATTEMPTS):
-            try:
-                self._engine.update_service(swarm_service["ID"], version, wanted)
-            except OutOfSequence:
-                fresh = self._engine.service(swarm_service["ID"])
-                if fresh is None or fresh["Spec"] != swarm_service["Spec"]:
-                    return
-                version = fresh["Version"]["Index"]
-            except AdapterError:
-                return  # there is another time
-            else:
-                return
+
+def of_service(swarm_service: Json, tasks: Sequence[Json]) -> list[Json]:
+    """Return the tasks of a Swarm service."""
+    return [task for task in tasks if task["ServiceID"] == swarm_service["ID"]]
+
+
+def _is_through(spec: Json, own: Sequence[Json]) -> bool:
+    """Tell whether Swarm's updater has nothing left to do. Any write before would start it anew."""
+    if not is_under_way(spec):
+        return True
+    so_far = places(own, revision_of(spec["TaskTemplate"]))
+    return so_far.running >= (so_far.changed + so_far.old if is_global(spec) else replicas_of(spec))
+
+
+def _loosened(service: Service, spec: Json, own: Sequence[Json], others: Sequence[Json]) -> Json | None:
+    """Leave of what a cell's placement was given because of the other cells only what it needs now.
+
+    Not before every task has a node, unless there is none for it: then another cell's tasks matter less than having it.
+
+    Returns:
+        None if that would be another placement, and the time has not come.
+    """
+    is_ours = (spec.get("Labels") or {}).get(labels.SERVICE) == service.name
+    if not is_ours or is_global(spec) or is_empty(spec):
+        return spec
+    on_nodes = counted(own)
+    settled = sum(on_nodes.values()) == replicas_of(spec) and not any(map(is_unplaced, own))
+    wanted = placed(spec, needed(spec["TaskTemplate"], replicas_of(spec), on_nodes, counted(others)))
+    return wanted if settled or waits_for_room(own) or wanted == spec else None
