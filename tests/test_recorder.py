@@ -19,7 +19,7 @@ from zdd.model.service import Service
 from zdd.model.traffic import Registration
 from zdd.model.verdict import Result, Sample, Verdict
 from zdd.reconciler.decision import Decision
-from zdd.reconciler.guards import Refusal
+from zdd.reconciler.guard import Refusal
 from zdd.reconciler.progress import GateRecord, InstanceRecord, Performed, Progress, Sampled
 from zdd.recorder import JOURNAL_ATTEMPTS, Recorder
 

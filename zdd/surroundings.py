@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 
 from attrs import frozen
 
@@ -67,9 +66,10 @@ class Surroundings:
             return Observation(as_of_s, cells)
         registrations, held = self.discovery.registrations(service)
         cells = with_known_addresses(cells, registrations)
-        places = [address for registration in registrations for address in registration.addresses.values()]
-        watched = tuple(dict.fromkeys(chain(places, *[cell.places for cell in cells])))
-        return Observation(as_of_s, cells, registrations, held, self._views(service, watched))
+        watched = dict.fromkeys([address for one in registrations for address in one.addresses.values()])
+        for cell in cells:
+            watched.update(cell.places)
+        return Observation(as_of_s, cells, registrations, held, self._views(service, tuple(watched)))
 
     def _views(self, service: Service, watched: Sequence[Address]) -> tuple[EdgeView, ...]:
         if not self.at_once or len(self.edges) < 2:

@@ -10,7 +10,8 @@ from unittest import mock
 from attrs import evolve
 
 from zdd import driver
-from zdd.reconciler.guards import GUARDS, Guard
+from zdd.reconciler.guard import Guard
+from zdd.reconciler.guards import GUARDS
 from zdd.reconciler.picture import Picture
 from zdd.reconciler.proposals import Proposal, Tally, victims
 from zdd.reconciler.reconcile import reconcile

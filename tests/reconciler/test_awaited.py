@@ -16,7 +16,7 @@ from zdd.model.service import Service
 from zdd.model.verdict import Result, Verdict
 from zdd.reconciler.asking import stage_target
 from zdd.reconciler.awaited import CLEAR_AWAY_S, by_importance, deadline_s, holding, incomplete, state_of
-from zdd.reconciler.guards import Refusal
+from zdd.reconciler.guard import Refusal
 from zdd.reconciler.picture import Picture
 from zdd.reconciler.progress import GateRecord, Progress, Told, stage_key
 

@@ -85,9 +85,9 @@ class Cell:
         return {instance.id: instance for instance in self.instances}
 
     @cached_property
-    def places(self) -> tuple[Address, ...]:
+    def places(self) -> Mapping[Address, None]:
         """Every address of its instances."""
-        return tuple([address for one in self.instances for address in one.addresses.values()])
+        return dict.fromkeys([address for one in self.instances for address in one.addresses.values()])
 
     @cached_property
     def nowhere(self) -> frozenset[str]:

@@ -12,7 +12,7 @@ FULL_SHARE = 1_000_000
 """The scale of shares: what all instances of a service have together when nothing is being deployed."""
 
 
-@frozen(slots=False)
+@frozen
 class Registration:
     """What discovery knows of one instance.
 

@@ -16,7 +16,7 @@ class Result(enum.Enum):
     INCONCLUSIVE = "inconclusive"
 
 
-@frozen(slots=False)
+@frozen
 class Sample:
     """One look by one gate at one target.
 
@@ -33,7 +33,7 @@ class Sample:
     parts: tuple[Sample, ...] = ()
 
 
-@frozen(slots=False)
+@frozen
 class Verdict:
     """What a gate concludes from its samples so far."""
 

@@ -8,7 +8,8 @@ from zdd.model.cell import Cell, InstanceState
 from zdd.model.verdict import Result
 from zdd.reconciler.asking import stage_asks
 from zdd.reconciler.decision import Decision
-from zdd.reconciler.guards import Refusal, route_awaited
+from zdd.reconciler.guard import Refusal
+from zdd.reconciler.guards import route_awaited
 from zdd.reconciler.picture import Picture
 
 CLEAR_AWAY_S = 30.0

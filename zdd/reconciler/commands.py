@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from attrs import evolve
 
 from zdd.model.cell import InstanceState
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.service import Overlap
-from zdd.reconciler.guards import Guard, Refusal, permit
+from zdd.reconciler.guard import Guard, Refusal, concerned, permit
 from zdd.reconciler.lost_addresses import starts_anew
 from zdd.reconciler.picture import Picture
 from zdd.reconciler.proposals import Hold, Release, Shift, Tally, Traffic
@@ -22,21 +24,23 @@ def permitted(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
     commands: list[Command] = []
     allowed: list[Traffic] = []
     traffic_waits = False
-    for proposal in _shifts(picture):
-        refusal = permit(picture, proposal, tally, guards)
-        if refusal is None:
-            tally = tally.plus(picture, proposal)
-            allowed.append(proposal)
-        else:
-            refusals.append(refusal)
-            traffic_waits = traffic_waits or _keeps_from_passing(picture, proposal, refusal)
+    for shift, proposals in groupby(_shifts(picture), key=attrgetter("shift")):
+        about = concerned(guards, shift)
+        for proposal in proposals:
+            refusal = permit(picture, proposal, tally, about)
+            if refusal is None:
+                tally = tally.plus(picture, proposal)
+                allowed.append(proposal)
+            else:
+                refusals.append(refusal)
+                traffic_waits = traffic_waits or _keeps_from_passing(picture, proposal, refusal)
     held, held_refusal = _held(picture, guards)
     if held_refusal is not None:
         refusals.append(held_refusal)
     if allowed or held != picture.observation.held:
         commands.append(_route(picture, allowed, held))
     for command in _cell_commands(picture):
-        refusal = permit(picture, command, tally, guards)
+        refusal = permit(picture, command, tally, concerned(guards, type(command)))
         if refusal is None:
             tally = tally.plus(picture, command)
             commands.append(_with_cut(picture, command))
@@ -125,11 +129,11 @@ def _held(picture: Picture, guards: Sequence[Guard]) -> tuple[bool, Refusal | No
     if picture.must_hold:
         if picture.observation.held:
             return True, None
-        refusal = permit(picture, Hold(), Tally(), guards)
+        refusal = permit(picture, Hold(), Tally(), concerned(guards, Hold))
         return refusal is None, refusal
     if not picture.observation.held:
         return False, None
-    refusal = permit(picture, Release(), Tally(), guards)
+    refusal = permit(picture, Release(), Tally(), concerned(guards, Release))
     return refusal is not None, refusal
 
 

@@ -7,7 +7,7 @@ from attrs import field, frozen
 from zdd.model.action import Action
 from zdd.model.command import Command
 from zdd.model.gate import Gate, Target
-from zdd.reconciler.guards import Refusal
+from zdd.reconciler.guard import Refusal
 from zdd.reconciler.memory import Memory
 from zdd.reconciler.progress import Passed, TrafficReached
 

@@ -12,14 +12,11 @@ take a line away, and a test that carries the line's name fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-from attrs import frozen
-
 from zdd.model.cell import InstanceState
 from zdd.model.command import Change, Launch, Retire, Scale
 from zdd.model.service import Overlap
 from zdd.reconciler.draining import draining, just_missing
+from zdd.reconciler.guard import Guard
 from zdd.reconciler.learn import LOOK_AGAIN_S
 from zdd.reconciler.picture import Picture
 from zdd.reconciler.proposals import (
@@ -29,14 +26,12 @@ from zdd.reconciler.proposals import (
     Shift,
     Tally,
     Traffic,
-    admits,
     command_words,
     growth,
     intent,
     losing,
     proposal_name,
     replaces_in_place,
-    takes_out,
     victims,
 )
 
@@ -48,49 +43,6 @@ GONE_LOOKS = 2
 
 GONE_AFTER_S = 1.0
 """And for how long, in seconds."""
-
-
-@frozen(slots=False)
-class Refusal:
-    """Why a proposal has to wait.
-
-    Attributes:
-        guard: The guard's name.
-        reason: One line for a person: what is awaited.
-        until_s: When it is worth looking again at the latest, in seconds since the epoch.
-    """
-
-    guard: str
-    reason: str
-    until_s: float
-
-
-Check = Callable[[Picture, Proposal, Tally], str | tuple[str, float] | None]
-
-
-@frozen
-class Guard:
-    """A rule of the safe order.
-
-    Attributes:
-        name: What tests and waits call it.
-        rule: The rule, in one sentence.
-        check: Returns None, or why the proposal must wait (and until when, if that is not the stage's deadline).
-    """
-
-    name: str
-    rule: str
-    check: Check
-
-
-def permit(picture: Picture, proposal: Proposal, tally: Tally, guards: Sequence[Guard]) -> Refusal | None:
-    """Return None if every guard allows the proposal, or the first refusal."""
-    for guard in guards:
-        answer = guard.check(picture, proposal, tally)
-        if answer is not None:
-            reason, until_s = (answer, picture.deadline_s) if isinstance(answer, str) else answer
-            return Refusal(guard.name, reason, until_s)
-    return None
 
 
 # -- the rules --------------------------------------------------------------------------------------------------------
@@ -119,7 +71,7 @@ def route_awaited(picture: Picture) -> tuple[str, float] | None:
     return "discovery to show what it was told", until_s
 
 
-def _ceiling(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+def _ceiling(picture: Picture, proposal: Launch | Change | Scale, tally: Tally) -> str | None:
     more = growth(picture, proposal)
     total = picture.existing + tally.added + more
     if not more or total <= picture.plan.ceiling:
@@ -127,13 +79,13 @@ def _ceiling(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
     return f"room {proposal_name(proposal)}: {total} instances would exist, the ceiling is {picture.plan.ceiling}"
 
 
-def _no_overlap(picture: Picture, proposal: Proposal, tally: Tally) -> str | tuple[str, float] | None:
+def _no_overlap(
+    picture: Picture, proposal: Launch | Change | Scale | Traffic | Release, tally: Tally
+) -> str | tuple[str, float] | None:
     if picture.plan.service.overlap is Overlap.ALLOWED:
         return None
-    if isinstance(proposal, Release) or admits(proposal):
+    if isinstance(proposal, Traffic | Release):
         return _others_in_traffic(picture) or others_gone(picture)
-    if not isinstance(proposal, Launch | Change | Scale):
-        return None
     if isinstance(proposal, Scale) and not growth(picture, proposal):
         return None
     revision = picture.cells[proposal.cell].revision if isinstance(proposal, Scale) else proposal.revision
@@ -163,7 +115,7 @@ def _others_in_traffic(picture: Picture) -> str | None:
     return None
 
 
-def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
+def _drained(picture: Picture, proposal: Change | Scale | Retire, tally: Tally) -> tuple[str, float] | None:
     for name in victims(picture, proposal):
         if name not in picture.registered and _about_to_be_known(picture, name):
             return f"discovery to show {name}", picture.progress.routed_s + REPEAT_AFTER_S
@@ -171,11 +123,9 @@ def _drained(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, f
             return draining(picture, name)
     if isinstance(proposal, Change) and replaces_in_place(picture, proposal):
         return None
-    if isinstance(proposal, Change | Retire | Scale) and not (
-        isinstance(proposal, Scale) and growth(picture, proposal)
-    ):
-        return just_missing(picture, proposal.cell)
-    return None
+    if isinstance(proposal, Scale) and growth(picture, proposal):
+        return None
+    return just_missing(picture, proposal.cell)
 
 
 def _about_to_be_known(picture: Picture, name: str) -> bool:
@@ -185,13 +135,15 @@ def _about_to_be_known(picture: Picture, name: str) -> bool:
     return any(registration.instance == name for registration in routed.registrations)
 
 
-def _judged(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not isinstance(proposal, Retire) or proposal.cell in picture.given_up:
+def _judged(picture: Picture, proposal: Retire, tally: Tally) -> str | None:
+    if proposal.cell in picture.given_up:
         return None
     return f"the stage to pass before {proposal.cell} is retired"
 
 
-def _floor(picture: Picture, proposal: Proposal, tally: Tally) -> str | tuple[str, float] | None:
+def _floor(
+    picture: Picture, proposal: Traffic | Change | Scale | Retire, tally: Tally
+) -> str | tuple[str, float] | None:
     lost = [name for name in losing(picture, proposal) if name in picture.serving]
     if not lost:
         return None
@@ -207,40 +159,38 @@ def _floor(picture: Picture, proposal: Proposal, tally: Tally) -> str | tuple[st
     return f"capacity {proposal_name(proposal)}: {left} would serve for certain, {least} must{why}"
 
 
-def _gives_up(picture: Picture, proposal: Proposal) -> bool:
+def _gives_up(picture: Picture, proposal: Traffic | Change | Scale | Retire) -> bool:
     """Tell whether what the proposal is about is not to serve again."""
-    goal = picture.goals.get(proposal.cell) if not isinstance(proposal, Release | Hold) else None
+    goal = picture.goals.get(proposal.cell)
     return goal is None or not goal.share
 
 
-def _proven(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not admits(proposal) or picture.proven(proposal.instance):
-        return None
-    return f"{proposal.instance} to pass its gates"
+def _proven(picture: Picture, proposal: Traffic, tally: Tally) -> str | None:
+    return None if picture.proven(proposal.instance) else f"{proposal.instance} to pass its gates"
 
 
-def _complete(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not admits(proposal):
-        return None
+def _complete(picture: Picture, proposal: Traffic, tally: Tally) -> str | None:
     goal, cell = picture.goals[proposal.cell], picture.cells[proposal.cell]
     if picture.complete(goal) or picture.cell_weight(goal.cell) > 0:
         return None
     return f"{goal.cell}: {picture.proven_in(cell)} of {goal.replicas} proven"
 
 
-def _edges_heard(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
+def _edges_heard(picture: Picture, proposal: Traffic | Change | Release, tally: Tally) -> str | None:
     deaf = [view.edge for view in picture.observation.edges if not view.reachable]
     if not deaf:
         return None
     if isinstance(proposal, Release):
         return f"{deaf[0]} to be reached before held requests go on"
-    if isinstance(proposal, Change) and proposal.in_place is not None:
+    if isinstance(proposal, Traffic):
+        return f"{deaf[0]} to be reached before {proposal.instance} is admitted"
+    if proposal.in_place is not None:
         return f"{deaf[0]} to be reached before instances of {proposal.cell} are replaced in traffic"
-    return f"{deaf[0]} to be reached before {proposal.instance} is admitted" if admits(proposal) else None
+    return None
 
 
-def _edges_followed(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
-    if not takes_out(proposal) or not _may_serve(picture, proposal.instance):
+def _edges_followed(picture: Picture, proposal: Traffic, tally: Tally) -> tuple[str, float] | None:
+    if not _may_serve(picture, proposal.instance):
         return None
     for edge in picture.progress.deaf:
         until_s = picture.given_up_s(edge)
@@ -255,9 +205,7 @@ def _may_serve(picture: Picture, name: str) -> bool:
     return instance is not None and instance.state is InstanceState.READY and name not in picture.condemned
 
 
-def _someone_serves(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not isinstance(proposal, Traffic) or proposal.shift not in (Shift.OUT, Shift.FORGET):
-        return None
+def _someone_serves(picture: Picture, proposal: Traffic, tally: Tally) -> str | None:
     if not picture.weight(proposal.instance) or picture.plan.service.overlap is Overlap.FORBIDDEN:
         return None
     if not any(goal.share for goal in picture.goals.values()):  # taking back a first deployment: nothing is to serve
@@ -268,9 +216,7 @@ def _someone_serves(picture: Picture, proposal: Proposal, tally: Tally) -> str |
     return f"another one to serve before {proposal.instance}, the last one in traffic, is taken out"
 
 
-def _rise_before_fall(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not isinstance(proposal, Traffic) or proposal.shift is not Shift.LOWER:
-        return None
+def _rise_before_fall(picture: Picture, proposal: Traffic, tally: Tally) -> str | None:
     if proposal.cell in tally.joined and not picture.has_too_much(proposal.cell):
         return None  # the cell as a whole loses nothing: another one of it takes over what this one gives up
     for goal in picture.unfinished:
@@ -278,10 +224,8 @@ def _rise_before_fall(picture: Picture, proposal: Proposal, tally: Tally) -> str
     return None
 
 
-def _fall_before_rise(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not isinstance(proposal, Traffic) or proposal.shift not in (Shift.ADMIT, Shift.RAISE) or not picture.forward:
-        return None
-    if not _rises(picture, proposal.cell):
+def _fall_before_rise(picture: Picture, proposal: Traffic, tally: Tally) -> str | None:
+    if not picture.forward or not _rises(picture, proposal.cell):
         return None
     for cell, names in picture.overweight.items():  # what another cell of it has too much counts as well
         left = [name for name in names if name not in tally.lowered]
@@ -295,8 +239,8 @@ def _rises(picture: Picture, cell: str) -> bool:
     return goal is not None and goal.revision == picture.plan.target
 
 
-def _seen_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not takes_out(proposal) or not picture.forward or proposal.instance not in picture.serving:
+def _seen_before_out(picture: Picture, proposal: Traffic, tally: Tally) -> str | None:
+    if not picture.forward or proposal.instance not in picture.serving:
         return None
     if picture.plan.service.overlap is Overlap.FORBIDDEN:  # what is to serve waits for these to go
         return None
@@ -308,8 +252,8 @@ def _seen_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str 
     return None
 
 
-def _hold_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not takes_out(proposal) or not picture.must_hold:
+def _hold_before_out(picture: Picture, proposal: Traffic, tally: Tally) -> str | None:
+    if not picture.must_hold:
         return None
     for view in picture.observation.edges:
         if not view.held:
@@ -317,17 +261,13 @@ def _hold_before_out(picture: Picture, proposal: Proposal, tally: Tally) -> str 
     return None
 
 
-def _complete_before_release(picture: Picture, proposal: Proposal, tally: Tally) -> str | None:
-    if not isinstance(proposal, Release):
-        return None
+def _complete_before_release(picture: Picture, proposal: Release, tally: Tally) -> str | None:
     for goal in picture.unfinished:
         return f"{goal.cell} to be complete before held requests go on"
     return None
 
 
-def _gone_before_forgotten(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
-    if not isinstance(proposal, Traffic) or proposal.shift is not Shift.FORGET:
-        return None
+def _gone_before_forgotten(picture: Picture, proposal: Traffic, tally: Tally) -> tuple[str, float] | None:
     record = picture.record(proposal.instance)
     since_s = record.missing_s if record is not None else None
     if record is not None and since_s is not None and record.missing_looks >= GONE_LOOKS:
@@ -340,36 +280,79 @@ def _gone_before_forgotten(picture: Picture, proposal: Proposal, tally: Tally) -
 GUARDS: tuple[Guard, ...] = (
     Guard("settled", "While a request without an answer may take effect, nothing but looking is done.", _settled),
     Guard("not-repeated", "A command gets time to show its effect before it is sent again.", _not_repeated),
-    Guard("ceiling", "No more instances are started than the ceiling allows.", _ceiling),
+    Guard("ceiling", "No more instances are started than the ceiling allows.", _ceiling, (Launch, Change, Scale)),
     Guard(
         "no-overlap",
         "Where overlap is forbidden, nothing starts or gets traffic before the others have gone.",
         _no_overlap,
+        (Launch, Change, Scale, Shift.ADMIT, Release),
     ),
-    Guard("drained", "What has victims happens only to a cell whose instances are all drained.", _drained),
-    Guard("judged", "What can't be undone waits until the stage has passed.", _judged),
+    Guard(
+        "drained",
+        "What has victims happens only to a cell whose instances are all drained.",
+        _drained,
+        (Change, Scale, Retire),
+    ),
+    Guard("judged", "What can't be undone waits until the stage has passed.", _judged, (Retire,)),
     Guard(
         "floor",
         "Useful capacity never gets smaller than the floor, or than it already is; what changes has the room above it "
         "before what is given up.",
         _floor,
+        (Shift.OUT, Change, Scale, Retire),
     ),
-    Guard("proven", "Only an instance that has passed its gates, at its own address, gets traffic.", _proven),
-    Guard("complete", "A cell is ready for its whole share before it gets any.", _complete),
-    Guard("edges-heard", "Nothing is admitted, or replaced in traffic, while an edge can't be reached.", _edges_heard),
-    Guard("edges-followed", "Nothing is taken out while an edge can't be reached, for a stated time.", _edges_followed),
-    Guard("someone-serves", "The last instance in traffic is never taken out.", _someone_serves),
-    Guard("rise-before-fall", "No share is lowered before the rising cells are complete.", _rise_before_fall),
-    Guard("fall-before-rise", "What rises gets no more than its share, however it was divided.", _fall_before_rise),
-    Guard("seen-before-out", "The old ones leave when every edge shows the new ones.", _seen_before_out),
-    Guard("hold-before-out", "A singleton leaves traffic when every edge holds requests back.", _hold_before_out),
     Guard(
-        "complete-before-release", "Held requests go on when what is to serve them is proven.", _complete_before_release
+        "proven",
+        "Only an instance that has passed its gates, at its own address, gets traffic.",
+        _proven,
+        (Shift.ADMIT,),
+    ),
+    Guard("complete", "A cell is ready for its whole share before it gets any.", _complete, (Shift.ADMIT,)),
+    Guard(
+        "edges-heard",
+        "Nothing is admitted, or replaced in traffic, while an edge can't be reached.",
+        _edges_heard,
+        (Shift.ADMIT, Change, Release),
+    ),
+    Guard(
+        "edges-followed",
+        "Nothing is taken out while an edge can't be reached, for a stated time.",
+        _edges_followed,
+        (Shift.OUT,),
+    ),
+    Guard(
+        "someone-serves", "The last instance in traffic is never taken out.", _someone_serves, (Shift.OUT, Shift.FORGET)
+    ),
+    Guard(
+        "rise-before-fall",
+        "No share is lowered before the rising cells are complete.",
+        _rise_before_fall,
+        (Shift.LOWER,),
+    ),
+    Guard(
+        "fall-before-rise",
+        "What rises gets no more than its share, however it was divided.",
+        _fall_before_rise,
+        (Shift.ADMIT, Shift.RAISE),
+    ),
+    Guard("seen-before-out", "The old ones leave when every edge shows the new ones.", _seen_before_out, (Shift.OUT,)),
+    Guard(
+        "hold-before-out",
+        "A singleton leaves traffic when every edge holds requests back.",
+        _hold_before_out,
+        (Shift.OUT,),
+    ),
+    Guard(
+        "complete-before-release",
+        "Held requests go on when what is to serve them is proven.",
+        _complete_before_release,
+        (Release,),
     ),
     Guard(
         "gone-before-forgotten",
         "An instance is forgotten when it was missing in two looks, and for a second.",
         _gone_before_forgotten,
+        (Shift.FORGET,),
     ),
 )
 """The safe order. `reconcile` knows no other rule about what may be done when."""

@@ -46,9 +46,10 @@ def moments(before: Progress, after: Progress, instance: str | None = None) -> I
         moved = [instance] if after.instances.get(instance) is not known.get(instance) else []
     for name in moved:
         record, earlier = after.instances[name], known.get(name)
+        times, known_times = vars(record), vars(earlier) if earlier is not None else {}
         for moment, attribute in _MOMENTS:
-            at_s: float | None = getattr(record, attribute)
-            if at_s is None or (earlier is not None and getattr(earlier, attribute) == at_s):
+            at_s: float | None = times[attribute]
+            if at_s is None or known_times.get(attribute) == at_s:
                 continue
             if moment is Moment.STOPPED and not _was_told(after, record):
                 yield InstanceMoment(name, record, Moment.LOST, at_s, record.note)

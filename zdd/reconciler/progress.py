@@ -78,7 +78,7 @@ class InstanceRecord:
     address_lost: bool = False
 
 
-@frozen(slots=False)
+@frozen
 class GateRecord:
     """What one gate has said of one target.
 

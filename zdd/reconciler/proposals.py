@@ -151,11 +151,6 @@ def admits(proposal: Proposal) -> TypeGuard[Traffic]:
     return isinstance(proposal, Traffic) and proposal.shift is Shift.ADMIT
 
 
-def takes_out(proposal: Proposal) -> TypeGuard[Traffic]:
-    """Tell whether an instance would lose its traffic."""
-    return isinstance(proposal, Traffic) and proposal.shift is Shift.OUT
-
-
 def intent(command: Command | Proposal) -> object:
     """Return what two commands that mean the same have in common."""
     return Retire(command.cell) if isinstance(command, Retire) else command

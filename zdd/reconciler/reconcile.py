@@ -22,7 +22,8 @@ from zdd.reconciler.awaited import (
 from zdd.reconciler.commands import permitted
 from zdd.reconciler.decision import Decision
 from zdd.reconciler.failing import failure
-from zdd.reconciler.guards import GUARDS, Guard, route_awaited
+from zdd.reconciler.guard import Guard
+from zdd.reconciler.guards import GUARDS, route_awaited
 from zdd.reconciler.memory import Memory
 from zdd.reconciler.picture import Picture
 from zdd.reconciler.progress import Passed, Progress, TrafficReached

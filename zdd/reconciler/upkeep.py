@@ -17,7 +17,8 @@ from zdd.model.command import Change, Launch, Retire, Scale
 from zdd.model.intent import Intent
 from zdd.model.observation import Observation
 from zdd.model.plan import Goal, Plan
-from zdd.reconciler.guards import GUARDS, Guard
+from zdd.reconciler.guard import Guard
+from zdd.reconciler.guards import GUARDS
 from zdd.reconciler.picture import Picture
 from zdd.reconciler.proposals import Hold, Proposal, Release, Shift, Tally, Traffic
 

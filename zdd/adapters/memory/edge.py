@@ -36,6 +36,16 @@ class _Route:
     out_number: dict[Address, int] = field(factory=dict)
     out_at_s: dict[Address, float] = field(factory=dict)
 
+    def counts(self, addresses: Sequence[Address]) -> dict[Address, int]:
+        """Return what is in flight at those of the addresses of which its count says anything."""
+        asked = dict.fromkeys(addresses, 0)
+        found = asked | self.in_flight
+        if len(found) > len(asked):
+            found = {address: found[address] for address in asked}
+        for address in self.left:
+            found.pop(address, None)
+        return found
+
 
 class MemoryEdge:
     """An edge. Made by `MemoryWorld.add_edge`.
@@ -97,8 +107,7 @@ class MemoryEdge:
         in_flight: dict[Address, int] = {}
         now_s = self._world.clock.now()
         if self._abilities.counts and now_s >= self._counts_from_s:
-            counts, left = route.in_flight.get, route.left
-            in_flight = {one: counts(one, 0) for one in addresses if not left or one not in left}
+            in_flight = route.counts(addresses)
         return EdgeView(self._name, now_s, True, route.held, weights, in_flight, f"{self._name}#{self._process}")
 
     # -- what people do --------------------------------------------------------------------------------------------
@@ -179,11 +188,9 @@ class MemoryEdge:
                 known[address] = None
                 if registration.weight > 0:
                     weights[address] = registration.weight
-        for address in route.known:
-            if address not in known:
-                route.left[address] = None
-        for address in known:
-            route.left.pop(address, None)
+        route.left.update((address, None) for address in route.known if address not in known)
+        for address in [address for address in route.left if address in known]:
+            del route.left[address]
         could_answer = not weights and (route.held or any(map(self._answers, route.weights)))
         route.known, route.weights, route.held = known, weights, held and self._abilities.holds
         sending = {} if route.held else weights

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import enum
-
-from attrs import frozen
+from typing import NamedTuple
 
 
 class What(enum.Enum):
@@ -42,9 +41,10 @@ class Blame(enum.Enum):
     WORLD = "world"
 
 
-@frozen(slots=False)
-class Entry:
+class Entry(NamedTuple):
     """One change.
+
+    A tuple, because a long life has a hundred thousand of them, and each is only written down.
 
     Attributes:
         at_s: When, in virtual seconds.
