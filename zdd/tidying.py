@@ -10,7 +10,7 @@ from zdd.model.observation import Observation
 from zdd.model.plan import Plan
 from zdd.model.service import Service
 from zdd.reconciler.decision import Decision
-from zdd.reconciler.guards import Refusal
+from zdd.reconciler.guard import Refusal
 from zdd.recorder import Recorder
 
 PATIENCE_S = 15.0
