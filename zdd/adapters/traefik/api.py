@@ -5,11 +5,12 @@ from __future__ import annotations
 import email.utils
 import http.client
 import json
+import logging
 import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from attrs import define
+from attrs import define, frozen
 
 from zdd.errors import TemporaryError
 from zdd.model.address import Address
@@ -22,6 +23,25 @@ _AGE_S_MOST = 2.0
 """How old an answer may seem: Traefik tells the time in whole seconds, and is given one more."""
 _DRIFT = 0.001
 """How much slower than this machine's clock Traefik's may go: a second in a quarter of an hour."""
+CLOCK_S = 10.0
+"""For how long a time that went back has to go on until it is believed, in seconds."""
+
+logger = logging.getLogger("zdd")
+
+
+@frozen
+class _Clock:
+    """A clock that may have told the times of late, in whole seconds.
+
+    Attributes:
+        since_s: When it told the first one, by this machine's clock.
+        least_s: How far ahead of this machine's clock it has to be at least for all of them.
+        most_s: And at most.
+    """
+
+    since_s: float
+    least_s: float
+    most_s: float
 
 
 @define(eq=False)
@@ -29,27 +49,50 @@ class Freshness:
     """Tells whether an answer is one that was given before: the time that Traefik tells with each has to go on.
 
     It is Traefik's own time, whatever that is: the first answer is believed, and those after it are held against it.
+    The time of an answer that is given again and again stands still. So a time that went back, and has gone on for
+    `CLOCK_S` as a clock does, is that of a clock that was put back, and is believed from then on.
     """
 
     _ahead_s: float = 0.0
     _known_s: float | None = None
+    _other: _Clock | None = None
 
-    def check(self, edge: str, told_s: float, asked_s: float) -> None:
-        """Take in what time was told in answer to what was asked then, by `time.monotonic`.
+    def check(self, edge: str, told_s: float, asked_s: float, answered_s: float) -> None:
+        """Take in what time was told in answer to what was asked.
+
+        Args:
+            edge: What a person calls the edge.
+            told_s: What it told, in seconds since the epoch.
+            asked_s: When it was asked, by `time.monotonic`.
+            answered_s: When the answer was there, by the same.
 
         Raises:
             TemporaryError: It is an old answer.
         """
         least_s = self._ahead_s - (0.0 if self._known_s is None else (asked_s - self._known_s) * _DRIFT)
         age_s = asked_s + least_s - told_s
+        ahead_s = told_s - answered_s
         if self._known_s is not None and age_s > _AGE_S_MOST:
-            raise TemporaryError(
-                f"{edge} answers as it did {age_s:.1f} s ago: something in between gives old answers again, "
-                "or its clock was put back"
-            )
-        ahead_s = told_s - time.monotonic()
+            if not self._goes_on(told_s, asked_s, answered_s):
+                raise TemporaryError(
+                    f"{edge} answers as it did {age_s:.1f} s ago: something in between gives old answers again, "
+                    f"or its clock was put back, which is believed when it has gone on for {CLOCK_S:g} s"
+                )
+            logger.warning("zdd.edge_clock: the clock of %s was put back by %.0f s", edge, age_s)
+            least_s = ahead_s
+        self._other = None
         if self._known_s is None or ahead_s >= least_s:
             self._ahead_s, self._known_s = ahead_s, asked_s
+
+    def _goes_on(self, told_s: float, asked_s: float, answered_s: float) -> bool:
+        """Tell whether another clock has told the times of late, for long enough to be believed."""
+        one = _Clock(answered_s, told_s - answered_s, told_s + 1.0 - asked_s)
+        before = self._other or one
+        passed_s = answered_s - before.since_s
+        least_s, most_s = max(before.least_s, one.least_s), min(before.most_s, one.most_s)
+        fits = least_s <= most_s + passed_s * _DRIFT
+        self._other = _Clock(before.since_s, least_s, most_s) if fits else one
+        return fits and passed_s >= CLOCK_S
 
 
 class Conversation:
@@ -95,7 +138,7 @@ class Conversation:
         if response.status not in (http.client.OK, http.client.NOT_FOUND) or not isinstance(answer, dict):
             raise TemporaryError(f"{self._edge} answers {response.status} {body[:200]!r}")
         if told_s is not None and self._freshness is not None:
-            self._freshness.check(self._edge, told_s, asked_s)
+            self._freshness.check(self._edge, told_s, asked_s, time.monotonic())
         return answer
 
 
