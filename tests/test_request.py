@@ -133,8 +133,8 @@ def test_a_revision_knows_the_ports_of_its_instances(around):
 @pytest.mark.parametrize(
     ("service", "release", "strategy", "message"),
     [
-        ("web", RELEASE, None, r"use a zdd\.Service and a zdd\.Release"),
-        (WEB, "2.0", None, r"use a zdd\.Service and a zdd\.Release"),
+        ("web", RELEASE, None, r"use a zdd\.Service\(…\) instead of a str"),
+        (WEB, "2.0", None, r"use a zdd\.Release\(…\) instead of a str"),
         (WEB, RELEASE, RollingUpdate, r"use an object such as zdd\.RollingUpdate\(\)"),
         (WEB, RELEASE, "canary", r"strategy 'canary': use an object"),
         (

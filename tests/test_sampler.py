@@ -288,3 +288,27 @@ def test_an_action_that_has_ended_is_not_begun_again_before_anybody_heard_of_it(
     sampler.perform(perform(runs.append), CONTEXT)
     facts = sampler.collect()
     assert len(runs) == len(facts) == 1
+
+
+def leave(_):
+    sys.exit(3)
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [(leave, "SystemExit: 3"), (lambda _: None, "sample() returned None: return a zdd Sample")],
+)
+def test_a_gate_that_leaves_or_says_nothing_has_failed_its_look(function, reason):
+    sampler = ThreadSampler(SystemClock())
+    sampler.ask(Ask("admission", RawGate(function), Target("web", "1.0", "r1", "web-1")))
+    deadline = time.monotonic() + WITHIN_S
+    while not (facts := sampler.collect()):
+        assert time.monotonic() < deadline, "nobody hears of the look"
+        time.sleep(0.01)
+    assert facts[0].sample == Sample(Result.FAILED, reason)
+
+
+def test_an_action_that_leaves_has_failed():
+    sampler = InlineSampler(MemoryClock())
+    sampler.perform(Perform(0, FunctionAction(leave)), CONTEXT)
+    assert sampler.collect() == [Performed(0, False, "action leave failed: SystemExit: 3")]

@@ -25,6 +25,7 @@ from zdd.interfaces import STACK, Clock, Control, Discovery, Edge, Intents, Jour
 from zdd.mirror import Mirror
 from zdd.model.finding import Finding
 from zdd.model.gate import Gate
+from zdd.model.names import service_name
 from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Plan
 from zdd.model.release import Release
@@ -37,7 +38,7 @@ from zdd.request import accepts_connections
 from zdd.restoring import data_to_restore, kept_backups, restoration
 from zdd.sampler import InlineSampler, Sampler, ThreadSampler
 from zdd.strategies.situation import Strategy
-from zdd.surroundings import Surroundings
+from zdd.surroundings import Surroundings, listeners_of
 
 if TYPE_CHECKING:
     from zdd.adapters.memory import MemoryWorld
@@ -111,7 +112,7 @@ class Deployer:
                 lease,
                 clock or SystemClock(),
                 make_sampler or ThreadSampler,
-                tuple(listeners),
+                listeners_of(listeners),
                 lease_s,
                 control,
                 intents,
@@ -212,7 +213,7 @@ class Deployer:
         Args:
             services: Which ones; none: all that were ever deployed.
         """
-        return checkup(self._around, services)
+        return checkup(self._around, tuple(map(service_name, services)))
 
     def history(self, service: str) -> tuple[Deployment, ...]:
         """Return the deployments of a service, oldest first.
@@ -229,7 +230,7 @@ class Deployer:
             ConfigurationError: There is no such deployment.
             JournalError: The journal can't be read.
         """
-        events = self._around.journal.read(service)
+        events = self._around.journal.read(service_name(service))
         name = deployment or (events[-1].deployment if events else "")
         own = [event for event in events if event.deployment == name]
         if not own:
@@ -438,18 +439,18 @@ class Deployer:
             JournalError: The journal can't be read.
             AdapterError: The order can't be sent.
         """
-        return give_order(self._around, service, OrderKind.PAUSE, self._actor)
+        return give_order(self._around, service_name(service), OrderKind.PAUSE, self._actor)
 
     def promote(self, service: str) -> Order:
         """Tell it to skip the rest of the present stage's hold time. Its gates must still pass. Raises as `pause`."""
-        return give_order(self._around, service, OrderKind.PROMOTE, self._actor)
+        return give_order(self._around, service_name(service), OrderKind.PROMOTE, self._actor)
 
     def abort(self, service: str) -> Order:
         """Tell it to end the present stage as failed: it is taken back, or frozen where the stage says so.
 
         Its outcome says who aborted it and when. Raises as `pause`.
         """
-        return give_order(self._around, service, OrderKind.ABORT, self._actor)
+        return give_order(self._around, service_name(service), OrderKind.ABORT, self._actor)
 
     def remove(self, service: str) -> Report:
         """Take a service out: its traffic ends, what is in flight is waited for, then its instances are stopped.
@@ -477,7 +478,8 @@ class Deployer:
         Raises:
             ConfigurationError: A number of seconds is none.
         """
-        return Mirror(self._around, services, self._actor, interval_s=interval_s, takeover_s=takeover_s)
+        names = tuple(map(service_name, services))
+        return Mirror(self._around, names, self._actor, interval_s=interval_s, takeover_s=takeover_s)
 
     # -- how --------------------------------------------------------------------------------------------------------
 
@@ -488,7 +490,7 @@ class Deployer:
     def listened_to_by(self, *listeners: Listener) -> Deployer:
         """Return the same deployer with further listeners, which are called with every event."""
         made = copy.copy(self)
-        made._around = evolve(self._around, listeners=(*self._around.listeners, *listeners))
+        made._around = evolve(self._around, listeners=(*self._around.listeners, *listeners_of(listeners)))
         return made
 
     def _under(self, lease: Lease) -> Deployer:

@@ -24,7 +24,7 @@ No exception of another library leaves an adapter: it is mapped to one of these.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zdd.report import Report
@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 
 class ZddError(Exception):
     """The base of every error that zdd raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it be copied, and brought from one process to another, with all that it carries."""
+        return _again, (type(self), self.args, vars(self))
+
+
+def _again(kind: type[ZddError], args: tuple[Any, ...], carried: dict[str, Any]) -> ZddError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(carried)
+    return error
 
 
 class ConfigurationError(ZddError):

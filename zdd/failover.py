@@ -222,6 +222,7 @@ class Switching:
         `return_after_s` it goes on after a switch, and returns the report of the last one.
         """
         check_failover(failover)
+        check_number("for_s of the watch", for_s, least=0)
         clock = self.operations.around.clock
         until_s = clock.now() + for_s
         seen = Seen()

@@ -19,6 +19,7 @@ from zdd.history import Deployment, History, at_rest, read_history, read_intent
 from zdd.interfaces import Fence
 from zdd.model.gate import Gate
 from zdd.model.intent import Intent
+from zdd.model.names import service_name
 from zdd.model.observation import Observation
 from zdd.model.order import Order
 from zdd.model.plan import Plan
@@ -107,11 +108,7 @@ class Operations:
 
     def history(self, service: str) -> History:
         """Return what is known of a service."""
-        if not isinstance(service, str):
-            raise ConfigurationError(
-                f"service {service!r}: give its name, for example {getattr(service, 'name', 'web')!r}"
-            )
-        return read_history(self.around.journal.read(service))
+        return read_history(self.around.journal.read(service_name(service)))
 
     def _standing(self, deployment: Deployment) -> Standing:
         service = deployment.plan.service.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from attrs import evolve
 
@@ -54,9 +54,7 @@ def make_plan(
     shares = {goal.cell: goal.share for goal in origin}
     parts = divide(service.replicas, cells)
     situation = Situation(service, target, observation.cells, shares, parts, holds, observation.held)
-    stages = tuple(strategy.stages(situation))
-    if not stages:
-        raise ConfigurationError(f"{strategy} has no stage for {service.name}: a strategy returns at least one")
+    stages = _stages_of(strategy, situation)
     for stage in stages:
         check_ports(service, stage.gates)
     before = sum(goal.replicas for goal in origin if goal.share)
@@ -75,7 +73,7 @@ def make_plan(
             origin=origin,
             stages=stages,
             floor=floor,
-            ceiling=max(existing, service.replicas + strategy.surge(situation)),
+            ceiling=max(existing, service.replicas + _surge_of(strategy, situation)),
             entrances=dict(entrances or {}),
             retreat=tuple(retreat),
             strategy=str(strategy),
@@ -83,6 +81,26 @@ def make_plan(
             beside=getattr(strategy, "beside", False),
         )
     )
+
+
+def _stages_of(strategy: Strategy, situation: Situation) -> tuple[Stage, ...]:
+    """Return the stages of a strategy, which may be a user's own."""
+    found: object = strategy.stages(situation)
+    stages = tuple(found) if isinstance(found, Iterable) else (found,)
+    for stage in stages:
+        if not isinstance(stage, Stage) or not isinstance(found, Iterable):
+            raise ConfigurationError(f"{strategy} returned {found!r}: stages() returns zdd.Stage objects, in a tuple")
+    if not stages:
+        name = situation.service.name
+        raise ConfigurationError(f"{strategy} has no stage for {name}: a strategy returns at least one")
+    return stages
+
+
+def _surge_of(strategy: Strategy, situation: Situation) -> int:
+    surge: object = strategy.surge(situation)
+    if not isinstance(surge, int):
+        raise ConfigurationError(f"{strategy} has the surge {surge!r}: surge() returns a whole number of instances")
+    return surge
 
 
 def _mentioned(revision: str, *lists: Sequence[Goal]) -> bool:

@@ -21,7 +21,7 @@ from zdd.planner import make_plan, observed_goals
 from zdd.preflight import demand_of, findings, warnings_of
 from zdd.strategies.recreate import Recreate
 from zdd.strategies.rolling_update import RollingUpdate
-from zdd.strategies.situation import Strategy, divide
+from zdd.strategies.situation import Strategy, divide, is_strategy
 from zdd.surroundings import Surroundings
 
 
@@ -113,11 +113,14 @@ def make_request(
     Raises:
         ConfigurationError: It can't work; the message names the thing and the fix.
     """
-    if not isinstance(service, Service) or not isinstance(release, Release):
-        raise ConfigurationError("deploy(service, release, strategy): use a zdd.Service and a zdd.Release")
-    if isinstance(strategy, type) or (
-        strategy is not None and not (hasattr(strategy, "stages") and hasattr(strategy, "surge"))
-    ):
+    for kind, value in ((Service, service), (Release, release)):
+        if not isinstance(value, kind):
+            given = value.__name__ if isinstance(value, type) else f"a {type(value).__name__}"
+            raise ConfigurationError(
+                f"deploy and plan take service, release and strategy, in this order: use a zdd.{kind.__name__}(…) "
+                f"instead of {given}"
+            )
+    if strategy is not None and not is_strategy(strategy):
         raise ConfigurationError(f"strategy {strategy!r}: use an object such as zdd.RollingUpdate()")
     gates = release.gates if release.gates is not None else service.gates
     gates = gates or default_gates(service)

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from zdd.gates.looks import look
 from zdd.interfaces import Clock
 from zdd.model.action import ActionContext
-from zdd.model.verdict import Result, Sample
 from zdd.reconciler.decision import Ask, Perform
 from zdd.reconciler.progress import Fact, Performed, Sampled
 
@@ -32,20 +32,16 @@ class Sampler(Protocol):
         """Stop caring. What is under way ends by its own time-out; nobody hears of it."""
 
 
-def look(ask: Ask, asked_s: float) -> Sampled:
+def look_for(ask: Ask, asked_s: float) -> Sampled:
     """Let a gate look once. What it raises is a failed look, with the exception as its reason."""
-    try:
-        sample = ask.gate.sample(ask.target)
-    except Exception as error:  # noqa: BLE001 - a user's gate may raise anything, and must not stop the driver
-        sample = Sample(Result.FAILED, f"{type(error).__name__}: {error}")
-    return Sampled(ask.key, ask.gate, ask.target, sample, asked_s)
+    return Sampled(ask.key, ask.gate, ask.target, look(ask.gate, ask.target), asked_s)
 
 
 def run(perform: Perform, context: ActionContext) -> Performed:
     """Run an action. What it raises is its failure."""
     try:
         note = perform.action.run(context)
-    except Exception as error:  # noqa: BLE001 - a user's action may raise anything, and must not stop the driver
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's action may raise anything
         return Performed(perform.number, False, f"action {perform.action.name} failed: {type(error).__name__}: {error}")
     return Performed(perform.number, True, note)
 
@@ -69,7 +65,7 @@ class ThreadSampler:
     def ask(self, ask: Ask) -> None:
         """Begin to look, unless this gate is looking at this target already."""
         asked_s = self._clock.now()
-        self._start((ask.key, ask.target.key), lambda: look(ask, asked_s))
+        self._start((ask.key, ask.target.key), lambda: look_for(ask, asked_s))
 
     def perform(self, perform: Perform, context: ActionContext) -> None:
         """Begin the action, unless it is under way."""
@@ -124,7 +120,7 @@ class InlineSampler:
 
     def ask(self, ask: Ask) -> None:
         """Look at once."""
-        self._facts.append(look(ask, self._clock.now()))
+        self._facts.append(look_for(ask, self._clock.now()))
         self._clock.wake()
 
     def perform(self, perform: Perform, context: ActionContext) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from attrs import frozen
 
-from zdd.errors import AdapterError
+from zdd.errors import AdapterError, ConfigurationError
 from zdd.events import Event
 from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Journal, Lease, Orchestrator
 from zdd.model.address import Address
@@ -101,3 +101,16 @@ class Surroundings:
                 self.orchestrator.retire(service, command, fence)
             case Route():
                 self.discovery.apply(service, command, fence)
+
+
+def listeners_of(value: object) -> tuple[Callable[[Event], None], ...]:
+    """Return the listeners that were given.
+
+    Raises:
+        ConfigurationError: It is no list of functions.
+    """
+    found = tuple(value) if isinstance(value, Iterable) else (value,)
+    for listener in found:
+        if not callable(listener) or isinstance(listener, type) or not isinstance(value, Iterable):
+            raise ConfigurationError(f"listeners={value!r}: use a list of functions of one event, such as [print]")
+    return found

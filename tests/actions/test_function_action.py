@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from zdd import ActionContext, ConfigurationError, FunctionAction
@@ -26,6 +28,18 @@ def test_what_it_raises_comes_out() -> None:
     assert FunctionAction(fail, "a backup").name == "a backup"
 
 
-def test_something_that_can_not_be_called_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="give a function"):
-        FunctionAction("backup.sh")  # type: ignore[arg-type]
+async def later(context: object) -> None:
+    """Would never be run."""
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("backup.sh", "function of an action is 'backup.sh': use a function of one argument"),
+        (lambda: None, "can't be called with one argument, an ActionContext"),
+        (later, "function later of an action is async"),
+    ],
+)
+def test_what_can_not_be_called_with_the_context_is_refused(function: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        FunctionAction(function)

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 import zdd
+from zdd.adapters.memory import Behaviour, MemoryWorld
+from zdd.display.plain import PlainLines
 
 
 def files(directory: Path) -> dict[str, bytes]:
@@ -46,6 +48,37 @@ CASES: dict[str, tuple[Callable[[], Any], list[str]]] = {
         lambda: sleeper(environment={"LIMIT": 5}),
         ["environment variable LIMIT is of type int", "use text, in quotes"],
     ),
+    "an environment that is a list": (
+        lambda: sleeper(environment=["TOKEN=secret"]),
+        ["environment is a list: use a dict, for example {"],
+    ),
+    "a command that is nothing": (lambda: zdd.Process(None), ["command None: use a list of words"]),  # type: ignore[arg-type]
+    "a number in a command": (lambda: zdd.Process(["sleep", 1]), ["1 is none, '1' would be"]),  # type: ignore[list-item]
+    "a directory that is a number": (lambda: sleeper(directory=5), ["directory 5: use the path of a directory"]),
+    "a workload that is a class": (lambda: zdd.Release("1", zdd.Process), ["use an object such as zdd.Process(["]),  # type: ignore[arg-type]
+    "a host that is a number": (lambda: zdd.Exposure(host=5), ["host 5 of port 'http': use a host name"]),  # type: ignore[arg-type]
+    "headers that are a list": (
+        lambda: zdd.HttpGate(headers=["Authorization: secret"]),  # type: ignore[arg-type]
+        ["headers of an HTTP gate is a list: use a dict"],
+    ),
+    "ports that are a number": (
+        lambda: zdd.FunctionGate(print, port_names=80),  # type: ignore[arg-type]
+        ["port_names is 80: use a list of names, for example ['80']"],
+    ),
+    "a step that is no list": (lambda: zdd.Canary(50), ["steps of Canary are 50: use a list of percentages"]),  # type: ignore[arg-type]
+    "a goal that is no list": (
+        lambda: zdd.Stage("all", zdd.Goal("web", "r1", 1, 1)),  # type: ignore[arg-type]
+        ["of a stage: use a list of zdd.Goal objects"],
+    ),
+    "a function as a gate": (lambda: zdd.Service("web", gates=[print]), ["is a function: use zdd.FunctionGate(…)"]),  # type: ignore[list-item]
+    "a listener that is no list": (
+        lambda: zdd.Deployer.in_memory(MemoryWorld(), listeners=print),  # type: ignore[arg-type]
+        ["listeners=<built-in function print>: use a list of functions of one event"],
+    ),
+    "a listener that is a class": (
+        lambda: zdd.Deployer.in_memory(MemoryWorld(), listeners=[PlainLines]),
+        ["use a list of functions of one event"],
+    ),
     "a command as one string": (lambda: zdd.Process("sleep 60"), ["'sleep 60'", "['sleep', '60']"]),
     "a gate at an unknown port": (
         lambda: zdd.Service("web", gates=[zdd.HttpGate("/", port="admin")]),
@@ -65,6 +98,7 @@ def test_a_value_is_refused_where_it_is_made(name: str) -> None:
         make()
     for part in parts:
         assert part in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def refuse(machine: Any, service: zdd.Service, release: zdd.Release, *parts: str, **options: Any) -> None:
@@ -120,6 +154,23 @@ def test_a_state_directory_that_can_not_be_made(tmp_path: Path) -> None:
     with pytest.raises(zdd.ConfigurationError, match=r"state directory .*file/state can't be made.*state_directory"):
         zdd.Deployer.embedded(tmp_path / "file" / "state")
     assert (tmp_path / "file").read_text() == "not a directory"
+
+
+@pytest.mark.parametrize(
+    "call", ["rollback", "remove", "resume", "report", "history", "backups", "pause", "abort", "checkup", "recover"]
+)
+def test_a_service_where_its_name_is_wanted(call: str) -> None:
+    deployer = zdd.Deployer.in_memory(MemoryWorld())
+    with pytest.raises(zdd.ConfigurationError, match="by its name, for example 'web', and not by a Service"):
+        getattr(deployer, call)(zdd.Service("web"))
+
+
+def test_a_time_to_watch_that_is_no_number() -> None:
+    deployer = zdd.Deployer.in_memory(MemoryWorld())
+    deployer.deploy(zdd.Service("web"), zdd.Release("1.0", Behaviour()))
+    standby = zdd.Failover(zdd.Release("standby", Behaviour()))
+    with pytest.raises(zdd.ConfigurationError, match="for_s of the watch is '5'"):
+        deployer.watch("web", standby, for_s="5")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", ["", 5, b"state"])

@@ -72,6 +72,10 @@ def test_joining_is_flat_and_none_at_all_is_refused() -> None:
     assert str(joined) == "Soak(1) + RollingUpdate() + Soak(2)"
     with pytest.raises(zdd.ConfigurationError, match="give at least one"):
         zdd.Joined(())
+    with pytest.raises(zdd.ConfigurationError, match="join a strategy with another one"):
+        zdd.Soak(1) + zdd.RollingUpdate  # type: ignore[operator]
+    with pytest.raises(zdd.ConfigurationError, match="part 5 of Joined"):
+        zdd.Joined((5,))  # type: ignore[arg-type]
 
 
 def test_each_part_begins_where_the_one_before_leads() -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
-from zdd.errors import ConfigurationError
 from zdd.model.action import ActionContext
+from zdd.model.function import function_name, function_of_one
 from zdd.model.names import check_number
+
+
+def _function(value: Any) -> Callable[[ActionContext], object]:
+    return function_of_one(value, "an action", "an ActionContext")
 
 
 @frozen
@@ -22,21 +27,22 @@ class FunctionAction:
         function: What is called.
         title: What a person sees. Empty: the function's own name.
         deadline_s: Seconds within which it must return.
+
+    Raises:
+        ConfigurationError: The function can't be called with one argument, or the deadline is no number.
     """
 
-    function: Callable[[ActionContext], object]
+    function: Callable[[ActionContext], object] = field(converter=_function)
     title: str = ""
     deadline_s: float = 600.0
 
     def __attrs_post_init__(self) -> None:
-        if not callable(self.function):
-            raise ConfigurationError(f"FunctionAction({self.function!r}): give a function that takes an ActionContext")
         check_number(f"deadline_s of {self.name}", self.deadline_s, least=0)
 
     @property
     def name(self) -> str:
         """What a person sees."""
-        return self.title or getattr(self.function, "__name__", "function")
+        return self.title or function_name(self.function)
 
     def run(self, context: ActionContext) -> str:
         """Call it once."""

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from attrs import field, frozen
 
@@ -19,7 +19,7 @@ from zdd.errors import ConfigurationError
 from zdd.gates.looks import check_pace, last_look, port_names
 from zdd.model.address import Address
 from zdd.model.gate import Target
-from zdd.model.names import command_words, environment_texts
+from zdd.model.names import command_words, directory_text, environment_texts
 from zdd.model.verdict import Result, Sample, Verdict
 
 EXIT_INCONCLUSIVE = 75
@@ -28,10 +28,6 @@ EXIT_INCONCLUSIVE = 75
 OUTPUT_BYTES_KEPT = 4096
 OUTPUT_BYTES_READ = 65536
 REASON_CHARACTERS = 200
-
-
-def _directory(value: Any) -> str | None:
-    return None if value is None else os.fspath(value)
 
 
 @frozen
@@ -60,7 +56,7 @@ class CommandGate:
 
     command: Sequence[str] = field(converter=command_words)
     environment: Mapping[str, str] = field(factory=dict, kw_only=True, converter=environment_texts)
-    directory: str | None = field(default=None, kw_only=True, converter=_directory)
+    directory: str | None = field(default=None, kw_only=True, converter=directory_text)
     port_names: Sequence[str] = field(default=(), kw_only=True, converter=port_names)
     timeout_s: float = field(default=10.0, kw_only=True)
     interval_s: float = field(default=1.0, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from attrs import evolve, field, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.gates.looks import check_pace, describe, last_look, port_names
+from zdd.model.function import function_name, function_of_one
 from zdd.model.gate import Target
 from zdd.model.verdict import Result, Sample, Verdict
 
@@ -18,24 +18,7 @@ Answer = bool | Sample | None
 
 
 def _function(value: Any) -> Callable[[Target], Answer]:
-    if not callable(value):
-        raise ConfigurationError(f"function of a gate is {value!r}: use a function of one argument, the target")
-    if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004
-        raise ConfigurationError(f"function {_name(value)} of a gate is async: use a plain one")
-    try:
-        inspect.signature(value).bind(object())
-    except TypeError as error:
-        raise ConfigurationError(
-            f"function {_name(value)} of a gate can't be called with one argument, the target: {error}"
-        ) from None
-    except ValueError:
-        pass  # some that are written in C don't tell their arguments
-    found: Callable[[Target], Answer] = value
-    return found
-
-
-def _name(function: object) -> str:
-    return getattr(function, "__name__", "") or repr(function)
+    return function_of_one(value, "a gate", "the target")
 
 
 def _text(value: Any) -> str:
@@ -88,7 +71,7 @@ class FunctionGate:
         return last_look(samples)
 
     def __str__(self) -> str:
-        return self.name or _name(self.function)
+        return self.name or function_name(self.function)
 
 
 def _sample(answer: object) -> Sample:

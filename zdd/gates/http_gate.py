@@ -15,7 +15,7 @@ from zdd.gates.connection import BoundedSocket, connect, describe_failure
 from zdd.gates.looks import check_pace, last_look
 from zdd.model.address import Address
 from zdd.model.gate import Target
-from zdd.model.names import check_name, check_number
+from zdd.model.names import check_name, check_number, pairs_of
 from zdd.model.verdict import Result, Sample, Verdict
 
 BODY_BYTES_MAX = 1 << 20
@@ -54,7 +54,7 @@ def _method(value: Any) -> str:
 
 
 def _headers(value: Any) -> dict[str, str]:
-    headers = dict(value)
+    headers = pairs_of("headers of an HTTP gate", value, {"Host": "www.example.org"})
     for name, text in headers.items():
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise ConfigurationError(f"header {name!r} of an HTTP gate: use a name like X-Probe")

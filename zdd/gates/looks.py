@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from zdd.errors import ConfigurationError
-from zdd.model.gate import Gate, Target
+from zdd.model.gate import Gate, Target, missing_of_gate
 from zdd.model.names import check_name, check_number
 from zdd.model.verdict import Result, Sample, Verdict
 
@@ -16,9 +16,12 @@ DAY_S = 24 * 3600.0
 def look(gate: Gate, target: Target) -> Sample:
     """Let the gate look once. An exception is a failed look, and its reason."""
     try:
-        return gate.sample(target)
-    except Exception as error:  # noqa: BLE001 - a user's gate may raise anything, and that is its answer
+        sample: object = gate.sample(target)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's gate may raise anything, and that is its answer
         return Sample(Result.FAILED, describe(error))
+    if isinstance(sample, Sample):
+        return sample
+    return Sample(Result.FAILED, f"sample() returned {sample!r}: return a zdd Sample")
 
 
 def describe(error: BaseException) -> str:
@@ -61,11 +64,10 @@ def check_gate(what: str, gate: Any) -> Gate:
     Raises:
         ConfigurationError: It hasn't.
     """
-    for name in ("interval_s", "deadline_s", "ports", "sample", "judge"):
-        if isinstance(gate, type) or not hasattr(gate, name):
-            raise ConfigurationError(
-                f"{what} is {gate!r}, which is no gate: use one of zdd.gates, for example FunctionGate(your_function)"
-            )
+    if missing_of_gate(gate):
+        raise ConfigurationError(
+            f"{what} is {gate!r}, which is no gate: use one of zdd.gates, for example FunctionGate(your_function)"
+        )
     found: Gate = gate
     return found
 
@@ -90,8 +92,8 @@ def port_names(value: Any) -> tuple[str, ...]:
     Raises:
         ConfigurationError: One of them can't be the name of a port.
     """
-    if isinstance(value, str):
-        raise ConfigurationError(f"port_names is {value!r}: use a list of names, for example {[value]!r}")
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"port_names is {value!r}: use a list of names, for example {[str(value)]!r}")
     return tuple(check_name("port name", name) for name in value)
 
 

@@ -10,10 +10,10 @@ from attrs import field, frozen
 from zdd.errors import ConfigurationError
 from zdd.model.cached import cached_property
 from zdd.model.cell import place_key
+from zdd.model.verdict import Result, Sample, Verdict
 
 if TYPE_CHECKING:
     from zdd.model.address import Address
-    from zdd.model.verdict import Sample, Verdict
 
 
 @frozen(slots=False)
@@ -55,9 +55,29 @@ def gate_tuple(gates: Iterable[Gate]) -> tuple[Gate, ...]:
         raise ConfigurationError(f"gates={gates!r}: use a list of gates, for example [zdd.HttpGate('/health')]")
     found = tuple(gates)
     for gate in found:
-        if isinstance(gate, type) or not all(hasattr(gate, name) for name in ("sample", "judge", "ports")):
-            raise ConfigurationError(f"gate {gate!r}: use an object such as zdd.HttpGate('/health')")
+        missing = missing_of_gate(gate)
+        if missing and callable(gate) and not isinstance(gate, type):
+            raise ConfigurationError(f"gate {gate!r} is a function: use zdd.FunctionGate(…) of it")
+        if missing:
+            raise ConfigurationError(f"gate {gate!r} has no {missing}: use an object such as zdd.HttpGate('/health')")
     return found
+
+
+def missing_of_gate(value: object) -> str:
+    """Return what it lacks to be a gate; empty: nothing. A class lacks it all: it is to be called first."""
+    names = ("sample", "judge", "ports", "interval_s", "deadline_s")
+    return next((name for name in names if isinstance(value, type) or not hasattr(value, name)), "")
+
+
+def conclude(gate: Gate, samples: Sequence[Sample]) -> Verdict:
+    """Return what the gate concludes. What it raises, or returns in place of a verdict, is a failed one."""
+    try:
+        verdict: object = gate.judge(samples)
+    except Exception as error:  # noqa: BLE001 - a user's gate may raise anything, and must not stop the driver
+        return Verdict(Result.FAILED, f"judge() of gate {gate} raised {type(error).__name__}: {error}")
+    if isinstance(verdict, Verdict):
+        return verdict
+    return Verdict(Result.FAILED, f"judge() of gate {gate} returned {verdict!r}: return a zdd Verdict")
 
 
 class Gate(Protocol):
@@ -65,7 +85,8 @@ class Gate(Protocol):
 
     `sample` does the I/O, beside the driver and never inside it, and may block up to `timeout_s`; `judge` is a pure
     function of the samples so far, oldest first. An exception from `sample` counts as one failed look whose reason is
-    the exception. A gate that is to survive the deployer's process is an attrs class that can be imported by its name.
+    the exception, and one from `judge` as a failed verdict. A gate that is to survive the deployer's process is an
+    attrs class that can be imported by its name.
     """
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -55,27 +57,73 @@ def choice_of(kind: type[Choice], value: Any) -> Choice:
         raise ConfigurationError(f"{value!r}: use {choices}") from None
 
 
+def service_name(value: object) -> str:
+    """Return the name by which a service is asked for.
+
+    Raises:
+        ConfigurationError: It isn't text, but the service itself, say.
+    """
+    if not isinstance(value, str):
+        name = getattr(value, "name", "web")
+        raise ConfigurationError(f"a service is asked for by its name, for example {name!r}, and not by {_kind(value)}")
+    return value
+
+
 def command_words(value: Any) -> tuple[str, ...]:
-    """Return the words of a command.
+    """Return the words of a command. A path among them is as good as text.
 
     Raises:
         ConfigurationError: It is one string, is empty, or has a word that isn't text.
     """
     if isinstance(value, str):
         raise ConfigurationError(f"command {value!r}: use a list of words, for example {value.split()!r}")
-    words = tuple(value)
-    if not words or not all(isinstance(word, str) and "\0" not in word for word in words) or not words[0]:
+    if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping):
+        raise ConfigurationError(f"command {value!r}: use a list of words, for example ['python3', 'server.py']")
+    words = tuple(os.fspath(word) if isinstance(word, os.PathLike) else word for word in value)
+    for word in words:
+        if not isinstance(word, str):
+            raise ConfigurationError(
+                f"command {list(words)!r}: use a list of words; {word!r} is none, {str(word)!r} would be"
+            )
+        if "\0" in word:
+            raise ConfigurationError(f"command {list(words)!r}: use a list of words without null characters")
+    if not words or not words[0]:
         raise ConfigurationError(f"command {list(words)!r}: use a list of words whose first is the program")
     return words
+
+
+def directory_text(value: Any) -> str | None:
+    """Return the path of a directory as text; None: none is stated.
+
+    Raises:
+        ConfigurationError: It is no path.
+    """
+    if value is None:
+        return None
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+    if not isinstance(path, str):
+        raise ConfigurationError(f"directory {value!r}: use the path of a directory")
+    return path
+
+
+def pairs_of(what: str, value: Any, example: Mapping[str, str]) -> dict[Any, Any]:
+    """Return a mapping as a dict.
+
+    Raises:
+        ConfigurationError: It isn't one. What it is, is not said: there may be a secret in it.
+    """
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{what} is {_kind(value)}: use a dict, for example {dict(example)!r}")
+    return dict(value)
 
 
 def environment_texts(value: Any) -> dict[str, str]:
     """Return the variables of an environment.
 
     Raises:
-        ConfigurationError: A name isn't one, or a value isn't text.
+        ConfigurationError: It is no mapping, a name isn't one, or a value isn't text.
     """
-    pairs = dict(value)
+    pairs = pairs_of("environment", value, {"LANG": "C.UTF-8"})
     for key, text in pairs.items():
         if not isinstance(key, str) or not key or "=" in key or "\0" in key:
             raise ConfigurationError(f"environment variable {key!r}: use a name without = and null characters")
@@ -86,3 +134,7 @@ def environment_texts(value: Any) -> dict[str, str]:
         if "\0" in text:
             raise ConfigurationError(f"environment variable {key} has a null character, which no program can be given")
     return pairs
+
+
+def _kind(value: object) -> str:
+    return f"a {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
@@ -62,6 +62,14 @@ class Goal:
     in_place: InPlace | None = None
 
 
+def _goals(value: Any) -> tuple[Goal, ...]:
+    found = tuple(value) if isinstance(value, Iterable) else (value,)
+    for goal in found:
+        if not isinstance(goal, Goal) or not isinstance(value, Iterable):
+            raise ConfigurationError(f"goals={value!r} of a stage: use a list of zdd.Goal objects")
+    return found
+
+
 @frozen
 class Stage:
     """A step of a plan, stated as what changes against the stage before it.
@@ -85,7 +93,7 @@ class Stage:
     """
 
     title: str
-    goals: tuple[Goal, ...] = ()
+    goals: tuple[Goal, ...] = field(default=(), converter=_goals)
     gates: tuple[Gate, ...] = field(default=(), kw_only=True, converter=gate_tuple)
     actions: tuple[Action, ...] = field(default=(), kw_only=True, converter=action_tuple)
     hold_s: float = field(default=0.0, kw_only=True)

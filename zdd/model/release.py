@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.model.gate import Gate, gate_tuple
-from zdd.model.names import command_words, environment_texts
+from zdd.model.names import command_words, directory_text, environment_texts
 
 VERSION_LENGTH_MAX = 128
 
@@ -24,10 +24,6 @@ class Workload(Protocol):
 
     def specification(self) -> Specification:
         """Return it as plain data that JSON can carry."""
-
-
-def _optional_text(value: Any) -> str | None:
-    return None if value is None else str(value)
 
 
 @frozen
@@ -45,7 +41,7 @@ class Process:
 
     command: Sequence[str] = field(converter=command_words)
     environment: Mapping[str, str] = field(factory=dict, converter=environment_texts)
-    directory: str | None = field(default=None, converter=_optional_text)
+    directory: str | None = field(default=None, converter=directory_text)
 
     def specification(self) -> Specification:
         """Return it as plain data."""
@@ -58,7 +54,7 @@ class Process:
 
 
 def _specification(value: Workload | Specification) -> Specification:
-    if not isinstance(value, Mapping) and not hasattr(value, "specification"):
+    if isinstance(value, type) or not (isinstance(value, Mapping) or hasattr(value, "specification")):
         raise ConfigurationError(f"workload {value!r}: use an object such as zdd.Process(['python3', 'server.py'])")
     data = value if isinstance(value, Mapping) else value.specification()
     try:

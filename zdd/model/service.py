@@ -45,7 +45,8 @@ class Exposure:
         check_name("port name", self.port)
         if not isinstance(self.path, str) or not self.path.startswith("/") or any(c in self.path for c in ' `"\n'):
             raise ConfigurationError(f"path {self.path!r} of port {self.port!r}: use a path that begins with /")
-        if self.host is not None and (not self.host or any(c in self.host for c in ' `"/\n')):
+        legal = self.host is None or (isinstance(self.host, str) and self.host)
+        if not legal or any(c in str(self.host) for c in ' `"/\n'):
             raise ConfigurationError(
                 f"host {self.host!r} of port {self.port!r}: use a host name such as www.example.org"
             )
@@ -147,6 +148,15 @@ def check_ports(service: Service, gates: tuple[Gate, ...]) -> None:
     """
     known = [exposure.port for exposure in service.exposures]
     for gate in gates:
-        for port in sorted(gate.ports() - set(known)):
+        for port in sorted(_ports_of(gate) - set(known)):
             have = "its ports are " + ", ".join(map(repr, known)) if known else "it has no exposures"
             raise ConfigurationError(f"gate {gate} looks at port {port!r} of {service.name}, but {have}")
+
+
+def _ports_of(gate: Gate) -> set[str]:
+    ports: object = gate.ports()
+    if isinstance(ports, str) or not isinstance(ports, Iterable):
+        raise ConfigurationError(
+            f"gate {gate} looks at the ports {ports!r}: ports() returns a frozenset of their names"
+        )
+    return set(ports)

@@ -8,6 +8,7 @@ from zdd.model.address import Address
 from zdd.model.cell import Instance, InstanceState
 from zdd.model.command import Change, Launch, Retire, Route, Scale
 from zdd.model.evolve import evolve
+from zdd.model.gate import conclude
 from zdd.model.observation import Observation
 from zdd.model.order import Order
 from zdd.model.plan import Plan
@@ -96,7 +97,7 @@ def learn_looks(progress: Progress, plan: Plan, looks: Sequence[Sampled], now: f
         key = (fact.key, fact.target.key)
         before = gates.get(key)
         samples = (*(before.samples if before else ()), fact.sample)[-SAMPLES_KEPT:]
-        verdict = fact.gate.judge(samples)
+        verdict = conclude(fact.gate, samples)
         passed_s = now if verdict.result is Result.PASSED else before.passed_s if before else None
         gates[key] = GateRecord(before.asked_s if before else fact.asked_s, now, passed_s, samples, verdict)
         instance = instances.get(fact.target.instance)

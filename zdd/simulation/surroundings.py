@@ -16,7 +16,7 @@ from zdd.model.service import Service
 from zdd.model.verdict import Result, Sample, Verdict
 from zdd.reconciler.decision import Ask, Perform
 from zdd.reconciler.progress import Fact
-from zdd.sampler import look, run
+from zdd.sampler import look_for, run
 
 Called = Callable[[str], None]
 """Is told the method of every call before it is made; it may raise."""
@@ -173,7 +173,7 @@ class SlowSampler:
     def _looked(self, key: tuple[str, str], ask: Ask, asked_s: float) -> None:
         if not self._closed:
             self._under_way.discard(key)
-            self._facts.append(look(ask, asked_s))
+            self._facts.append(look_for(ask, asked_s))
             self.wake()
 
     def perform(self, perform: Perform, context: ActionContext) -> None:

@@ -19,6 +19,8 @@ from zdd.strategies.situation import Situation, split
 
 
 def _steps(value: Iterable[int]) -> tuple[int, ...]:
+    if not isinstance(value, Iterable):
+        raise ConfigurationError(f"steps of Canary are {value!r}: use a list of percentages, such as (5, 25, 50, 100)")
     return tuple(value)
 
 

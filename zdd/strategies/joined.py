@@ -6,12 +6,12 @@ from attrs import evolve, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.model.plan import Stage
-from zdd.strategies.situation import Situation, Strategy
+from zdd.strategies.situation import Situation, Strategy, is_strategy
 
 
 def join(first: Strategy, second: Strategy) -> Joined:
     """Return both, one after the other: what ``first + second`` means for zdd's strategies."""
-    if not hasattr(second, "stages"):
+    if not is_strategy(second):
         raise ConfigurationError(f"{first} + {second!r}: join a strategy with another one, such as zdd.Soak(600)")
     return Joined((*_parts(first), *_parts(second)))
 
@@ -33,6 +33,9 @@ class Joined:
     def __attrs_post_init__(self) -> None:
         if not self.parts:
             raise ConfigurationError("Joined(()) has no strategy: give at least one")
+        for part in self.parts:
+            if not is_strategy(part):
+                raise ConfigurationError(f"part {part!r} of Joined: use an object such as zdd.RollingUpdate()")
 
     __add__ = join
 

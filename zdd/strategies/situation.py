@@ -118,6 +118,11 @@ class Strategy(Protocol):
         """Return how many instances may exist beyond the service's replicas, at most, while the plan runs."""
 
 
+def is_strategy(value: object) -> bool:
+    """Tell whether it has what a strategy needs. A class has not: it is to be called first."""
+    return not isinstance(value, type) and all(callable(getattr(value, name, None)) for name in ("stages", "surge"))
+
+
 def divide(replicas: int, cells: int) -> tuple[int, ...]:
     """Divide so many instances over so many cells, as evenly as can be, largest first."""
     least, rest = divmod(replicas, cells)
