@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from zdd.adapters.locked_file import locked
 from zdd.errors import PermanentError, TemporaryError
-
-
-@contextmanager
-def no_more_files() -> Iterator[None]:
-    """This process can open none."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest = os.dup(0)
-    os.close(lowest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def is_free(path: Path) -> bool:
@@ -59,7 +45,9 @@ def test_one_that_is_never_let_go_is_given_up(tmp_path: Path) -> None:
     assert is_free(tmp_path / "lock")
 
 
-def test_too_many_open_files_may_be_fewer_in_a_moment(tmp_path: Path) -> None:
+def test_too_many_open_files_may_be_fewer_in_a_moment(
+    tmp_path: Path, no_more_files: Callable[[], AbstractContextManager[None]]
+) -> None:
     with (
         no_more_files(),
         pytest.raises(TemporaryError, match="lock: Too many open files"),

@@ -33,6 +33,7 @@ from zdd.adapters.fence_file import FenceFile
 from zdd.adapters.local.cell_directory import CellDirectory, CellRecord, Place
 from zdd.adapters.local.supervised import Phase, Supervised
 from zdd.adapters.local.workload import check_interpreter, check_process, check_writable, read_workload
+from zdd.adapters.locked_file import file_error
 from zdd.atomic_file import write_atomically
 from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
 from zdd.interfaces import Fence, OrchestratorAbilities
@@ -74,13 +75,19 @@ class LocalOrchestrator:
 
     def observe(self, service: Service) -> tuple[Cell, ...]:
         """Return the cells that exist, sorted by name, whoever made them."""
-        found = (directory.observe() for directory in self._cells(service.name))
+        try:
+            found = [directory.observe() for directory in self._cells(service.name)]
+        except OSError as error:
+            raise file_error(error, self._service_directory(service.name)) from error
         return tuple(cell for cell in found if cell is not None)
 
     def tidy(self, service: Service, fence: Fence) -> bool:
         """Remove what is left of retired cells and of interrupted removals; the logs are kept."""
-        leaving = [cell for cell in self._cells(service.name) if cell.is_leaving()]
-        gone = [cell for cell in leaving if cell.observe() is None]
+        try:
+            leaving = [cell for cell in self._cells(service.name) if cell.is_leaving()]
+            gone = [cell for cell in leaving if cell.observe() is None]
+        except OSError as error:
+            raise file_error(error, self._service_directory(service.name)) from error
         if gone:
             with self._writing(service, fence):
                 for cell in gone:
@@ -128,9 +135,12 @@ class LocalOrchestrator:
         ended = threading.Event()
 
         def look() -> None:
-            seen = self._fingerprint(service.name)
+            seen: tuple[tuple[str, int], ...] = ()
             while not ended.wait(_POLL_S):
-                now = self._fingerprint(service.name)
+                try:
+                    now = self._fingerprint(service.name)
+                except OSError:  # a cell is just being removed; or it can't be read, which whoever observes it says
+                    continue
                 if now != seen:
                     seen = now
                     wake()
@@ -232,7 +242,10 @@ class LocalOrchestrator:
     def _next_number(self, service: str) -> int:
         """Take a number that no instance of this service ever had; taken for good before it is used."""
         path = self._service_directory(service) / "next-instance"
-        number = int(path.read_text(encoding="ascii")) if path.exists() else 1
+        try:
+            number = int(path.read_text(encoding="ascii")) if path.exists() else 1
+        except ValueError as error:
+            raise PermanentError(f"{path} is damaged: it should hold a number that no instance had yet") from error
         write_atomically(path, [str(number + 1).encode()])
         return number
 
@@ -281,7 +294,7 @@ class LocalOrchestrator:
     def _cells(self, service: str) -> list[CellDirectory]:
         root = self._service_directory(service) / "cells"
         try:
-            return [CellDirectory(path) for path in sorted(root.iterdir())]
+            return [CellDirectory(path) for path in sorted(root.iterdir()) if path.is_dir()]
         except (FileNotFoundError, NotADirectoryError):
             return []
 
