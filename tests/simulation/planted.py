@@ -20,9 +20,9 @@ import zdd.recorder
 import zdd.request
 from zdd.adapters.memory import MemoryLease, MemoryOrchestrator
 from zdd.adapters.memory.fences import MemoryFences
-from zdd.driver import Driver
 from zdd.errors import JournalError, TemporaryError
 from zdd.events import CommandIntended
+from zdd.held_lease import HeldLease
 from zdd.model.cell import InstanceState
 from zdd.model.verdict import Result
 from zdd.planner import make_retreat
@@ -288,7 +288,7 @@ BUGS = (
         ((LEARN, "_let_go", _yes),),
     ),
     Planted("fences are ignored", (Invariant.FENCED,), ((MemoryFences, "accept", _nothing),)),
-    Planted("the lease is not renewed", (Invariant.FENCED,), ((Driver, "_renew", _nothing),)),
+    Planted("the lease is not renewed", (Invariant.FENCED,), ((HeldLease, "keep", _nothing),)),
     Planted("the lease is not let go", (Invariant.TIDY, Invariant.ENDS), ((MemoryLease, "release", _nothing),)),
     Planted("one list is trusted", (Invariant.TIDY,), ((RULES, "GONE_LOOKS", 1), (RULES, "GONE_AFTER_S", 0.0))),
     Planted("an unknown outcome counts as none", (Invariant.IN_DOUBT,), ((zdd.driver, "learn", _sent_is_settled),)),

@@ -8,12 +8,15 @@ import sys
 
 from zdd.simulation import FaultClass, draw, simulate
 
+NAMED = 2840
+"""A life in which one deployer is told that another one has its place, by name."""
+
 TWO_AT_ONCE = (FaultClass.DEPLOYER_PAUSED, FaultClass.SECOND_DEPLOYER)
 
 
 def seeds():
     together = [seed for seed in range(200) if any(kind in TWO_AT_ONCE for kind in draw(seed).classes)]
-    return [*range(6), *together[:6]]
+    return [*range(6), *together[:6], NAMED]
 
 
 def traces(hash_seed):

@@ -11,7 +11,8 @@ from zdd.model.plan import Goal
 from zdd.model.service import Overlap
 from zdd.reconciler.guards import REPEAT_AFTER_S
 from zdd.simulation.invariants import Invariant
-from zdd.simulation.watch import Look, Process, Watch, staying
+from zdd.simulation.process import Look, Process
+from zdd.simulation.watch import Watch, staying
 
 
 def check_command(watch: Watch, process: Process, command: object) -> None:

@@ -8,7 +8,8 @@ from zdd.model.cell import InstanceState
 from zdd.report import Report
 from zdd.simulation.invariants import Invariant
 from zdd.simulation.play import Play
-from zdd.simulation.watch import UNNOTICED_S, Process
+from zdd.simulation.process import Process
+from zdd.simulation.watch import UNNOTICED_S
 from zdd.status import Status, fold
 
 

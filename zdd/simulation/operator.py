@@ -25,10 +25,10 @@ from zdd.simulation.cast import Actor
 from zdd.simulation.ending import check_ending, check_events
 from zdd.simulation.invariants import Invariant
 from zdd.simulation.play import Killed, Play
+from zdd.simulation.process import Process
 from zdd.simulation.scenario import Means, Step, StrategyKind
 from zdd.simulation.surroundings import StageGate
 from zdd.simulation.trouble import JOURNAL_FAULTS, FaultClass
-from zdd.simulation.watch import Process
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary
 from zdd.strategies.recreate import Recreate

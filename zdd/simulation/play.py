@@ -27,10 +27,13 @@ from zdd.interfaces import OrchestratorAbilities
 from zdd.model.order import OrderKind
 from zdd.model.plan import Direction
 from zdd.simulation.cast import Actor, Cast
-from zdd.simulation.commands import check_command
+from zdd.simulation.entries import happened
+from zdd.simulation.events import heard
 from zdd.simulation.hands import order_by_hand, register_by_hand, scale_by_hand
 from zdd.simulation.invariants import Invariant
 from zdd.simulation.journals import JournalFaults, ProcessJournal
+from zdd.simulation.looks import looked, looked_at_traffic
+from zdd.simulation.process import Process
 from zdd.simulation.scenario import Scenario
 from zdd.simulation.surroundings import (
     ListingOrchestrator,
@@ -48,7 +51,7 @@ from zdd.simulation.trouble import (
     Trouble,
     call_fault,
 )
-from zdd.simulation.watch import Process, Watch
+from zdd.simulation.watch import Watch
 from zdd.status import fold
 
 LEASE_S = 15.0
@@ -115,8 +118,8 @@ class Play:
         for number, lag_s in enumerate(scenario.edge_lags_s):
             self.world.add_edge(f"edge-{number + 1}", lag_s=lag_s)
         self.lease = MemoryLease(self.world.clock)
-        self.watch = Watch(self.world, scenario.service, self.world.clock.now(), check_command)
-        self.world.observe_changes(self.watch.happened)
+        self.watch = Watch(self.world, scenario.service, self.world.clock.now())
+        self.world.observe_changes(partial(happened, self.watch))
         self.world.intercept = self._intercept
         if any(kind in THREADED for kind in scenario.classes):
             self.cast = Cast(self.world.clock)
@@ -143,6 +146,7 @@ class Play:
             lease_s=LEASE_S,
             control=self.control if FaultClass.ORDERED in self.scenario.classes else None,
         )
+        deployer._actor = f"deployer {process.number}"  # not the process that plays the life: it is another each time
         return deployer, process
 
     def _can_not_write(self, process: Process) -> None:
@@ -153,7 +157,7 @@ class Play:
         return looks_s and looks_s * self._chance.randrange(5) / 4
 
     def _heard(self, process: Process, event: Event) -> None:
-        self.watch.heard(process, event)
+        heard(self.watch, process, event)
         self._check_orders(process, event)
 
     def _check_orders(self, process: Process, event: Event) -> None:
@@ -202,9 +206,9 @@ class Play:
         self.watch.caller = (process, self.world.clock.now()) if method in WRITES else None
         if method == "observe":
             process.looked = process.claimed
-            self.watch.looked(process, wrong_list=bool(self.lists.next))
+            looked(self.watch, process, wrong_list=bool(self.lists.next))
         elif method in ("registrations", "view"):
-            self.watch.looked_at_traffic(process)
+            looked_at_traffic(self.watch, process)
         if method == "renew" and self._take("renew") is not None:
             raise TemporaryError("renew: not now")
 
