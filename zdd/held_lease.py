@@ -16,7 +16,7 @@ class HeldLease:
         service: The service's name.
         fence: With what.
         ttl_s: How long it lasts when it is not renewed, in seconds.
-        renewed_s: When it was taken, in seconds since the epoch.
+        renewed_s: When it was asked for, in seconds since the epoch.
         now: Tells the time, in seconds since the epoch.
     """
 

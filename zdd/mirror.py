@@ -285,15 +285,15 @@ class Mirror:
             LeaseLost: Somebody has taken over meanwhile. Nothing further was done.
         """
         lease = self._around.lease
+        asked_s = self._now()
         fence = lease.acquire(kept.service, self._actor, LEASE_S)
-        taken_s = self._now()
         try:
             self._around.discovery.claim(intent.plan.service, fence)
             if not _same(self._read_intent(kept.service), intent):
                 return kept.forget()
             observation, decision = self._decide(kept, intent)
             for command in decision.commands:
-                if self._now() >= taken_s + LEASE_S / 2:
+                if self._now() >= asked_s + LEASE_S / 2:
                     raise LeaseLost(f"the lease of {kept.service} may have run out before it was used")
                 if isinstance(command, Route):
                     self._apply(kept, intent.plan, command, observation, fence)

@@ -47,6 +47,19 @@ logger = logging.getLogger("zdd")
 
 
 @frozen
+class Taken:
+    """The lease of a service, for the time of one operation.
+
+    Attributes:
+        fence: With what it is held.
+        asked_s: When it was asked for, in seconds since the epoch: from then on it lasts, whatever is done first.
+    """
+
+    fence: Fence
+    asked_s: float
+
+
+@frozen
 class Operations:
     """What one deployer does, over its parts.
 
@@ -104,7 +117,9 @@ class Operations:
 
     def observe(self, service: Service) -> Observation:
         """Look at everything that can be seen of a service."""
-        return self._driver(service, Fence(0, self.actor), "", History()).observe(service)
+        return self._driver(service, Taken(Fence(0, self.actor), self.around.clock.now()), "", History()).observe(
+            service
+        )
 
     def history(self, service: str) -> History:
         """Return what is known of a service."""
@@ -122,20 +137,20 @@ class Operations:
         same = last.to_version and last.plan.revisions[last.plan.target].digest == revision.digest
         return self._standing(last).paused if same else None
 
-    def _driver(self, service: Service, fence: Fence, deployment: str, history: History, continues: str = "") -> Driver:
+    def _driver(self, service: Service, taken: Taken, deployment: str, history: History, continues: str = "") -> Driver:
         known = Progress(routed=history.routed, routed_s=history.routed_s, given=history.given)
-        now = self.around.clock.now()
-        return Driver(self.around, service.name, fence, deployment, self.actor, now, continues, known)
+        return Driver(self.around, service.name, taken.fence, deployment, self.actor, taken.asked_s, continues, known)
 
-    def under_lease(self, service: Service, work: Callable[[Service, Fence, History], Report]) -> Report:
+    def under_lease(self, service: Service, work: Callable[[Service, Taken, History], Report]) -> Report:
         """Do it while nobody else can change the service."""
         around = self.around
+        asked_s = around.clock.now()
         fence = around.lease.acquire(service.name, self.actor, around.lease_s)
         try:
             around.orchestrator.claim(service, fence)
             if service.exposures:
                 around.discovery.claim(service, fence)
-            return work(service, fence, self.history(service.name))
+            return work(service, Taken(fence, asked_s), self.history(service.name))
         finally:
             self.let_go(service.name, fence)
 
@@ -147,14 +162,14 @@ class Operations:
             logger.warning("zdd.lease_not_released: the lease of %s ends by itself: %s", name, error)
 
     def _deploy(self, request: Request, *, restart: bool) -> Report:
-        def work(service: Service, fence: Fence, journalled: History) -> Report:
-            deployment = f"{service.name}-{fence.token}"
-            driver = self._driver(service, fence, deployment, journalled, _continued(journalled, request.revision))
+        def work(service: Service, taken: Taken, journalled: History) -> Report:
+            deployment = f"{service.name}-{taken.fence.token}"
+            driver = self._driver(service, taken, deployment, journalled, _continued(journalled, request.revision))
             observation = driver.observe(service)
             history, notes = judgeable(journalled, service, observation)
             refuse_deaf_edges(observation)
             refuse_moved_ports(service, history, observation)
-            chosen = request.named(f"r{fence.token}", None if restart else history, observation)
+            chosen = request.named(f"r{taken.fence.token}", None if restart else history, observation)
             plan = chosen.plan(observation, history, self.around)
             version = chosen.revision.version
             if not restart and runs_already(plan, observation, history):
@@ -172,12 +187,12 @@ class Operations:
         return self._undo(unfinished, reason or f"{unfinished.to_version} was being taken back when its deployer ended")
 
     def _undo(self, last: Deployment, reason: str) -> Report:
-        def work(service: Service, fence: Fence, history: History) -> Report:
+        def work(service: Service, taken: Taken, history: History) -> Report:
             if last not in history.deployments or history.unfinished not in (None, last):
                 raise ConfigurationError(
                     f"{service.name} was deployed by somebody else meanwhile: nothing to take back"
                 )
-            driver = self._driver(service, fence, last.id, history)
+            driver = self._driver(service, taken, last.id, history)
             plan = last.plan
             undo = () if last.undone else undoing(plan, last.stages_passed, last.acted)
 
@@ -199,9 +214,9 @@ class Operations:
         """Take the service out."""
         return self.under_lease(service, self._remove)
 
-    def _remove(self, service: Service, fence: Fence, history: History) -> Report:
-        deployment = f"{service.name}-{fence.token}"
-        driver = self._driver(service, fence, deployment, history)
+    def _remove(self, service: Service, taken: Taken, history: History) -> Report:
+        deployment = f"{service.name}-{taken.fence.token}"
+        driver = self._driver(service, taken, deployment, history)
         observation = driver.observe(service)
         refuse_deaf_edges(observation)
         plan = make_removal(service, observation, known_revisions(history, observation))

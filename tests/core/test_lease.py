@@ -142,6 +142,20 @@ def test_the_deployment_of_the_deployer_that_was_overtaken_is_taken_over_and_not
     assert scene.world.lost() == ()
 
 
+def test_what_is_done_before_the_first_look_takes_its_time_from_the_lease(scene, web):
+    scene.deployer().deploy(web(), OLD)
+    held = []
+
+    def claims_take_their_time(method, service):
+        if method == "claim":
+            scene.pass_s(6)
+
+    scene.world.intercept = claims_take_their_time
+    scene.deployer(None, lambda _: held.append(scene.lease.holder("web") is not None)).deploy(web(), NEW)
+    assert len(held) > 20
+    assert all(held)
+
+
 def test_a_lease_that_can_not_be_renewed_in_time_is_given_up_before_it_can_have_expired(scene, web, monkeypatch):
     scene.deployer().deploy(web(), OLD)
     began_s = scene.world.clock.now()
