@@ -52,6 +52,7 @@ class One:
     doubted: bool = False
     revision: str = "r1"
     since_s: float = NOW_S - 100
+    seen_ready_s: float | None = None
 
 
 def picture(
@@ -74,7 +75,10 @@ def picture(
             for name, one in names.items()
         ),
         records=tuple(
-            InstanceRecord("web", one.revision, unsure_at={"edge": True} if one.unsure else {}) for one in ones
+            InstanceRecord(
+                "web", one.revision, ready_s=one.seen_ready_s, unsure_at={"edge": True} if one.unsure else {}
+            )
+            for one in ones
         ),
         said=tuple(one.gates for one in ones),
         shown=tuple(one.shown for one in ones),
@@ -126,6 +130,14 @@ def test_without_gates_a_worker_has_to_run_for_a_while_and_others_are_proven_at_
     found = picture(One((), since_s=NOW_S - ready_for_s), service=service, gates=())
     assert bool(found.proven) is proven
     assert found.steady_s == (inf if proven else NOW_S + 5 - ready_for_s)
+
+
+@pytest.mark.parametrize(("seen_for_s", "proven"), [(4.9, False), (5.0, True)])
+def test_a_worker_on_a_node_whose_clock_is_ahead_is_ready_since_it_was_seen_so(seen_for_s: float, proven: bool) -> None:
+    ahead = One((), since_s=NOW_S + 3600, seen_ready_s=NOW_S - seen_for_s)
+    assert bool(picture(ahead, service=WORKER, gates=()).proven) is proven
+    lagging = One((), since_s=NOW_S - 3600, seen_ready_s=NOW_S)
+    assert picture(lagging, service=WORKER, gates=()).proven
 
 
 def test_only_instances_of_the_cell_s_own_revision_count() -> None:

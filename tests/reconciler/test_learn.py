@@ -89,6 +89,9 @@ def test_without_gates_it_is_proven_by_being_ready_and_a_worker_by_staying_so():
     worker = plan_of(Service("web", exposures=[]))
     assert record(look(10 + STEADY_S - 0.1), plan=worker).proven_s is None
     assert record(look(10 + STEADY_S), plan=worker).proven_s == 10 + STEADY_S
+    ahead = evolve(READY, since_s=4000.0)  # by the clock of its node
+    assert record(look(20, ahead), look(20 + STEADY_S - 0.1, ahead), plan=worker).proven_s is None
+    assert record(look(20, ahead), look(20 + STEADY_S, ahead), plan=worker).proven_s == 20 + STEADY_S
 
 
 # -- and goes ----------------------------------------------------------------------------------------------------------

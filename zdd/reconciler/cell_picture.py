@@ -79,7 +79,7 @@ class CellPicture:
         plan, found = self.facts.plan, [inf]
         for instance, said in zip(self.facts.cell.instances, self.facts.said, strict=True):
             if not said:
-                found.append(steady_at_s(plan, instance))
+                found.append(steady_at_s(plan, instance, self._records[instance.id]))
             elif instance.id in self._failing:
                 found.extend(at_s for at_s, _ in self._patience(instance, said))
         return min([at_s for at_s in found if at_s > self.now])
@@ -109,7 +109,7 @@ class CellPicture:
         if instance.state is not InstanceState.READY:
             return False
         if not said:
-            return steady(self.facts.plan, instance, self.now)
+            return steady(self.facts.plan, instance, self._records[instance.id], self.now)
         since = self.now - PROOF_VALID_S
         for one in said:
             if one is None or one.passed_s is None or one.passed_s < since or one.verdict.result is Result.FAILED:
@@ -193,7 +193,8 @@ class CellPicture:
         """When the next instance without gates will count as proven."""
         plan, ready = self.facts.plan, InstanceState.READY
         said = zip(self.facts.cell.instances, self.facts.said, strict=True)
-        found = [steady_at_s(plan, one) for one, gates in said if not gates and one.state is ready]
+        known = self._records
+        found = [steady_at_s(plan, one, known[one.id]) for one, gates in said if not gates and one.state is ready]
         return min([at_s for at_s in found if at_s > self.now], default=inf)
 
     @cached_property
@@ -299,6 +300,10 @@ class CellPicture:
             if known is not None and 0 < wanted.weight < known.weight:
                 found.append(name)
         return tuple(found)
+
+    @cached_property
+    def _records(self) -> Mapping[str, InstanceRecord | None]:
+        return dict(zip(self.facts.cell.members, self.facts.records, strict=True))
 
     @cached_property
     def _registered(self) -> Mapping[str, Registration | None]:

@@ -172,16 +172,23 @@ def _goes_back(record: InstanceRecord, instance: Instance) -> bool:
     return record.state is InstanceState.READY and instance.state is InstanceState.STARTING
 
 
-def steady_at_s(plan: Plan, instance: Instance) -> float:
-    """Return when an instance without gates counts as proven: a worker that crashes at once must not."""
+def steady_at_s(plan: Plan, instance: Instance, record: InstanceRecord | None) -> float:
+    """Return when an instance without gates counts as proven: a worker that crashes at once must not.
+
+    Since when it is ready is told by the clock of its node, which may be ahead: it is so since it was seen at the
+    latest.
+    """
+    since_s = instance.since_s
+    if record is not None and record.ready_s is not None and record.ready_s < since_s:
+        since_s = record.ready_s
     if plan.service.exposures:
-        return instance.since_s
-    return instance.since_s + min(STEADY_S, plan.service.start_deadline_s / 2)
+        return since_s
+    return since_s + min(STEADY_S, plan.service.start_deadline_s / 2)
 
 
-def steady(plan: Plan, instance: Instance, now: float) -> bool:
+def steady(plan: Plan, instance: Instance, record: InstanceRecord | None, now: float) -> bool:
     """Tell whether an instance without gates is ready, and has been for long enough."""
-    return instance.state is InstanceState.READY and now >= steady_at_s(plan, instance)
+    return instance.state is InstanceState.READY and now >= steady_at_s(plan, instance, record)
 
 
 def _has_gates(plan: Plan, revision: str) -> bool:
@@ -212,7 +219,7 @@ def _listed(record: InstanceRecord, instance: Instance, plan: Plan, as_of_s: flo
         record = evolve(record, address_lost=True)
     if record.stopped_s is not None:  # a list can be stale: what is listed again was not gone
         record = evolve(record, stopped_s=None)
-    if record.proven_s is None and not _has_gates(plan, instance.revision) and steady(plan, instance, as_of_s):
+    if record.proven_s is None and not _has_gates(plan, instance.revision) and steady(plan, instance, record, as_of_s):
         record = evolve(record, proven_s=as_of_s)
     return record
 
