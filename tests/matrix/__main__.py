@@ -290,7 +290,7 @@ def try_points(strategy: str, arguments: argparse.Namespace, end_s: float) -> Fo
     with running(strategy) as (_, calls, _):
         every = list(points_of(calls))
     chosen = [one for one in every if one.when in arguments.when]
-    chosen = [one for one in chosen if not arguments.calls or one.call.split()[0] in arguments.calls]
+    chosen = [one for one in chosen if not arguments.calls or {one.call, one.call.split()[0]} & {*arguments.calls}]
     points, found = tuple(chosen[arguments.part]), Found(len(every))
     found.chosen = len(points)
     tasks = [(strategy, points[job :: arguments.jobs], end_s) for job in range(arguments.jobs)]
@@ -308,7 +308,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python tests/matrix", description=__doc__)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=STRATEGIES)
     parser.add_argument("--when", nargs="+", choices=WHENS, default=WHENS, help="only these points")
-    parser.add_argument("--calls", nargs="+", default=(), help="only these parts' calls, such as discovery")
+    parser.add_argument("--calls", nargs="+", default=(), help="only these, such as discovery")
     parser.add_argument("--part", type=part, default="1/1", help="only a part of the points: 2/5 is the second of five")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="for how long: what is left is not tried")
     parser.add_argument("--jobs", type=int, default=2, help="on how many machines at once")

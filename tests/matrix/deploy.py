@@ -24,7 +24,7 @@ DURING_S = 0.004
 """How long after the beginning of an effect its deployer is killed: in the middle of it."""
 
 WRITES = {
-    "orchestrator": ("claim", "launch", "change", "scale", "retire"),
+    "orchestrator": ("claim", "launch", "change", "scale", "retire", "tidy"),
     "discovery": ("claim", "apply"),
     "journal": ("append",),
     "lease": ("acquire", "release"),
@@ -63,6 +63,7 @@ class Watched:
 
     def __init__(self, name: str, part: object, death: Death) -> None:
         self._name, self._part, self._death = name, part, death
+        self._untidy = False
 
     def __getattr__(self, method: str) -> Any:
         found = getattr(self._part, method)
@@ -70,8 +71,12 @@ class Watched:
             return found
 
         def call(*arguments: Any) -> Any:
+            if method == "tidy" and not self._untidy:
+                return found(*arguments)  # nothing is written where nothing was retired
             what = type(arguments[1]).__name__ if method == "append" else method
-            return self._death.made(f"{self._name} {what}", found, arguments)
+            answer = self._death.made(f"{self._name} {what}", found, arguments)
+            self._untidy = method == "retire" or (self._untidy and (method != "tidy" or not answer))
+            return answer
 
         return call
 
