@@ -74,6 +74,24 @@ def test_what_is_too_many_goes_at_the_end(situation, steps):
     ]
 
 
+def test_more_stand_in_for_a_cell_that_somebody_made_larger_while_another_one_has_none(situation, steps):
+    scaled = situation(("web", "old", 2, 67), ("web-2", "old", 1, 33), ("web-3", "old", 1, 0))
+    assert steps(RollingUpdate(), scaled) == [
+        "web-4: 1 new 33 %; web-5: 1 new 33 %",
+        "web: 1 new 33 %",
+        "web-2: 1 new 33 %",
+        "web-3: 1 new 33 %",
+        "web-4: 0 new 0 %; web-5: 0 new 0 %",
+    ]
+    assert RollingUpdate().surge(scaled) == 3
+
+
+def test_none_stand_in_beside_those_that_a_larger_cell_has_too_many(situation, steps):
+    scaled = situation(("web", "old", 2, 50), ("web-2", "old", 1, 25), ("web-3", "old", 1, 25))
+    assert steps(RollingUpdate(), scaled)[0] == "web-4: 1 new 33 %"
+    assert RollingUpdate().surge(scaled) == 2
+
+
 def test_what_is_missing_is_started(situation, steps):
     one = situation(("web", "new", 1, 100), replicas=2, parts=2)
     assert steps(RollingUpdate(), one) == ["web-2: 1 new 50 %; web: 1 new 50 %"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
+import itertools
 
 from attrs import field, frozen
 
@@ -46,8 +46,8 @@ class RollingUpdate:
     def surge(self, situation: Situation) -> int:
         """Return the size of a batch, beside all that is there now."""
         now = [cell.replicas for cell in situation.in_order()]
-        most = sum(max(pair) for pair in zip_longest(now, situation.parts, fillvalue=0))
-        return self._batch(situation) + most - situation.service.replicas
+        most = sum(max(pair) for pair in itertools.zip_longest(now, situation.parts, fillvalue=0))
+        return self._spares(situation) + most - situation.service.replicas
 
     def _batch(self, situation: Situation) -> int:
         largest = max(situation.parts)
@@ -73,8 +73,7 @@ class RollingUpdate:
         fresh = situation.fresh_names(missing + len(situation.parts))
         home_names = [cell.name for cell in homes] + fresh[:missing]
         parts = dict(zip(home_names, situation.parts, strict=True))
-        outdated = situation.outdated()
-        stale = [cell for cell in homes if cell in outdated or cell.replicas > parts[cell.name]]
+        stale = _stale(situation)
         spare = self._spare(situation, stale, extras, fresh[missing:])
         # They only have to grow; or an earlier deployer changed them and did not live to admit them.
         waiting = [
@@ -87,7 +86,7 @@ class RollingUpdate:
         first = [situation.serve(name, parts[name]) for name in fresh[:missing]] + spare
         first += [situation.serve(cell.name, parts[cell.name]) for cell in waiting]
         steps = [(f"start {_names(first)}", first)] if first else []
-        for group in batches([(cell.name, parts[cell.name]) for cell in stale], self._batch(situation)):
+        for group in self._groups(situation):
             goals = [situation.serve(name, replicas) for name, replicas in group]
             steps.append((f"replace {_names(goals)}", goals))
         stages = [self._stage(situation, title, tuple(goals)) for title, goals in steps]
@@ -106,10 +105,33 @@ class RollingUpdate:
         reusable = [cell for cell in extras if cell in situation.current()]
         if not stale:
             return []
-        needed = self._batch(situation)
+        needed = self._spares(situation)
         sizes = divide(needed, -(-needed // max(situation.parts)))
         names = [cell.name for cell in reusable[: len(sizes)]] + fresh
         return [situation.serve(name, replicas) for name, replicas in zip(names, sizes, strict=False)]
+
+    def _groups(self, situation: Situation) -> list[list[tuple[str, int]]]:
+        """Return the batches: each cell that is replaced, and how many instances it is to have."""
+        parts = dict(zip((cell.name for cell in situation.in_order()), situation.parts, strict=False))
+        return batches([(cell.name, parts[cell.name]) for cell in _stale(situation)], self._batch(situation))
+
+    def _spares(self, situation: Situation) -> int:
+        """Return how many stand in: as many as a batch, or more if too few serve beside one of the batches.
+
+        Somebody may have made one cell larger than it is to be, and another one smaller.
+        """
+        serving = {cell.name: cell.replicas for cell in situation.cells if situation.shares.get(cell.name)}
+        least, needed = min(situation.service.agreed_floor, sum(serving.values())), self._batch(situation)
+        groups = self._groups(situation)
+        replaced = dict(itertools.chain(*groups))
+        extras = [cell for cell in situation.in_order()[len(situation.parts) :] if cell in situation.outdated()]
+        now = sum(situation.parts) - sum(replaced.values())  # the other cells, once they have what they lack
+        now += sum(serving.get(name, 0) for name in (*replaced, *(cell.name for cell in extras)))
+        for group in groups:
+            leaving = sum(serving.get(name, 0) for name, _ in group)
+            needed = max(needed, least + leaving - now)
+            now += sum(replicas for _, replicas in group) - leaving
+        return needed
 
     def _stage(self, situation: Situation, title: str, goals: tuple[Goal, ...]) -> Stage:
         return Stage(
@@ -120,6 +142,13 @@ class RollingUpdate:
             deadline_s=situation.deadline_s + self.hold_s,
             on_failure=self.on_failure,
         )
+
+
+def _stale(situation: Situation) -> list[Cell]:
+    """Return the cells that are replaced in place: they run something else, or are larger than they are to be."""
+    outdated = situation.outdated()
+    homes = zip(situation.in_order(), situation.parts, strict=False)
+    return [cell for cell, replicas in homes if cell in outdated or cell.replicas > replicas]
 
 
 def _names(goals: list[Goal]) -> str:
