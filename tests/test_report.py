@@ -292,3 +292,8 @@ def test_the_events_of_a_service_are_grouped_by_deployment() -> None:
     other = DeploymentEnded(at_s=70, service="web", deployment="d2", outcome=Outcome.UNCHANGED)
     events = [started(), other, ended(41)]
     assert grouped(events) == ((events[0], events[2]), (other,))
+
+
+def test_who_has_a_report_shown_without_printing_it_sees_one_line() -> None:
+    report = Report.of([started(), capacity(0, 3), ended(41.2)])
+    assert repr(report) == f"<Report d1 {report.summary}; print it to read it>"

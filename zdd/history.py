@@ -74,6 +74,9 @@ class Deployment:
         """Whether it left the service somewhere in between."""
         return self.outcome in OPEN_OUTCOMES
 
+    def __repr__(self) -> str:
+        return f"<Deployment {self}>"
+
     def __str__(self) -> str:
         outcome = self.outcome.value if self.outcome else "not ended"
         what = f"{self.id}  {self.plan.service.name}: {change(self.from_version, self.to_version)}"

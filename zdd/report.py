@@ -269,6 +269,10 @@ class Report:
     def __str__(self) -> str:
         return text_of(self)
 
+    def __repr__(self) -> str:
+        """Return it on one line, for who has it shown without printing it."""
+        return f"<Report {self.deployment} {self.summary}; print it to read it>"
+
     def to_data(self) -> dict[str, Any]:
         """Return it as plain data that JSON can carry, without the events. Times are ISO 8601 in UTC."""
         return data_of(self)

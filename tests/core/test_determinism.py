@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from attrs import evolve
+from attrs import astuple, evolve
 
 from zdd.adapters.memory import Behaviour, Fault, HealthyGate, MemoryWorld
 from zdd.deployer import Deployer
@@ -48,7 +48,12 @@ def without_the_process(event: Event) -> Event:
 
 
 def lines() -> list[str]:
-    return [repr(without_the_process(event)) for event in tell()]
+    return [f"{without_the_process(event)!r} {whole_plan(event)}" for event in tell()]
+
+
+def whole_plan(event: Event) -> str:
+    """A plan shows little of itself."""
+    return repr(astuple(event.plan, recurse=False)) if isinstance(event, DeploymentStarted) else ""
 
 
 def lines_of_a_process(hash_seed: str) -> list[str]:

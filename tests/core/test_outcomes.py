@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from attrs import evolve
 
 from zdd.actions import FunctionAction
-from zdd.adapters.memory import Behaviour, Fault, HealthyGate
+from zdd.adapters.memory import Behaviour, Fault, HealthyGate, MemoryWorld
+from zdd.deployer import Deployer
 from zdd.errors import DeploymentError, DeploymentFailed, DeploymentInterrupted, RollbackFailed
 from zdd.events import CommandIntended, DeploymentEnded, Outcome
 from zdd.failure import TIMES
 from zdd.gates import FunctionGate
 from zdd.model.release import Release
+from zdd.model.service import Service
 from zdd.report import Report
+from zdd.sampler import InlineSampler
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.perform import Perform
 from zdd.strategies.rolling_update import RollingUpdate
@@ -242,3 +246,34 @@ def test_an_error_says_that_traffic_is_not_safe_when_it_is_not(error_of, scene):
     scene.world.restart_delay_s = 1_000
     error = error_of(SICK)
     assert "traffic is NOT safe (floor 3)" in plain(error.next_steps)
+
+
+class Silent(InlineSampler):
+    """Asks no gate."""
+
+    def ask(self, ask):
+        self.asked = ask
+
+
+@pytest.mark.parametrize(
+    ("sampler", "behaviour", "reason"),
+    [
+        (InlineSampler, Behaviour(healthy=False), "web-2.000002 is ready, gate is healthy: 10.0.0.2:8080 says that"),
+        (Silent, Behaviour(), "web-2.000002 is ready, gate is healthy has not answered yet"),
+    ],
+)
+def test_a_gate_that_keeps_a_release_out_is_named(sampler, behaviour, reason):
+    world = MemoryWorld()
+    deployer = Deployer.in_memory(world)
+    deployer.deploy(Service("web"), OLD)
+    deployer._around = evolve(deployer._around, make_sampler=sampler)
+    with pytest.raises(DeploymentFailed) as failed:
+        deployer.deploy(Service("web", floor=0), Release("2.0", behaviour))
+    assert reason in failed.value.report.reason
+
+
+def test_a_history_is_shown_as_its_lines():
+    deployer = Deployer.in_memory(MemoryWorld())
+    deployer.deploy(Service("web"), OLD)
+    (deployment,) = deployer.history("web")
+    assert repr(deployment) == f"<Deployment {deployment}>"

@@ -104,6 +104,8 @@ def test_without_rich_there_is_one_hint_and_then_lines(monkeypatch: pytest.Monke
     terminal = Terminal()
     assert isinstance(watcher(terminal), PlainLines)
     assert terminal.getvalue() == "zdd: install rich to see a live picture here; plain lines until then\n"
+    with pytest.raises(ImportError, match=r"pip install rich, or 'zdd-deploy\[demo\]'"):
+        LiveTree()
 
 
 PROGRAM = """

@@ -56,6 +56,15 @@ def test_a_falling_count_is_one_wait_and_not_many(stories: dict[str, tuple[Event
     ]
 
 
+def test_what_only_stands_behind_the_first_reason_is_no_line_of_its_own(stories: dict[str, tuple[Event, ...]]) -> None:
+    waited = Waited(
+        at_s=1_764_000_300, service="web", deployment="d-7f3a", reasons=("web.a1 to start",), until_s=1_764_000_330
+    )
+    more = evolve(waited, reasons=("web.a1 to start", "web.a2 to start"))
+    text = shown((stories["success"][0], waited, more, waited))
+    assert text.count("waiting for") == 1
+
+
 def test_what_ran_before_is_listed_only_when_something_happens_to_it(stories: dict[str, tuple[Event, ...]]) -> None:
     def moved(moment: Moment) -> InstanceMoved:
         return InstanceMoved(

@@ -113,3 +113,9 @@ def test_hostile_text_stays_on_its_line(hostile: tuple[Event, ...]) -> None:
     text = plan_text(started.plan)
     assert all(line.isprintable() for line in text.splitlines())
     assert "hunter2" not in text
+
+
+def test_without_being_printed_a_plan_shows_one_line_and_in_a_notebook_all_of_it(plans: dict[str, Plan]) -> None:
+    plan = evolve(plans["rolling"], strategy="<b>")
+    assert repr(plan) == "<Plan web: 1.4.2 → 1.5.0 by <b>, 5 stages; print it to read it>"
+    assert plan._repr_html_().startswith("<pre>web: 1.4.2 → 1.5.0 by &lt;b&gt;\n")

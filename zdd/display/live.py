@@ -78,8 +78,10 @@ class LiveTree:
         now: Callable[[], float] = time.time,
         zone: tzinfo | None = None,
     ) -> None:
-        from rich.console import Console
-
+        try:
+            from rich.console import Console
+        except ImportError:
+            raise ImportError("a live picture needs rich: pip install rich, or 'zdd-deploy[demo]'") from None
         self._console = Console(file=sys.stderr if stream is None else stream)
         self._now = now
         self._zone = zone

@@ -179,7 +179,7 @@ def _words(before: Status, status: Status, event: Event, zone: tzinfo | None) ->
         case CapacityChanged():
             return "; ".join(part for part in (capacity_words(status), traffic_words(status)) if part)
         case Waited():
-            same = _without_counts(before.waiting_for) == _without_counts(event.reasons)
+            same = _without_counts(before.waiting_for[:1]) == _without_counts(event.reasons[:1])  # what is written
             return "" if same or not event.reasons else f"waiting for {wait_words(event.reasons, event.until_s, zone)}"
         case DeploymentEnded():
             return _end(status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import html
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from zdd.model.names import check_number, choice_of
 from zdd.model.release import Revision
 from zdd.model.service import Exposure, Overlap, Service
 from zdd.model.traffic import CellShare, TrafficIntent
+from zdd.wording import count
 
 if TYPE_CHECKING:
     from zdd.simulation.rehearsal import Rehearsal, Startup
@@ -167,6 +169,15 @@ class Plan:
         from zdd.model.plan_text import plan_text  # it knows plans, so it can only be known when one is shown
 
         return plan_text(self)
+
+    def __repr__(self) -> str:
+        """Return it on one line, for who has it shown without printing it."""
+        from zdd.model.plan_text import plan_title
+
+        return f"<Plan {plan_title(self)}, {count(len(self.stages), 'stage')}; print it to read it>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def rehearse(
         self,

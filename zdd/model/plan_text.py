@@ -15,7 +15,7 @@ _TIMES = "\N{MULTIPLICATION SIGN}"
 
 def plan_text(plan: Plan) -> str:
     """Return the plan for a person to read: what is promised, then what each stage changes, waits for and may do."""
-    lines = [_title(plan), *_promises(plan), "", "Now", *_now(plan)]
+    lines = [plan_title(plan), *_promises(plan), "", "Now", *_now(plan)]
     for number, stage in enumerate(plan.stages):
         lines += ["", f"{number + 1}. {printable(stage.title)}", *_stage(plan, number, stage)]
     if not plan.stages:
@@ -23,7 +23,8 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _title(plan: Plan) -> str:
+def plan_title(plan: Plan) -> str:
+    """Return what becomes of which service, and by which strategy, on one line."""
     before = _names(plan, sorted({goal.revision for goal in plan.origin if goal.replicas}))
     after = _names(plan, [plan.target])
     strategy = f" by {printable(plan.strategy)}" if plan.strategy else ""

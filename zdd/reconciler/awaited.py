@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zdd.model.cell import Cell, InstanceState
+from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.verdict import Result
 from zdd.reconciler.asking import stage_asks
 from zdd.reconciler.decision import Decision
@@ -77,13 +77,22 @@ def state_of(picture: Picture, cell: Cell | None) -> str:
     for instance in cell.instances:
         if picture.proven(instance.id) or instance.revision != cell.revision:
             continue
-        said = picture.of_cells[cell.name].verdicts[instance.id]
-        verdicts = [record.verdict for record in said if record is not None]
-        why = next((one.reason for one in verdicts if one.result is not Result.PASSED), instance.note)
-        why = instance.note if instance.address_lost else why
+        why = instance.note if instance.address_lost else _not_passed(picture, cell, instance) or instance.note
         state = "has failed" if instance.state is InstanceState.FAILED else f"is {instance.state.value}"
         return f"{instance.id} {state}" + (f", {why}" if why else "")
     return f"{picture.proven_in(cell)} of {cell.replicas} proven"
+
+
+def _not_passed(picture: Picture, cell: Cell, instance: Instance) -> str:
+    """Return the first gate that has not passed at an instance, and what it said; empty if none was to be asked."""
+    said = picture.of_cells[cell.name].verdicts[instance.id]
+    known = picture.plan.revisions.get(instance.revision)
+    for gate, record in zip(known.gates if known else (), said, strict=False):
+        if record is not None and record.verdict.result is not Result.PASSED:
+            return f"gate {gate}: {record.verdict.reason}"
+        if record is None and instance.state is InstanceState.READY:
+            return f"gate {gate} has not answered yet"
+    return ""
 
 
 def acting(picture: Picture, decision: Decision) -> list[Refusal]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -15,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from zdd.adapters.local import cell_directory
 from zdd.adapters.local.orchestrator import LocalOrchestrator
-from zdd.errors import ConfigurationError, LeaseLost, OutcomeUnknown, PermanentError
+from zdd.errors import ConfigurationError, LeaseLost, OutcomeUnknown, PermanentError, TemporaryError
 from zdd.interfaces import Fence
 from zdd.model.cell import Cell, InstanceState
 from zdd.model.command import Change, Launch, Retire, Scale
@@ -518,3 +520,15 @@ class TestStoppingEverything:
         assert orchestrator.stop_everything() == ("web.0001.1", "worker.0001.1", "worker.0002.1")
         assert orchestrator.observe(WORKER) == orchestrator.observe(WEB) == ()
         assert orchestrator.stop_everything() == ()
+
+    def test_what_can_not_be_told_to_stop_is_told(self, orchestrator, revision, monkeypatch):
+        orchestrator.launch(WORKER, revision("r1", "sleep"), Launch("worker", "r1", 1), FENCE)
+
+        def full(*_):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(cell_directory, "write_atomically", full)
+            with pytest.raises(TemporaryError, match=r"worker: No space left on device: mend that, then stop again"):
+                orchestrator.stop_everything()
+        assert orchestrator.stop_everything() == ("worker.0001.1",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -323,6 +324,15 @@ def test_a_full_disk_is_told_and_keeps_what_it_has(tmp_path: Path, spawn: Any, p
         del journal
     finally:
         subprocess.run(["umount", disk], check=True)  # noqa: S607
+
+
+def test_a_disk_without_room_to_look_is_called_full(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    assert "the disk failed (disk I/O error)" in str(database_module.explain(error, path, opening=True))
+    usage = shutil.disk_usage(path.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4096))
+    assert "the disk is full" in str(database_module.explain(error, path, opening=True))
 
 
 def test_a_forked_process_gets_a_connection_of_its_own(path: Path, passed: Any) -> None:

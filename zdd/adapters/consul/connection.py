@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ OK, FORBIDDEN, NOT_FOUND, CONFLICT = 200, 403, 404, 409
 _ANSWER_BYTES_MAX = 64 << 20
 _CHUNK_BYTES = 1 << 16
 _WORDS_MAX = 300
+_SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] ([^\"')]+)")
 _DEFAULT_PORTS = {"http": 8500, "https": 8501}
 _NOT_REACHED = ("No cluster leader", "No path to datacenter", "No known Consul servers")
 
@@ -197,7 +199,8 @@ class ConsulConnection:
         if isinstance(error, requests.exceptions.InvalidSchema | requests.exceptions.InvalidURL):
             return PermanentError(f"{what} can't be sent: {reason}")
         if isinstance(error, requests.ConnectTimeout) or _never_connected(error):
-            return TemporaryError(f"{what}: it can't be reached ({reason})")
+            found = _SYSTEM_ERROR.search(reason)
+            return TemporaryError(f"{what}: it can't be reached ({found[1] if found else reason})")
         if writes:
             return OutcomeUnknown(f"{what} was not answered ({reason})", settles_within_s=self.settles_within_s)
         return TemporaryError(f"{what} was not answered ({reason})")

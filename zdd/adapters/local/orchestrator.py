@@ -159,7 +159,7 @@ class LocalOrchestrator:
         For the end of a demonstration or a test. No fence is asked: a deployer at work would start them again.
 
         Raises:
-            TemporaryError: Something is still there after `grace_s` seconds and then some.
+            TemporaryError: Something is still there after `grace_s` seconds and then some, or can't be told to stop.
         """
         stopped: list[str] = []
         for service in self.services():
@@ -170,7 +170,11 @@ class LocalOrchestrator:
                         continue
                     seen = cell.observe()
                     stopped += [instance.id for instance in seen.instances] if seen else []
-                    self._retire(service, cell, record, grace_s)
+                    try:
+                        self._retire(service, cell, record, grace_s)
+                    except OSError as error:
+                        where = error.filename or cell.path
+                        raise TemporaryError(f"{where}: {error.strerror}: mend that, then stop again") from error
         deadline = time.monotonic() + grace_s + _FORCED_END_S
         while left := [each for service in self.services() for each in self._left(service)]:
             if time.monotonic() >= deadline:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -23,6 +24,7 @@ APPLICATION = 0x7A646464
 """Marks the file as zdd's, in the place that SQLite has for this: ``zddd``."""
 
 BUSY_TIMEOUT_S = 10.0
+_ROOM_TO_LOOK_BYTES = 65_536  # its shared memory, and some
 _MAGIC = b"SQLite format 3\0"
 _SCHEMA = (
     "CREATE TABLE format (number INTEGER NOT NULL, written_by TEXT NOT NULL)",
@@ -153,7 +155,7 @@ def explain(error: sqlite3.Error | UnicodeError, path: Path, *, opening: bool = 
         return TemporaryError(
             f"{path}: another process has been writing for more than {BUSY_TIMEOUT_S:g} s: end it, or try again"
         )
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
         return unusable(f"{path}: the disk is full, and nothing of this was kept: free some space and run again")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return unusable(f"{path} can't be written ({error}): make it and its directory writable, or choose another")
@@ -162,6 +164,14 @@ def explain(error: sqlite3.Error | UnicodeError, path: Path, *, opening: bool = 
     if code == sqlite3.SQLITE_IOERR:
         return unusable(f"{path}: the disk failed ({error}): see to it, and run again")
     return damaged(path, str(error))
+
+
+def _is_full(path: Path) -> bool:
+    """Tell whether there is no room for what SQLite needs in order to look: it calls that an error of the disk."""
+    try:
+        return shutil.disk_usage(path.parent).free < _ROOM_TO_LOOK_BYTES
+    except OSError:
+        return False
 
 
 def damaged(path: Path, what: str) -> JournalError:
