@@ -66,6 +66,8 @@ class Deployer:
         lease_s: For how long another deployer is kept out after this one has died, in seconds.
         control: Carries orders such as `pause` to the deployer that runs a deployment. None: they can't be given.
         intents: Keep what a service is meant to be, for mirrors. None: they read the journal.
+        edges_gone: The names of edges that are gone for good. If it is given, even empty, an edge that a service was
+            last deployed behind, and that is neither in here nor in `edges`, keeps the service from being changed.
 
     Raises:
         ConfigurationError: A part is missing, or does not go with another one.
@@ -86,6 +88,7 @@ class Deployer:
         lease_s: float = 15.0,
         control: Control | None = None,
         intents: Intents | None = None,
+        edges_gone: Iterable[str] | None = None,
     ) -> None:
         self._actor = f"{_user()}@{socket.gethostname()}:{os.getpid()}"
         self._default_gates = default_gates
@@ -117,6 +120,7 @@ class Deployer:
                 control,
                 intents,
                 at_once=clock is None,
+                edges_gone=None if edges_gone is None else tuple(edges_gone),
             )
 
     @classmethod

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 
 from attrs import evolve, frozen
 
@@ -141,6 +142,7 @@ class Driver:
                 to_version=to_version,
                 actor=self._actor,
                 strategy=strategy,
+                edges=self._around.watched(plan.service),
             )
             progress = self._begun()
             if pause is not None:
@@ -185,8 +187,7 @@ class Driver:
         """Take back a deployment that another process began, from what is observed now. Raises like `carry_out`."""
         unwatch = self._around.orchestrator.watch(plan.service, self._around.clock.wake)
         try:
-            observation = self.observe(plan.service)
-            ending = Ending(reason, False, self._begun(), observation)
+            ending = Ending(reason, False, self._begun(), self.observe(plan.service))
             return self._take_back(plan, ending, from_version, undo)
         finally:
             unwatch()
@@ -224,9 +225,8 @@ class Driver:
         return self._end(Outcome.STUCK, f"{failed.reason}; then taking it back: {ending.reason}")
 
     def _end(self, outcome: Outcome, reason: str) -> DeploymentEnded:
-        return self._recorder.emit(
-            DeploymentEnded, outcome=outcome, reason=reason, unproven=tuple(dict.fromkeys(self._recorder.unproven))
-        )
+        unproven = tuple(dict.fromkeys(self._recorder.unproven))
+        return self._recorder.emit(DeploymentEnded, outcome=outcome, reason=reason, unproven=unproven)
 
     def unchanged(self, plan: Plan, version: str, reason: str) -> tuple[Event, ...]:
         """Tell the listeners, and nobody else, that there was nothing to do. Return what they were told.
@@ -247,11 +247,8 @@ class Driver:
 
     def _follow(self, plan: Plan, progress: Progress) -> Ending:
         # Another one for each plan: what a former plan still asks says nothing to this one.
-        sampler = self._around.make_sampler(self._around.clock)
-        try:
+        with closing(self._around.make_sampler(self._around.clock)) as sampler:
             return self._follow_with(plan, progress, sampler)
-        finally:
-            sampler.close()
 
     def _follow_with(self, plan: Plan, progress: Progress, sampler: Sampler) -> Ending:
         self._enter(plan, progress.stage)

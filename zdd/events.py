@@ -63,6 +63,7 @@ class DeploymentStarted(Event):
         to_version: What is to serve.
         actor: Who started it, as ``user@host:process id``.
         strategy: The strategy object that made the plan, so that another process can ask it again; None going back.
+        edges: The names of the edges that were watched; none for a service without ways in.
     """
 
     plan: Plan
@@ -70,6 +71,7 @@ class DeploymentStarted(Event):
     to_version: str
     actor: str
     strategy: object = None
+    edges: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -51,6 +51,7 @@ class Deployment:
         stages_passed: How many stages of its plan forward have passed.
         acted: The names of the actions that succeeded, those of going back not among them.
         undone: An action of going back has succeeded.
+        edges: The names of the edges that it watched; none if it was before they were written down.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Deployment:
     stages_passed: int = 0
     acted: tuple[str, ...] = ()
     undone: bool = False
+    edges: tuple[str, ...] = ()
 
     @property
     def half_done(self) -> bool:
@@ -171,6 +173,7 @@ def read_history(events: Iterable[Event]) -> History:
                     event.actor,
                     event.at_s,
                     strategy=event.strategy,
+                    edges=event.edges,
                 )
         elif isinstance(event, StagePassed) and known is not None:
             if not known.went_back:

@@ -35,6 +35,7 @@ from zdd.request import (
     known_revisions,
     make_request,
     refuse_deaf_edges,
+    refuse_left_out_edges,
     refuse_moved_ports,
     release_of,
     runs_already,
@@ -109,8 +110,9 @@ class Operations:
 
     def preview(self, request: Request) -> Plan:
         """Return what would be done now. Nothing is touched."""
+        known = self.check_edges(request.service.name)
         observation = self.observe(request.service)
-        history, _ = judgeable(self.history(request.service.name), request.service, observation)
+        history, _ = judgeable(known, request.service, observation)
         refuse_moved_ports(request.service, history, observation)
         plan = request.named("planned", history, observation).plan(observation, history, self.around)
         return evolve(plan, stages=()) if runs_already(plan, observation, history) else plan
@@ -124,6 +126,16 @@ class Operations:
     def history(self, service: str) -> History:
         """Return what is known of a service."""
         return read_history(self.around.journal.read(service_name(service)))
+
+    def check_edges(self, service: str) -> History:
+        """Return what is known of a service, unless an edge behind which it was deployed is left out.
+
+        Raises:
+            ConfigurationError: One is, and is not said to be gone for good.
+        """
+        history = self.history(service)
+        refuse_left_out_edges(service, history, self.around)
+        return history
 
     def _standing(self, deployment: Deployment) -> Standing:
         service = deployment.plan.service.name
@@ -201,6 +213,7 @@ class Operations:
 
             return self._run(plan, driver, take_back, undo=True)
 
+        self.check_edges(last.plan.service.name)
         return self.under_lease(last.plan.service, work)
 
     def take_back(self, deployment: Deployment, reason: str) -> Report:
@@ -212,6 +225,7 @@ class Operations:
 
     def remove(self, service: Service) -> Report:
         """Take the service out."""
+        self.check_edges(service.name)
         return self.under_lease(service, self._remove)
 
     def _remove(self, service: Service, taken: Taken, history: History) -> Report:

@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 
 from zdd.codec import MissingGate
 from zdd.errors import ConfigurationError, TemporaryError
+from zdd.events import Outcome
 from zdd.gates import TcpGate
 from zdd.history import History
 from zdd.model.address import Address
@@ -252,6 +253,24 @@ def refuse_deaf_edges(observation: Observation) -> None:
     for view in observation.edges:
         if not view.reachable:
             raise TemporaryError(f"{view.edge} can't be reached, so nothing was begun: {view.note}")
+
+
+def refuse_left_out_edges(service: str, history: History, around: Surroundings) -> None:
+    """Refuse to change a service without an edge behind which it was deployed last: nobody would ask that one.
+
+    Raises:
+        ConfigurationError: One is neither among those here nor said to be gone for good.
+    """
+    last = history.last
+    if around.edges_gone is None or last is None or (last.outcome is Outcome.SUCCEEDED and not last.to_version):
+        return
+    known = {*around.edges_gone, *(edge.name for edge in around.edges)}
+    for name in last.edges:
+        if name not in known:
+            raise ConfigurationError(
+                f"{service} was deployed behind {name}, which is not named now, so nobody would see when it sends no "
+                f"more requests: name it too; if it is gone for good, give Deployer(…, edges_gone=…) its name, '{name}'"
+            )
 
 
 def runs_already(plan: Plan, observation: Observation, history: History) -> bool:

@@ -39,6 +39,7 @@ class Surroundings:
         intents: Keep what a service is meant to be, where mirrors read it sooner than from the journal.
         at_once: All edges are asked at the same time, each in a thread of its own, so that several that do not answer
             cost a look no more time than one. In virtual time they are asked one after the other.
+        edges_gone: The names of edges that are gone for good; None: it is not looked at which ones served before.
     """
 
     orchestrator: Orchestrator
@@ -53,6 +54,11 @@ class Surroundings:
     control: Control | None = None
     intents: Intents | None = None
     at_once: bool = False
+    edges_gone: tuple[str, ...] | None = None
+
+    def watched(self, service: Service) -> tuple[str, ...]:
+        """Return the names of the edges that requests to this service come through; none if it has no way in."""
+        return tuple(edge.name for edge in self.edges) if service.exposures else ()
 
     def observe(self, service: Service) -> Observation:
         """Look at everything once: the cells, then discovery, then the edges.

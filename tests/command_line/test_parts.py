@@ -44,7 +44,17 @@ def test_the_edges_are_named_by_options_or_by_the_environment_or_not_at_all() ->
     assert edges() == ["UnnamedEdge"]
     assert edges("--no-edge") == []
     with pytest.raises(ConfigurationError, match="this call names no edge: name the edges that every call names"):
-        make_parts(make_parser().parse_args(["mirror", "--consul", "127.0.0.1:8500"]), {}).check_edges()
+        make_parts(make_parser().parse_args(["mirror", "--consul", "127.0.0.1:8500"]), {}).check_edges("web")
+
+
+def test_an_edge_that_served_before_may_be_said_to_be_gone() -> None:
+    def gone(*words: str) -> object:
+        arguments = make_parser().parse_args(["mirror", "--consul", "127.0.0.1:8500", *words])
+        return make_deployer(arguments, {})._around.edges_gone
+
+    assert gone("--haproxy", "/run/a.sock") == ()
+    assert gone("--haproxy", "/run/a.sock", "--edge-gone", "haproxy at /run/b.sock") == ("haproxy at /run/b.sock",)
+    assert gone("--no-edge") is None  # that there is none was said
 
 
 def test_an_edge_needs_host_and_port() -> None:

@@ -37,7 +37,7 @@ def _ordered(arguments: argparse.Namespace, parts: Parts, give: Callable[[str], 
 
 def mirror(arguments: argparse.Namespace, parts: Parts) -> int:
     """Keep registrations true until a signal ends it."""
-    parts.check_edges()
+    parts.check_edges(*arguments.services)
     made = parts.deployer.mirror(*arguments.services, interval_s=arguments.interval, takeover_s=arguments.takeover)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: made.stop())

@@ -42,6 +42,8 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--traefik", action="append", default=[], metavar="HOST:PORT", help=text)
     text = "there is none: clients ask Consul themselves, and need a settling time"
     group.add_argument("--no-edge", action="store_true", help=text)
+    text = "one that a service was deployed behind, by the name that the refusal gives it, is gone for good"
+    group.add_argument("--edge-gone", action="append", default=[], metavar="NAME", help=text)
     group.add_argument("--state", metavar="DIRECTORY", help="where local processes are kept track of")
     text = "where clients reach the services of local processes (8000)"
     group.add_argument("--listen", type=int, default=8000, metavar="PORT", help=text)
@@ -69,14 +71,19 @@ class Parts:
             raise ConfigurationError("a stack needs Docker Swarm with Consul: name its agent with --consul")
         return StackDeployer(self.deployer, self.host)
 
-    def check_edges(self) -> None:
+    def check_edges(self, *services: str) -> None:
         """Look whether edges are named, for what does not ask them, but tells them something by discovery.
 
+        Args:
+            services: Whose; none: those of every service.
+
         Raises:
-            ConfigurationError: None is, and that there is none was not said.
+            ConfigurationError: None is, and that there is none was not said; or one is left out.
         """
         if any(isinstance(edge, UnnamedEdge) for edge in self.deployer._around.edges):
             raise ConfigurationError(f"this call names no edge: {NAME_THEM}")
+        for name in services or self.deployer.services():
+            self.deployer._operations.check_edges(name)
 
     def under_way(self, service: str) -> bool:
         """Tell whether somebody deploys the service at this moment."""
@@ -170,6 +177,7 @@ def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[
         lease=ConsulLease(consul, prefix=prefix),
         intents=ConsulIntents(consul, prefix=prefix),
         control=ConsulControl(consul, prefix=prefix),
+        edges_gone=None if arguments.no_edge else arguments.edge_gone,
     )
 
 

@@ -45,7 +45,7 @@ def watch(arguments: argparse.Namespace, parts: Parts) -> int:
     )
     known = parts.deployer.history(arguments.service)
     if known and known[-1].plan.agreed.exposures:
-        parts.check_edges()  # not only when it is time to switch
+        parts.check_edges(arguments.service)  # not only when it is time to switch
     note(f"watching {arguments.service}; Ctrl-C ends it")
     done = parts.deployer.watch(arguments.service, failover, for_s=arguments.for_s)
     if done is None:

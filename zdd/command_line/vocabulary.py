@@ -34,6 +34,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         r"local processes need a zdd Process\(\.\.\.\), kind 'process'",
         "give a command after --, or name Consul's agent with `--consul` for Docker Swarm",
     ),
+    (r"\bgive Deployer\(…, edges_gone=…\) its name,", "say `--edge-gone` with its name,"),
     (r"\bdeploy again with restart\b", "deploy again with `--restart`"),
     (
         r"Service\(stop_grace_s=([\d.e+]+)\)",

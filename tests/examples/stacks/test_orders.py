@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -155,6 +156,9 @@ def test_a_running_deployment_obeys_other_shells(site: Site, lab_part: Any) -> N
         assert (status, said["outcome"]) == (0, "succeeded"), progress
         refused = site.run("rollback", "site", "--json", expected=2, ZDD_HAPROXY="")
         assert "this call names no edge" in json.loads(refused)["message"]
+        refused = site.run("rollback", "site", "--json", expected=2, ZDD_HAPROXY="/run/another.sock")
+        told = json.loads(refused)["message"]
+        assert re.search(r"deployed behind (haproxy at \S+), which .* say `--edge-gone` with its name, '\1'", told)
         assert site.data("rollback", "site")["outcome"] == "succeeded"
         assert site.served() == first
         with site.deploying(13) as running:
