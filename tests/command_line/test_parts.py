@@ -55,6 +55,7 @@ def test_an_edge_that_served_before_may_be_said_to_be_gone() -> None:
     assert gone("--haproxy", "/run/a.sock") == ()
     assert gone("--haproxy", "/run/a.sock", "--edge-gone", "haproxy at /run/b.sock") == ("haproxy at /run/b.sock",)
     assert gone("--no-edge") is None  # that there is none was said
+    assert gone() is None  # another refusal says that none is named
 
 
 def test_an_edge_needs_host_and_port() -> None:

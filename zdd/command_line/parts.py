@@ -161,7 +161,8 @@ def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[
     sockets, apis = _named(arguments.haproxy, environment, HAPROXY), _named(arguments.traefik, environment, TRAEFIK)
     edges: list[Edge] = [HaproxyEdge(socket, {}) for socket in sockets]
     edges += [CatalogTraefikEdge(_address(text), {}, weighs=True) for text in apis]
-    if not edges and not arguments.no_edge:
+    named = bool(edges)  # where none is, something else refuses, or it was said that there is none
+    if not named and not arguments.no_edge:
         edges = [UnnamedEdge()]
     prefix = arguments.prefix
     discovery = (
@@ -177,7 +178,7 @@ def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[
         lease=ConsulLease(consul, prefix=prefix),
         intents=ConsulIntents(consul, prefix=prefix),
         control=ConsulControl(consul, prefix=prefix),
-        edges_gone=None if arguments.no_edge else arguments.edge_gone,
+        edges_gone=arguments.edge_gone if named else None,
     )
 
 
