@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -121,15 +120,3 @@ class TestLog:
         assert (tmp_path / "log.1.txt").read_text() == "67890abcde"
         assert "what came before is in log.1.txt" in (tmp_path / "log.txt").read_text()
         os.close(log.descriptor)
-
-
-def test_how_long_it_takes_to_start(start, wait_until):
-    times_s = []
-    for _ in range(5):
-        began = time.perf_counter()
-        one = start("sleep")
-        started = time.perf_counter()
-        wait_until(lambda one=one: one.state().pid)
-        times_s.append((started - began, time.perf_counter() - began))
-    medians_ms = [sorted(column)[2] * 1000 for column in zip(*times_s, strict=True)]
-    print(f"start returns after {medians_ms[0]:.0f} ms, the program runs after {medians_ms[1]:.0f} ms (medians)")

@@ -127,9 +127,9 @@ def test_a_look_at_twenty_instances_is_cheap(world) -> None:
     addresses = [application.address for application in applications]
     durations_s = []
     for _ in range(100):
-        began = time.perf_counter()
+        began = time.thread_time()  # of its own, however busy the machine is
         world.view(*addresses)
-        durations_s.append(time.perf_counter() - began)
+        durations_s.append(time.thread_time() - began)
 
-    assert statistics.median(durations_s) < 0.05  # ten times what it takes, for a busy machine
+    assert statistics.median(durations_s) < 0.05  # ten times what it takes
     print(f"\na look takes {statistics.median(durations_s) * 1000:.2f} ms (median)")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from zdd.adapters.traefik.discovery import maximum_hold_s
-from zdd.adapters.traefik.room import LINGER_S, HoldingRoom
+from zdd.adapters.traefik.room import HoldingRoom
 from zdd.errors import TemporaryError
 from zdd.model.address import Address
 from zdd.model.service import Overlap, Service
@@ -106,7 +106,8 @@ def test_an_upgraded_connection_stays_with_its_instance_while_others_are_held(wo
     world.await_idle(one)
 
 
-def test_an_upgrade_that_was_held_goes_on_through_the_room(world, kit) -> None:
+def test_an_upgrade_that_was_held_goes_on_through_the_room(world, kit, monkeypatch) -> None:
+    monkeypatch.setattr("zdd.adapters.traefik.room.LINGER_S", 0.5)
     one = world.application()
     world.route(held=True)
     room = _room(world)
@@ -117,14 +118,15 @@ def test_an_upgrade_that_was_held_goes_on_through_the_room(world, kit) -> None:
         world.route(one.registration())
         echo = upgraded.result()
 
-    time.sleep(LINGER_S + 0.5)  # longer than an empty room stays open: this one isn't empty
+    time.sleep(1.0)  # longer than an empty room stays open: this one isn't empty
     assert echo.says("through the room")
     assert room.alive
     echo.close()
-    kit.await_condition(lambda: not room.alive, "the room has ended", LINGER_S + 10)
+    kit.await_condition(lambda: not room.alive, "the room has ended")
 
 
-def test_the_room_ends_by_itself_when_it_is_released_and_empty(world, kit) -> None:
+def test_the_room_ends_by_itself_when_it_is_released_and_empty(world, kit, monkeypatch) -> None:
+    monkeypatch.setattr("zdd.adapters.traefik.room.LINGER_S", 0.5)
     one = world.application()
     world.route(one.registration(), held=True)
     room = _room(world)
@@ -132,7 +134,7 @@ def test_the_room_ends_by_itself_when_it_is_released_and_empty(world, kit) -> No
 
     world.route(one.registration())
 
-    kit.await_condition(lambda: not room.alive, "the room has ended", LINGER_S + 10)
+    kit.await_condition(lambda: not room.alive, "the room has ended")
     kit.await_condition(lambda: not room.directory.exists(), "its directory has gone")
 
 
