@@ -47,7 +47,7 @@ class RollingUpdate:
         """Return the size of a batch, beside all that is there now."""
         now = [cell.replicas for cell in situation.in_order()]
         most = sum(max(pair) for pair in itertools.zip_longest(now, situation.parts, fillvalue=0))
-        return self._spares(situation) + most - situation.service.replicas
+        return self._needed(situation) + most - situation.service.replicas
 
     def _batch(self, situation: Situation) -> int:
         largest = max(situation.parts)
@@ -102,10 +102,10 @@ class RollingUpdate:
         Those of the target, left by an earlier deployment, are reused. Others that are to go at the end do not stand
         in: nobody knows whether they serve.
         """
-        reusable = [cell for cell in extras if cell in situation.current()]
+        reusable = [cell for cell in extras if situation.runs_target(cell)]
         if not stale:
             return []
-        needed = self._spares(situation)
+        needed = self._needed(situation)
         sizes = divide(needed, -(-needed // max(situation.parts)))
         names = [cell.name for cell in reusable[: len(sizes)]] + fresh
         return [situation.serve(name, replicas) for name, replicas in zip(names, sizes, strict=False)]
@@ -115,7 +115,7 @@ class RollingUpdate:
         parts = dict(zip((cell.name for cell in situation.in_order()), situation.parts, strict=False))
         return batches([(cell.name, parts[cell.name]) for cell in _stale(situation)], self._batch(situation))
 
-    def _spares(self, situation: Situation) -> int:
+    def _needed(self, situation: Situation) -> int:
         """Return how many stand in: as many as a batch, or more if too few serve beside one of the batches.
 
         Somebody may have made one cell larger than it is to be, and another one smaller.
@@ -124,7 +124,7 @@ class RollingUpdate:
         least, needed = min(situation.service.agreed_floor, sum(serving.values())), self._batch(situation)
         groups = self._groups(situation)
         replaced = dict(itertools.chain(*groups))
-        extras = [cell for cell in situation.in_order()[len(situation.parts) :] if cell in situation.outdated()]
+        extras = [cell for cell in situation.in_order()[len(situation.parts) :] if not situation.runs_target(cell)]
         now = sum(situation.parts) - sum(replaced.values())  # the other cells, once they have what they lack
         now += sum(serving.get(name, 0) for name in (*replaced, *(cell.name for cell in extras)))
         for group in groups:
@@ -146,9 +146,8 @@ class RollingUpdate:
 
 def _stale(situation: Situation) -> list[Cell]:
     """Return the cells that are replaced in place: they run something else, or are larger than they are to be."""
-    outdated = situation.outdated()
     homes = zip(situation.in_order(), situation.parts, strict=False)
-    return [cell for cell, replicas in homes if cell in outdated or cell.replicas > replicas]
+    return [cell for cell, replicas in homes if cell.replicas > replicas or not situation.runs_target(cell)]
 
 
 def _names(goals: list[Goal]) -> str:

@@ -50,11 +50,15 @@ class Situation:
 
     def outdated(self) -> list[Cell]:
         """Return the cells that do not run the target, or not alone, in order."""
-        return [cell for cell in self.in_order() if cell.revision != self.target.id or cell.mixed]
+        return [cell for cell in self.in_order() if not self.runs_target(cell)]
 
     def current(self) -> list[Cell]:
         """Return the cells that run the target already, in order."""
-        return [cell for cell in self.in_order() if cell.revision == self.target.id and not cell.mixed]
+        return [cell for cell in self.in_order() if self.runs_target(cell)]
+
+    def runs_target(self, cell: Cell) -> bool:
+        """Tell whether a cell runs the target, and nothing else."""
+        return cell.revision == self.target.id and not cell.mixed
 
     def fresh_names(self, count: int) -> list[str]:
         """Return names for new cells: the lowest numbers that are free."""
