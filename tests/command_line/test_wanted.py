@@ -42,6 +42,18 @@ def test_a_service_of_containers() -> None:
     assert [(one.port, one.path) for one in found.service.exposures] == [("http", "/"), ("admin", "/admin")]
 
 
+def test_which_requests_are_its_own() -> None:
+    found = service("--path", "/api/", "--host", "www.example.org", "--port", "http", "--port", "admin")
+    ways = [(one.port, one.path, one.host) for one in found.service.exposures]
+    assert ways == [("http", "/api/", "www.example.org"), ("admin", "/api/admin", "www.example.org")]
+    with pytest.raises(ConfigurationError, match="leave out --worker"):
+        service("--worker", "--path", "/api")
+    with pytest.raises(ConfigurationError, match="path 'api' of port 'http': use a path that begins with /"):
+        service("--path", "api")
+    with pytest.raises(ConfigurationError, match=r"--port http=8080: a local process gets a free port, in \$PORT"):
+        service("--port", "http=8080")
+
+
 def test_the_strategies_by_their_names() -> None:
     assert service("--strategy", "blue-green", "--keep", "30").strategy == BlueGreen(30)
     assert service("--strategy", "canary", "--steps", "10,100").strategy == Canary((10, 100))

@@ -24,8 +24,8 @@ STRATEGIES = ("rolling", "blue-green", "canary", "in-place", "recreate")
 """The strategies that have a name on the command line. For all else there is the library, or ``x-zdd`` in the file."""
 
 _OF_A_SERVICE = (
-    "version", "image", "command", "replicas", "floor", "health", "port", "env", "worker", "strategy", "keep", "steps",
-    "start_deadline", "drain_deadline", "stop_grace",
+    "version", "image", "command", "replicas", "floor", "health", "port", "path", "host", "env", "worker", "strategy",
+    "keep", "steps", "start_deadline", "drain_deadline", "stop_grace",
 )  # fmt: skip
 _OF_A_STACK = ("adopt", "prune")
 
@@ -43,6 +43,9 @@ def add_wanted_options(parser: argparse.ArgumentParser) -> None:
     service.add_argument("--replicas", type=int, metavar="NUMBER", help="how many instances serve (1)")
     service.add_argument("--floor", type=int, metavar="NUMBER", help="how many serve at least meanwhile (all of them)")
     service.add_argument("--health", metavar="PATH", help="is asked before an instance gets traffic")
+    text = "which requests are its own: those whose path begins so (/)"
+    service.add_argument("--path", metavar="PATH", help=text)
+    service.add_argument("--host", metavar="NAME", help="and only those for this host name (any)")
     service.add_argument("--worker", action="store_true", help="nobody sends it requests")
     service.add_argument("--strategy", choices=STRATEGIES, help="what should happen (rolling)")
     service.add_argument("--keep", type=float, metavar="SECONDS", help="how long blue-green keeps the old one warm")
@@ -135,7 +138,7 @@ def _service(arguments: argparse.Namespace) -> StackService:
     options |= {"replicas": arguments.replicas, "floor": arguments.floor}
     service = Service(
         arguments.name,
-        exposures=() if arguments.worker else _exposures([name for name, _ in ports]),
+        exposures=_exposures(arguments, [name for name, _ in ports]),
         gates=gates,
         overlap=Overlap.FORBIDDEN if arguments.strategy == "recreate" else Overlap.ALLOWED,
         **{name: value for name, value in options.items() if value is not None},
@@ -169,8 +172,16 @@ def named_strategy(name: str | None, *, keep_s: float = 0.0, steps: Sequence[int
     return None
 
 
-def _exposures(names: Sequence[str]) -> tuple[Exposure, ...]:
-    return tuple(Exposure(name, "/" if number == 0 else f"/{name}") for number, name in enumerate(names))
+def _exposures(arguments: argparse.Namespace, names: Sequence[str]) -> tuple[Exposure, ...]:
+    """Return the ways in: the first port at the path that is stated, the others under their names below it."""
+    if arguments.worker:
+        if arguments.path or arguments.host:
+            raise ConfigurationError("--path and --host are for a service that gets requests: leave out --worker")
+        return ()
+    base = arguments.path or "/"
+    first, *others = names
+    below = [Exposure(name, f"{base.rstrip('/')}/{name}", arguments.host) for name in others]
+    return (Exposure(first, base, arguments.host), *below)
 
 
 def _port(text: str) -> tuple[str, int | None]:
@@ -185,6 +196,11 @@ def _workload(arguments: argparse.Namespace, name: str, ports: Sequence[tuple[st
     if not arguments.image:
         if not arguments.command:
             raise ConfigurationError(f"{name} has nothing to run: give --image, or a command after --")
+        for port, number in ports:
+            if number is not None:
+                raise ConfigurationError(
+                    f"--port {port}={number}: a local process gets a free port, in $PORT; use --port {port}"
+                )
         return Process(arguments.command, environment)
     from zdd.adapters.swarm.container import Container
 
