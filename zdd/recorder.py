@@ -81,14 +81,14 @@ class Recorder:
         self.events: list[Event] = []
         self.unproven: list[str] = []
 
-    def emit(self, kind: type[EventKind], **values: Any) -> EventKind:
-        """Write an event of this kind to the journal, tell the listeners, and return it.
+    def emit(self, kind: type[EventKind], at_s: float | None = None, **values: Any) -> EventKind:
+        """Write an event of this kind, of now or of that time, to the journal, tell the listeners, and return it.
 
         Raises:
             LeaseLost: A newer deployer has taken over.
             JournalError: It can't be written; nobody was told.
         """
-        event = kind(**{"at_s": self._now(), **self._about, **values})
+        event = kind(at_s=self._now() if at_s is None else at_s, **self._about, **values)
         self._write(event)
         self.tell(event)
         return event

@@ -21,8 +21,8 @@ def test_the_same_is_decided_with_and_without_what_was_derived_before(seed, monk
         decision = reconcile(*arguments, memory=memory)
         assert decision == reconcile(*arguments)
         decided += 1
-        before = memory.cells if memory is not None else {}
-        kept += sum(one is before.get(name) for name, one in decision.memory.cells.items())
+        before = memory.cells.by_name if memory is not None else {}
+        kept += sum(one is before.get(name) for name, one in decision.memory.cells.by_name.items())
         return decision
 
     monkeypatch.setattr(zdd.driver, "reconcile", compared)

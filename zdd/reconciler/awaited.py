@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.verdict import Result
 from zdd.reconciler.asking import stage_asks
-from zdd.reconciler.decision import Decision
+from zdd.reconciler.decision import Perform
 from zdd.reconciler.guard import Refusal
 from zdd.reconciler.guards import route_awaited
 from zdd.reconciler.picture import Picture
@@ -95,11 +95,11 @@ def _not_passed(picture: Picture, cell: Cell, instance: Instance) -> str:
     return ""
 
 
-def acting(picture: Picture, decision: Decision) -> list[Refusal]:
+def acting(picture: Picture, perform: Perform | None) -> list[Refusal]:
     """Return the action that is under way."""
-    if decision.perform is None:
+    if perform is None:
         return []
-    return [Refusal("action", f"action {decision.perform.action.name} to end", deadline_s(picture))]
+    return [Refusal("action", f"action {perform.action.name} to end", deadline_s(picture))]
 
 
 def unshown(picture: Picture) -> list[Refusal]:

@@ -107,10 +107,12 @@ def _shifts(picture: Picture) -> Iterator[Traffic]:
     # Edges give an instance that is missing its share until it is forgotten, so nobody gets it before.
     registered = picture.registered
     missing = {registered[name].cell for name in picture.unlisted if registered[name].weight}
-    lowered = [Traffic(Shift.LOWER, name, cell) for cell, names in picture.overweight.items() for name in names]
+    lowered = [
+        Traffic(Shift.LOWER, name, cell) for cell, names in picture.all_cells.overweight.items() for name in names
+    ]
     # A cell that has too much makes room first; in any other what is given up is taken over by those that join it.
     yield from (proposal for proposal in lowered if picture.has_too_much(proposal.cell))
-    for name, registration in picture.unlike_wanted.items():
+    for name, registration in picture.all_cells.unlike_wanted.items():
         before, after = picture.weight(name), registration.weight
         if after and not before:
             yield Traffic(Shift.ADMIT, name, registration.cell)
@@ -138,7 +140,7 @@ def _held(picture: Picture, guards: Sequence[Guard]) -> tuple[bool, Refusal | No
 
 
 def _route(picture: Picture, allowed: Sequence[Traffic], held: bool) -> Route:
-    registrations, wanted = dict(picture.registered), picture.unlike_wanted
+    registrations, wanted = dict(picture.registered), picture.all_cells.unlike_wanted
     for shift in allowed:
         if shift.shift is Shift.FORGET:
             del registrations[shift.instance]

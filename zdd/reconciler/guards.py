@@ -227,7 +227,7 @@ def _rise_before_fall(picture: Picture, proposal: Traffic, tally: Tally) -> str 
 def _fall_before_rise(picture: Picture, proposal: Traffic, tally: Tally) -> str | None:
     if not picture.forward or not _rises(picture, proposal.cell):
         return None
-    for cell, names in picture.overweight.items():  # what another cell of it has too much counts as well
+    for cell, names in picture.all_cells.overweight.items():  # what another cell of it has too much counts as well
         left = [name for name in names if name not in tally.lowered]
         if left and _rises(picture, cell) and picture.has_too_much(cell):
             return f"{left[0]} to give up what it has too much before {proposal.instance} gets more"

@@ -9,7 +9,7 @@ from attrs import frozen
 from zdd.model.address import Address
 from zdd.model.observation import Observation
 from zdd.model.plan import Plan
-from zdd.reconciler.cell_picture import CellPicture
+from zdd.reconciler.cell_pictures import CellPictures
 from zdd.reconciler.discovered import Discovered
 from zdd.reconciler.progress import Progress
 
@@ -23,24 +23,24 @@ class Memory:
         discovered: What discovery knew.
         progress: The evidence.
         sent_to: What each edge that answered said.
-        cells: The picture of each cell.
+        cells: The pictures of the cells.
     """
 
     plan: Plan
     discovered: Discovered
     progress: Progress
     sent_to: tuple[Mapping[Address, int], ...]
-    cells: Mapping[str, CellPicture]
+    cells: CellPictures
 
     def settled(self, progress: Progress, observation: Observation) -> frozenset[str]:
         """Return the cells of which a look says nothing that is not in the evidence."""
         if progress.instances is not self.progress.instances:
             return frozenset()
-        discovered = Discovered(observation.registrations, self.discovered.ports)
         same = observation.registrations is self.discovered.registrations
-        found = []
+        discovered = self.discovered if same else Discovered(observation.registrations, self.discovered.ports)
+        found, pictures = [], self.cells.by_name
         for cell in observation.cells:
-            known = self.cells.get(cell.name)
+            known = pictures.get(cell.name)
             if known is None or known.facts.cell is not cell or not known.settled:
                 continue
             if same or known.facts.registrations == discovered.of(cell):

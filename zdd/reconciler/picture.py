@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from attrs import frozen
 
@@ -16,15 +15,13 @@ from zdd.model.observation import Observation
 from zdd.model.plan import Direction, Goal, Plan, Stage, traffic_intent
 from zdd.model.traffic import EdgeView, Registration, TrafficIntent
 from zdd.reconciler.cell_picture import CellPicture
-from zdd.reconciler.cell_pictures import cell_pictures
+from zdd.reconciler.cell_pictures import CellPictures, cell_pictures
 from zdd.reconciler.discovered import Discovered
 from zdd.reconciler.edges_shown import edges_unlike
 from zdd.reconciler.learn import in_doubt
 from zdd.reconciler.memory import Memory
 from zdd.reconciler.mirror import reached_at
-from zdd.reconciler.progress import InstanceRecord, Progress, deadline_s, stage_of
-
-Value = TypeVar("Value")
+from zdd.reconciler.progress import InstanceRecord, Progress, admission_key, deadline_s, stage_of
 
 
 def stops_all(command: Command) -> bool:
@@ -54,7 +51,7 @@ class Picture:
 
     def to_remember(self) -> Memory:
         """Return what of this need not be derived again for the next decision."""
-        return Memory(self.plan, self.discovered, self.progress, self.sent_to, self.of_cells)
+        return Memory(self.plan, self.discovered, self.progress, self.sent_to, self.all_cells)
 
     # -- where the plan is ------------------------------------------------------------------------------------------
 
@@ -160,9 +157,14 @@ class Picture:
         return tuple([name for name in self.registered if name not in instances])
 
     @cached_property
+    def all_cells(self) -> CellPictures:
+        """What is derived of the cells, each alone and all together."""
+        return cell_pictures(self)
+
+    @property
     def of_cells(self) -> Mapping[str, CellPicture]:
         """What is derived of each cell alone, by its name."""
-        return cell_pictures(self)
+        return self.all_cells.by_name
 
     @cached_property
     def existing(self) -> int:
@@ -223,17 +225,15 @@ class Picture:
         goal = self.goals.get(cell)
         return self.cell_weight(cell) > (goal.share if goal is not None else 0)
 
-    @cached_property
-    def overweight(self) -> Mapping[str, tuple[str, ...]]:
-        """Cell → its instances that have more of the traffic than they should, but should have some."""
-        return {name: one.overweight for name, one in self.of_cells.items() if one.overweight}
-
-    @cached_property
-    def unlike_wanted(self) -> Mapping[str, Registration]:
-        """What discovery should know of the instances of which it knows something else."""
-        return _joined(one.unlike_wanted for one in self.of_cells.values())
-
     # -- gates ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def gate_keys(self) -> Mapping[str, tuple[str, ...]]:
+        """By revision, how the progress names the gates that its instances must pass."""
+        return {
+            name: tuple([admission_key(name, number) for number in range(len(revision.gates))])
+            for name, revision in self.plan.revisions.items()
+        }
 
     def target(self, instance: Instance) -> Target:
         """Return what the gates of an instance look at."""
@@ -247,38 +247,36 @@ class Picture:
         as_of_s = self.observation.as_of_s
         return frozenset([name for name, at_s in self.progress.doubted.items() if in_doubt(at_s, as_of_s)])
 
-    @cached_property
-    def _proven(self) -> frozenset[str]:
-        return frozenset().union(*[one.proven for one in self.of_cells.values()])
-
     def proven(self, instance: str) -> bool:
         """Tell whether it is ready and has passed all its gates, at this address, not too long ago."""
-        return instance in self._proven
+        return instance in self.all_cells.proven
 
-    @cached_property
+    @property
     def condemned(self) -> Mapping[str, str]:
         """Instance → why: it had all its time to pass its gates and failed. Inconclusive never condemns."""
-        return _joined(one.condemned for one in self.of_cells.values())
+        return self.all_cells.condemned
 
     # -- traffic ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def silent(self) -> tuple[str, ...]:
+        """The edges that do not answer."""
+        return tuple([view.edge for view in self.observation.edges if not view.reachable])
 
     @cached_property
     def sent_to(self) -> tuple[Mapping[Address, int], ...]:
         """What each edge that answers sends to."""
         return tuple(view.weights for view in self.observation.edges if view.reachable)
 
-    @cached_property
+    @property
     def serving(self) -> Mapping[str, None]:
-        """Every instance that counts as capacity as far as anybody knows: ready, in traffic, and not condemned.
+        """Every instance that counts as capacity as far as anybody knows: what may be lost, is lost from these."""
+        return self.all_cells.serving
 
-        What may be lost, is lost from these.
-        """
-        return _joined(one.serving for one in self.of_cells.values())
-
-    @cached_property
+    @property
     def useful(self) -> Mapping[str, None]:
         """Those that are proven to serve. Only these count as what is left."""
-        return _joined(one.useful for one in self.of_cells.values())
+        return self.all_cells.useful
 
     @cached_property
     def room_to_change(self) -> int:
@@ -292,13 +290,18 @@ class Picture:
             if cell.revision != goal.revision or cell.mixed or cell.replicas > goal.replicas
         )
 
-    @cached_property
-    def measured(self) -> bool:
-        """Whether every instance that seems to serve has been looked at by its gates: before, nobody knows."""
-        return all(one.measured for one in self.of_cells.values())
-
     def complete(self, goal: Goal) -> bool:
-        """Tell whether a cell has all its instances, of the right revision, proven; or so many as are changed yet."""
+        """Tell of one of the goals whether its cell is complete: all its instances, of the right revision, are proven.
+
+        Where it is changed in place: so many as are changed yet.
+        """
+        return goal.cell in self._complete
+
+    @cached_property
+    def _complete(self) -> frozenset[str]:
+        return frozenset([goal.cell for goal in self.goals.values() if self._is_complete(goal)])
+
+    def _is_complete(self, goal: Goal) -> bool:
         cell = self.cells.get(goal.cell)
         if cell is None or cell.revision != goal.revision or cell.replicas != goal.replicas or self.told_to_stop(cell):
             return False
@@ -394,10 +397,3 @@ class Picture:
         if view.edge in record.gone_at:
             return True
         return not view.reachable and self.now >= self.given_up_s(view.edge)
-
-
-def _joined(parts: Iterable[Mapping[str, Value]]) -> dict[str, Value]:
-    found: dict[str, Value] = {}
-    for part in parts:
-        found.update(part)
-    return found

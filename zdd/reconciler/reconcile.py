@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from zdd.model.evolve import evolve
 from zdd.model.observation import Observation
 from zdd.model.plan import Plan
 from zdd.model.verdict import Result
@@ -49,28 +49,28 @@ def reconcile(
     """
     picture = Picture(observation, plan, progress, now, memory)
     due, asleep_s = due_gates(picture)
-    useful = len(picture.useful) if picture.measured else None
-    complete = tuple(goal.cell for goal in picture.goals.values() if goal.replicas and picture.complete(goal))
-    decision = Decision(
+    perform = due_action(picture)
+    decision = partial(
+        Decision,
         asks=tuple(due),
-        perform=due_action(picture),
-        complete=complete,
-        useful=useful,
+        perform=perform,
+        complete=tuple([goal.cell for goal in picture.goals.values() if goal.replicas and picture.complete(goal)]),
+        useful=len(picture.useful) if picture.all_cells.measured else None,
         existing=picture.existing,
         memory=picture.to_remember(),
     )
     failed = failure(picture)
     if failed:
-        return evolve(decision, failed=failed)
+        return decision(failed=failed)
     commands, refusals, traffic_waits = permitted(picture, guards)
     if commands:
-        return evolve(decision, commands=commands, waits=refusals, until_s=now)
-    waits = (*acting(picture, decision), *refusals, *incomplete(picture), *unshown(picture), *holding(picture))
-    until_s = min([asleep_s, deadline_s(picture), *(wait.until_s for wait in waits if wait.until_s > now)])
-    decision = evolve(decision, waits=by_importance(waits), until_s=max(now, until_s))
+        return decision(commands=commands, waits=refusals, until_s=now)
+    waits = (*acting(picture, perform), *refusals, *incomplete(picture), *unshown(picture), *holding(picture))
+    until_s = min([asleep_s, deadline_s(picture), *[wait.until_s for wait in waits if wait.until_s > now]])
+    decision = partial(decision, waits=by_importance(waits), until_s=max(now, until_s))
     if picture.progress.stage < len(plan.stages):
-        return decision if traffic_waits else evolve(decision, mark=_mark(picture))
-    return evolve(decision, finished=not traffic_waits and _tidy(picture))
+        return decision(mark=None if traffic_waits else _mark(picture))
+    return decision(finished=not traffic_waits and _tidy(picture))
 
 
 # -- how far it is ----------------------------------------------------------------------------------------------------

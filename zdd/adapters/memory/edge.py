@@ -42,8 +42,8 @@ class _Route:
         found = asked | self.in_flight
         if len(found) > len(asked):
             found = {address: found[address] for address in asked}
-        for address in self.left:
-            found.pop(address, None)
+        for address in found.keys() & self.left.keys():
+            del found[address]
         return found
 
 
@@ -189,7 +189,7 @@ class MemoryEdge:
                 if registration.weight > 0:
                     weights[address] = registration.weight
         route.left.update((address, None) for address in route.known if address not in known)
-        for address in [address for address in route.left if address in known]:
+        for address in route.left.keys() & known.keys():
             del route.left[address]
         could_answer = not weights and (route.held or any(map(self._answers, route.weights)))
         route.known, route.weights, route.held = known, weights, held and self._abilities.holds
