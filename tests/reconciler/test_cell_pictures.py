@@ -119,23 +119,25 @@ NEXT: dict[str, tuple[Callable[[], Picture], set[str]]] = {
 def test_only_what_has_changed_is_derived_anew(name: str) -> None:
     before = picture_of()
     make, changed = NEXT[name]
-    after = cell_pictures(evolve(make(), memory=before.to_remember()))
-    assert {cell for cell, picture in after.items() if picture is not before.of_cells[cell]} == changed
-    assert {cell: picture.facts for cell, picture in after.items()} == {
-        cell: picture.facts for cell, picture in cell_pictures(make()).items()
+    after, anew = cell_pictures(evolve(make(), memory=before.to_remember())), cell_pictures(make())
+    assert {cell for cell, picture in after.by_name.items() if picture is not before.of_cells[cell]} == changed
+    assert {cell: picture.facts for cell, picture in after.by_name.items()} == {
+        cell: picture.facts for cell, picture in anew.by_name.items()
     }
+    assert (after is before.all_cells) == (not changed)
+    for together in ("proven", "condemned", "serving", "useful", "measured", "overweight", "unlike_wanted"):
+        assert getattr(after, together) == getattr(anew, together)
 
 
 def test_without_a_memory_everything_is() -> None:
     before = picture_of()
-    assert not any(picture is before.of_cells[name] for name, picture in cell_pictures(picture_of()).items())
+    assert not any(picture is before.of_cells[name] for name, picture in cell_pictures(picture_of()).by_name.items())
 
 
 def test_a_cell_that_has_gone_is_forgotten_and_a_new_one_is_derived() -> None:
     before = picture_of()
-    after = cell_pictures(
-        evolve(picture_of(evolve(LOOK, cells=(cell("web"), cell("web-3")))), memory=before.to_remember())
-    )
+    look = evolve(LOOK, cells=(cell("web"), cell("web-3")))
+    after = cell_pictures(evolve(picture_of(look), memory=before.to_remember())).by_name
     assert list(after) == ["web", "web-3"]
     assert after["web"] is before.of_cells["web"]
 
@@ -165,11 +167,11 @@ def test_shown_is_what_every_edge_shows_at_every_port(
     look: Observation, record: InstanceRecord | None, shown: bool
 ) -> None:
     progress = evolve(PROGRESS, instances={} if record is None else {"web.a": record})
-    assert cell_pictures(picture_of(look, progress))["web"].facts.shown == (shown,)
+    assert cell_pictures(picture_of(look, progress)).by_name["web"].facts.shown == (shown,)
 
 
 def test_nobody_is_shown_whose_address_is_not_known_yet() -> None:
     (instance,) = cell("web").instances
     partly = evolve(instance, addresses={"http": places("web")["http"]})
     look = evolve(LOOK, cells=(evolve(cell("web"), instances=(partly,)),), edges=())
-    assert cell_pictures(picture_of(look))["web"].facts.shown == (False,)
+    assert cell_pictures(picture_of(look)).by_name["web"].facts.shown == (False,)
