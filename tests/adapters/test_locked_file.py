@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from zdd.adapters.locked_file import locked
+from zdd.adapters.locked_file import is_locked, locked
 from zdd.errors import PermanentError, TemporaryError
 
 
@@ -28,6 +28,17 @@ def test_it_is_made_for_its_owner_and_only_one_has_it(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
         assert os.fstat(handle).st_ino == path.stat().st_ino
         assert not is_free(path)
+    assert is_free(path)
+
+
+def test_somebody_who_looks_is_told_and_keeps_nobody_out(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not is_locked(path)
+    assert not is_locked(path / "below a file")
+    with locked(path):
+        assert is_locked(path)
+        assert not is_locked(path / "below a file")
+    assert not is_locked(path)
     assert is_free(path)
 
 

@@ -55,6 +55,27 @@ def _await_lock(handle: int, path: Path, patience_s: float) -> None:
             return
 
 
+def is_locked(path: Path) -> bool:
+    """Tell whether somebody has the lock on a file. Nobody has that of one that isn't there.
+
+    Raises:
+        TemporaryError, PermanentError: It can't be opened.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise file_error(error, path) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def file_error(error: OSError, path: Path) -> AdapterError:
     """Return what an error of the operating system about a file means."""
     kind = TemporaryError if error.errno in PASSING else PermanentError

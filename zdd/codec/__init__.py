@@ -25,9 +25,21 @@ must stay readable, so it is read as a `MissingGate`, `MissingAction` or `Missin
 nothing else: no code is evaluated, and what was imported must be what the journal says before it is used.
 """
 
+from zdd.codec.event_text import event_text, read_event
 from zdd.codec.missing import MissingAction, MissingGate, MissingStrategy
 from zdd.codec.reading import decode
 from zdd.codec.tags import FORMAT, kind_of
 from zdd.codec.writing import Json, encode
 
-__all__ = ["FORMAT", "Json", "MissingAction", "MissingGate", "MissingStrategy", "decode", "encode", "kind_of"]
+__all__ = [
+    "FORMAT",
+    "Json",
+    "MissingAction",
+    "MissingGate",
+    "MissingStrategy",
+    "decode",
+    "encode",
+    "event_text",
+    "kind_of",
+    "read_event",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Callable
@@ -230,7 +229,7 @@ def flip(path: Path, good: bytes, offset: int, bit: int) -> None:
 def pretend(monkeypatch: pytest.MonkeyPatch, body: str, format_number: int) -> None:
     """Let rows be written with good checksums, but with this body."""
     monkeypatch.setattr("zdd.adapters.sqlite.journal.codec.FORMAT", format_number)
-    monkeypatch.setattr("zdd.adapters.sqlite.journal.codec.encode", lambda _event: json.loads(body))
+    monkeypatch.setattr("zdd.adapters.sqlite.journal.codec.event_text", lambda _event: body)
 
 
 @pytest.mark.parametrize(

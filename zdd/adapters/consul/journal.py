@@ -105,8 +105,7 @@ class ConsulJournal:
             JournalError: It can't be written, or the end of the chain is damaged.
         """
         kind = codec.kind_of(event)
-        body = json.dumps(codec.encode(event), allow_nan=False, separators=(",", ":"))
-        row = _Row(service, 0, codec.FORMAT, event.deployment, kind, body, self._writer)
+        row = _Row(service, 0, codec.FORMAT, event.deployment, kind, codec.event_text(event), self._writer)
         end_s = time.monotonic() + PATIENCE_S
         tried: _Row | None = None
         problems: list[str] = []
@@ -155,7 +154,10 @@ class ConsulJournal:
         if (len(rows), before) != (head.events, head.checksum):
             what = f"event {head.events} of {service} should be its last one, but {len(rows)} are there"
             raise _damaged(head.entry.key, what)
-        return tuple(_decode(entry.key, row) for entry, row in zip(entries, rows, strict=True))
+        return tuple(
+            codec.read_event(row.body, row.format, f"Consul's key {entry.key}")
+            for entry, row in zip(entries, rows, strict=True)
+        )
 
     def services(self) -> tuple[str, ...]:
         """Return the names of the services that have events, sorted; of those that the token may see.
@@ -249,23 +251,6 @@ def _row(record: dict[str, Any]) -> _Row:
         if type(getattr(row, name)) is not (int if name in _NUMBERS else str):
             raise TypeError(f"{name} is {getattr(row, name)!r}")
     return row
-
-
-def _decode(key: str, row: _Row) -> Event:
-    where = f"Consul's key {key}"
-    if row.format > codec.FORMAT:
-        raise JournalError(
-            f"{where} has format {row.format}, and this zdd knows formats up to {codec.FORMAT}: install a newer zdd"
-        )
-    try:
-        event = codec.decode(json.loads(row.body))
-    except ValueError as error:
-        raise JournalError(f"{where} is not JSON: {error}") from error
-    except JournalError as error:
-        raise JournalError(f"{where}: {error}. Install the zdd that wrote it, or a newer one") from error
-    if not isinstance(event, Event):
-        raise JournalError(f"{where} is no event but {event!r}")
-    return event
 
 
 def _damaged(key: str, what: str) -> JournalError:

@@ -20,6 +20,7 @@ from attrs import field, frozen
 from zdd.adapters.local import supervisor
 from zdd.adapters.local.ports import Reservation, reserve_ports
 from zdd.adapters.local.strays import end_strays
+from zdd.adapters.locked_file import is_locked
 from zdd.atomic_file import write_atomically
 from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
 
@@ -272,17 +273,7 @@ class Supervised:
 
     def _supervisor_is_alive(self) -> bool:
         """Ask the kernel: the supervisor holds its lock for as long as it lives, whoever has its process id."""
-        try:
-            handle = os.open(self.directory / "lock", os.O_RDONLY)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-        return False
+        return is_locked(self.directory / "lock")
 
     def _clear_earlier_run(self) -> None:
         """With the lock held: end what an earlier supervisor left behind, and forget what it said."""

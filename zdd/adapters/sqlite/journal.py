@@ -12,7 +12,6 @@ from attrs import evolve, frozen
 from zdd import codec
 from zdd.adapters.sqlite.database import Database, damaged
 from zdd.adapters.sqlite.head import Head, check_fence, read_head, write_head
-from zdd.errors import JournalError
 from zdd.events import Event
 from zdd.interfaces import Fence
 
@@ -65,7 +64,7 @@ class SqliteJournal:
             TemporaryError: Another process has been writing for too long. Nothing was written.
         """
         kind = codec.kind_of(event)
-        body = json.dumps(codec.encode(event), allow_nan=False, separators=(",", ":"))
+        body = codec.event_text(event)
         with self._database.writing() as connection:
             head = read_head(connection, service)
             check_fence(service, head, fence)
@@ -86,7 +85,10 @@ class SqliteJournal:
             head = read_head(connection, service)
             rows = [_Row(*row) for row in connection.execute(_SELECT, (service,))]
         self._check_chain(service, head, rows)
-        return tuple(self._decode(row) for row in rows)
+        place = self._database.path
+        return tuple(
+            codec.read_event(row.body, row.format, f"{place}: event {row.number} of {row.service}") for row in rows
+        )
 
     def services(self) -> tuple[str, ...]:
         """Return the names of the services that have events, sorted.
@@ -119,22 +121,6 @@ class SqliteJournal:
         if (len(rows), before) != (head.events, head.checksum):
             what = f"event {head.events} of {service} should be its last one, but {len(rows)} are there"
             raise damaged(self._database.path, what)
-
-    def _decode(self, row: _Row) -> Event:
-        where = f"{self._database.path}: event {row.number} of {row.service}"
-        if row.format > codec.FORMAT:
-            raise JournalError(
-                f"{where} has format {row.format}, and this zdd knows formats up to {codec.FORMAT}: install a newer zdd"
-            )
-        try:
-            event = codec.decode(json.loads(row.body))
-        except ValueError as error:
-            raise JournalError(f"{where} is not JSON: {error}") from error
-        except JournalError as error:
-            raise JournalError(f"{where}: {error}. Install the zdd that wrote it, or a newer one") from error
-        if not isinstance(event, Event):
-            raise JournalError(f"{where} is no event but {event!r}")
-        return event
 
 
 def _names(connection: sqlite3.Connection, query: str) -> tuple[str, ...]:

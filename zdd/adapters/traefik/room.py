@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zdd.adapters.local.supervised import base_environment
+from zdd.adapters.locked_file import is_locked
 from zdd.adapters.traefik import holding_room
 from zdd.atomic_file import write_atomically
 from zdd.errors import PermanentError, TemporaryError
@@ -70,17 +69,7 @@ class HoldingRoom:
     @property
     def alive(self) -> bool:
         """Whether it is open. The kernel says so: the room holds a lock for as long as it lives."""
-        try:
-            handle = os.open(self.directory / "lock", os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-        return False
+        return is_locked(self.directory / "lock")
 
     def addresses(self) -> dict[str, Address]:
         """Return where it listens, by port name. Only of a room that was just opened."""
