@@ -115,10 +115,12 @@ def directories(tmp_path: Path) -> Callable[[], Path]:
 @pytest.mark.timeout(300)
 def test_the_local_orchestrator_keeps_every_rule(directories: Callable[[], Path]) -> None:
     opened: dict[int, Path] = {}
+    made: list[Path] = []
 
     @contextmanager
     def make() -> Iterator[Orchestrator]:
         directory = directories()
+        made.append(directory)
         orchestrator = LocalOrchestrator(directory)
         opened[id(orchestrator)] = directory
         try:
@@ -137,9 +139,7 @@ def test_the_local_orchestrator_keeps_every_rule(directories: Callable[[], Path]
         refused=Process(["/there/is/no/such/program"]).specification(),
         answers=accepts_connections,
         kill=die,
-        written=lambda: {
-            str(path): path.read_text() for path in sorted([*opened.values()][-1].glob("services/*/cells/*/cell.json"))
-        },
+        written=lambda: {str(path): path.read_text() for path in sorted(made[-1].glob("services/*/cells/*/cell.json"))},
         steady_s=0.2,
     )
     rules = names(ORCHESTRATOR_RULES) - names(IN_PLACE_RULES)  # each process is a cell

@@ -12,9 +12,10 @@ from zdd.testing.rules import Rule, demand
 
 def _one_retired(trial: OrchestratorTrial) -> set[str]:
     """Let one of two cells go, so that something may be left of it; return the instances of the other."""
-    trial.running(1)
-    trial.launch(1, "kit-b")
-    trial.ready(1, "kit-b")
+    for name in ("kit", "kit-b"):
+        trial.launch(1, name)
+    for name in ("kit", "kit-b"):
+        trial.ready(1, name)
     trial.retire("kit-b")
     return trial.ids()
 
