@@ -21,7 +21,7 @@ _PYTHON = re.compile(
 """How Python looks that is advised in a message."""
 
 _OF_CALLERS = re.compile(
-    r"Deployer\(|StackDeployer|zdd\.(Backup|HttpGate|FunctionAction|RollingUpdate|Release|Failover|Soak)|"
+    r"Deployer\(|StackDeployer|zdd\.(Backup|HttpGate|FunctionAction|FunctionGate|RollingUpdate|Release|Failover|Soak)|"
     r"ContentStore|Container\(|lease_s=|format=|zdd-"
 )
 """What only who calls the library can come to read, since the command line makes these parts itself."""
