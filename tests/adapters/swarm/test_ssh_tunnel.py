@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import socket
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +90,25 @@ def test_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ConfigurationError, match="needs the program ssh: install the OpenSSH client"):
         SshTunnel("ssh://example.org", 5)
+
+
+def test_it_outlives_a_moment_in_which_no_file_can_be_opened(
+    no_more_files: Callable[[], contextlib.AbstractContextManager[None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    if shutil.which("ssh") is None:
+        pytest.skip("there is no ssh here")
+    with socket.create_server(("127.0.0.1", 0)) as refuses:
+        nobody = refuses.getsockname()[1]
+    with (
+        contextlib.closing(SshTunnel(f"ssh://nobody@127.0.0.1:{nobody}", 5.0)) as tunnel,
+        socket.socket(socket.AF_UNIX) as client,
+    ):
+        client.settimeout(60.0)
+        with no_more_files():
+            client.connect(tunnel.address.removeprefix("unix://"))
+            deadline = time.monotonic() + 60
+            while "can't be carried on: [Errno 24]" not in caplog.text:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        assert client.recv(1) == b""  # ssh was started for it, and found nobody
+        assert "refused" in tunnel.said()

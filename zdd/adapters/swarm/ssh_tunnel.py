@@ -7,6 +7,7 @@ never asked for a password: what needs one fails, and says so.
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,9 @@ from zdd.errors import ConfigurationError
 
 _ENDS_WITHIN_S = 5.0
 _IDLE_S = 60
+_PAUSE_S = 0.1
+
+logger = logging.getLogger("zdd")
 
 
 class SshTunnel:
@@ -44,6 +48,7 @@ class SshTunnel:
         self._host = parts.hostname
         self._log = self._directory / "log"
         self._lock = threading.Lock()
+        self._ended = threading.Event()
         self._running: list[subprocess.Popen[bytes]] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self._directory / "engine.sock"))
@@ -65,6 +70,7 @@ class SshTunnel:
 
     def close(self) -> None:
         """End every connection and the login."""
+        self._ended.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -90,12 +96,22 @@ class SshTunnel:
         while True:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
-                return  # closed
-            command = [*self._ssh, "--", self._host, "docker", "system", "dial-stdio"]
-            with connection, self._lock, self._log.open("wb") as log:
-                self._running = [one for one in self._running if one.poll() is None]
-                process = subprocess.Popen(
-                    command, stdin=connection.fileno(), stdout=connection.fileno(), stderr=log, start_new_session=True
-                )
-                self._running.append(process)
+                with connection:
+                    self._carry(connection)
+            except OSError as error:
+                if self._ended.wait(_PAUSE_S):
+                    return
+                # Too many open files, or no further process: who connected waits, or is hung up on.
+                logger.warning("zdd.ssh_tunnel: a connection to %s can't be carried on: %s", self._host, error)
+
+    def _carry(self, connection: socket.socket) -> None:
+        """Let ssh carry a connection on."""
+        command = [*self._ssh, "--", self._host, "docker", "system", "dial-stdio"]
+        with self._lock, self._log.open("wb") as log:
+            if self._ended.is_set():
+                return  # what is started now would not be ended any more
+            self._running = [one for one in self._running if one.poll() is None]
+            process = subprocess.Popen(
+                command, stdin=connection.fileno(), stdout=connection.fileno(), stderr=log, start_new_session=True
+            )
+            self._running.append(process)
