@@ -12,10 +12,10 @@ from attrs import define, field, frozen
 from zdd.errors import AdapterError, ConfigurationError, DeploymentInProgress
 from zdd.gates.looks import check_gate, look
 from zdd.history import History
-from zdd.model.action import Action, action_tuple
+from zdd.model.action import Action, action_tuple, check_actions
 from zdd.model.cell import InstanceState
 from zdd.model.gate import Gate, Target
-from zdd.model.names import check_number
+from zdd.model.names import check_flag, check_number
 from zdd.model.observation import Observation
 from zdd.model.release import Release, Revision
 from zdd.model.verdict import Result
@@ -78,6 +78,7 @@ class Failover:
     return_actions: tuple[Action, ...] = field(default=(), kw_only=True, converter=action_tuple)
 
     def __attrs_post_init__(self) -> None:
+        check_flag("warm of Failover", self.warm)
         check_number("failures of Failover", self.failures, least=1, whole=True)
         check_number("interval_s of Failover", self.interval_s, least=0.01, most=3600)
         if self.deadline_s is not None:
@@ -299,15 +300,17 @@ class Switching:
             history = self.operations.history(service)
         last = history.deployments[-1]
         agreed = last.plan.agreed
+        self.operations.request(agreed, failover.standby, SwitchOver())  # it is refused now, and not after a failure
         observe = partial(self.operations.observe, agreed)
         known, _ = judgeable(history, agreed, observe())
         return PrimaryWatch(service, failover, last.id, observe, known.revisions)
 
 
 def check_failover(failover: object) -> None:
-    """Raise `ConfigurationError` if it is something else."""
+    """Raise `ConfigurationError` if it is something else, or one of its actions can't be run."""
     if not isinstance(failover, Failover):
         raise ConfigurationError(f"failover {failover!r}: use a zdd.Failover(standby)")
+    check_actions((*failover.actions, *failover.return_actions))
 
 
 def serves_already(history: History, standby: Release) -> bool:

@@ -11,6 +11,7 @@ from zdd.errors import ConfigurationError, TemporaryError
 from zdd.events import Outcome
 from zdd.gates import TcpGate
 from zdd.history import History
+from zdd.model.action import check_actions
 from zdd.model.address import Address
 from zdd.model.cell import InstanceState
 from zdd.model.gate import Gate
@@ -82,6 +83,7 @@ class Request:
             cells=min(service.cells or each, service.replicas),
             holds=bool(service.exposures and around.edges) and all(edge.abilities.holds for edge in around.edges),
         )
+        check_actions(action for stage in plan.stages for action in stage.actions)
         refuse_uneven_shares(plan, around)
         refuse_in_place(plan, around)
         found = findings(around, service, self.revision.workload, demand_of(plan))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from zdd import ActionContext, CommandAction, ConfigurationError
+from zdd import ActionContext, CommandAction, ConfigurationError, Deployer, Perform, Release, RollingUpdate, Service
 from zdd.actions.command_action import CommandFailed
+from zdd.adapters.memory import Behaviour, MemoryWorld
 
 CONTEXT = ActionContext("web", "web-2", "1.0", "2.0")
 
@@ -47,6 +48,26 @@ def _alive(pid: int) -> bool:
 def test_a_program_that_is_not_there_is_the_systems_own_error() -> None:
     with pytest.raises(OSError, match="no-such-program"):
         CommandAction(["no-such-program"]).run(CONTEXT)
+
+
+def test_what_is_not_there_is_found_out_beforehand(tmp_path: Path) -> None:
+    CommandAction(["sh"]).check()
+    program = tmp_path / "promote"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    CommandAction(["./promote"], directory=str(tmp_path)).check()
+    for action in (
+        CommandAction(["no-such-program"]),
+        CommandAction(["./demote"], directory=str(tmp_path)),
+        CommandAction(["sh"], environment={"PATH": "/nowhere"}),
+        CommandAction(["sh"], directory=str(tmp_path / "nowhere")),
+    ):
+        with pytest.raises(ConfigurationError, match="is not there"):
+            action.check()
+        deployer = Deployer.in_memory(MemoryWorld())
+        with pytest.raises(ConfigurationError, match="is not there"):
+            deployer.deploy(Service("web"), Release("1.0", Behaviour()), Perform([action]) + RollingUpdate())
+        assert deployer.history("web") == ()
 
 
 def test_bad_values_are_refused() -> None:

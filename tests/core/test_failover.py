@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from zdd.actions import FunctionAction
+from zdd.actions import CommandAction, FunctionAction
 from zdd.adapters.memory import Behaviour, Fault
 from zdd.errors import ConfigurationError, PrimaryNotConfirmed
 from zdd.events import Outcome
 from zdd.failover import Failover
-from zdd.gates import FunctionGate
+from zdd.gates import FunctionGate, TcpGate
 from zdd.model.cell import InstanceState
 from zdd.model.release import Release
 from zdd.model.traffic import EdgeAbilities
@@ -172,6 +172,7 @@ def test_a_watch_that_is_killed_in_the_middle_of_the_switch_is_finished(served, 
         (lambda: Failover(STANDBY, failures=0), "failures of Failover"),
         (lambda: Failover(STANDBY, interval_s=0), "interval_s of Failover"),
         (lambda: Failover(STANDBY, gate="http"), "is no gate"),
+        (lambda: Failover(STANDBY, warm="no"), "warm of Failover is 'no': use True or False"),
         (lambda: SwitchOver(-1), "deadline_s of SwitchOver"),
         (lambda: Failover(STANDBY, return_after_s=30), "needs healthy="),
         (lambda: Failover(STANDBY, return_after_s=-1), "return_after_s of Failover"),
@@ -181,6 +182,27 @@ def test_a_watch_that_is_killed_in_the_middle_of_the_switch_is_finished(served, 
 def test_bad_input_is_refused(make, text):
     with pytest.raises(ConfigurationError, match=text):
         make()
+
+
+@pytest.mark.parametrize(
+    ("failover", "text"),
+    [
+        (Failover(STANDBY, actions=[CommandAction(["no-such-program"])]), "'no-such-program' of action"),
+        (
+            Failover(
+                STANDBY, return_after_s=9, healthy=TcpGate(), return_actions=[CommandAction(["true"], directory="/no")]
+            ),
+            "directory /no of action true",
+        ),
+        (Failover(Release("standby", {"kind": "memory", "odd": 1})), "has no 'odd'"),
+    ],
+)
+def test_what_can_not_be_done_is_refused_while_the_primary_serves(served, failover, text):
+    with pytest.raises(ConfigurationError, match=text):
+        served.deployer().watch("web", failover, for_s=2)
+    with pytest.raises(ConfigurationError, match=text):
+        served.deployer().fail_over("web", failover)
+    assert {one.version for one in served.world.serving("web")} == {"primary"}
 
 
 def test_what_was_never_deployed_is_refused(scene):

@@ -70,6 +70,10 @@ CASES: dict[str, tuple[Callable[[], Any], list[str]]] = {
         lambda: zdd.Stage("all", zdd.Goal("web", "r1", 1, 1)),  # type: ignore[arg-type]
         ["of a stage: use a list of zdd.Goal objects"],
     ),
+    "a word for a flag": (
+        lambda: zdd.Release("1", zdd.Process(["true"]), changes_data="no"),  # type: ignore[arg-type]
+        ["changes_data of release 1 is 'no': use True or False"],
+    ),
     "a function as a gate": (lambda: zdd.Service("web", gates=[print]), ["is a function: use zdd.FunctionGate(…)"]),  # type: ignore[list-item]
     "a listener that is no list": (
         lambda: zdd.Deployer.in_memory(MemoryWorld(), listeners=print),  # type: ignore[arg-type]

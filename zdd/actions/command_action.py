@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from attrs import field, frozen
 
+from zdd.errors import ConfigurationError
 from zdd.model.action import ActionContext
 from zdd.model.names import check_number, command_words, environment_texts
 
@@ -47,6 +50,19 @@ class CommandAction:
     def name(self) -> str:
         """What a person sees."""
         return self.title or " ".join(self.command)
+
+    def check(self) -> None:
+        """Raise `ConfigurationError` if the program or its directory is not there. Nothing is run."""
+        if self.directory is not None and not Path(self.directory).is_dir():
+            raise ConfigurationError(f"directory {self.directory} of action {self.name} is not there: create it")
+        program = self.command[0]
+        if "/" in program:
+            program = str(Path(self.directory or "", program))
+        if shutil.which(program, path=self.environment.get("PATH")) is None:
+            raise ConfigurationError(
+                f"command {self.command[0]!r} of action {self.name} is not there, or can't be executed: give a program "
+                "on PATH, or its whole path"
+            )
 
     def run(self, context: ActionContext) -> str:
         """Run it once.

@@ -16,7 +16,7 @@ from zdd.backup.source import Source
 from zdd.backup.store import DirectoryStore, Store
 from zdd.errors import BackupError
 from zdd.model.action import ActionContext
-from zdd.model.names import check_number
+from zdd.model.names import check_flag, check_number
 from zdd.model.plan import Stage
 from zdd.strategies.joined import join
 from zdd.strategies.situation import Situation
@@ -55,6 +55,7 @@ class Backup:
 
     def __attrs_post_init__(self) -> None:
         check_number("deadline_s of Backup", self.deadline_s, least=0)
+        check_flag("while_stopped of Backup", self.while_stopped)
 
     def __str__(self) -> str:
         return f"Backup({', '.join(source.name for source in self.sources)})"

@@ -52,11 +52,26 @@ def action_tuple(actions: Iterable[Action]) -> tuple[Action, ...]:
     return found
 
 
+def check_actions(actions: Iterable[Action]) -> None:
+    """Let each action that can look whether it could be run do so. Nothing is run.
+
+    Raises:
+        ConfigurationError: One of them couldn't.
+    """
+    for action in actions:
+        check = getattr(action, "check", None)
+        if check is not None:
+            check()
+
+
 class Action(Protocol):
     """Something a stage does before it touches anything: a backup, a migration, a user's own step.
 
     It runs beside the driver. An action that was interrupted is run again by the next deployer, so it must be safe to
     run twice. An exception from `run` fails the stage.
+
+    It may have a method ``check`` without arguments. That is called when a plan is made, before anything is touched,
+    and raises `ConfigurationError` if the action can't be run.
 
     It may have an attribute ``undo``, an action too: that is run, while nothing of the service runs, when a release
     that ``changes_data`` is taken back.

@@ -44,6 +44,16 @@ def check_number(what: str, value: Any, *, least: float, most: float = float("in
         raise ConfigurationError(f"{what} is {value!r}: use {kind}, {bounds}")
 
 
+def check_flag(what: str, value: object) -> None:
+    """Check that it is True or False: ``"no"`` would count as true.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{what} is {value!r}: use True or False")
+
+
 def choice_of(kind: type[Choice], value: Any) -> Choice:
     """Return the member of an enumeration that is `value`, or has it.
 

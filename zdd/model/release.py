@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.model.gate import Gate, gate_tuple
-from zdd.model.names import command_words, directory_text, environment_texts
+from zdd.model.names import check_flag, command_words, directory_text, environment_texts
 
 VERSION_LENGTH_MAX = 128
 
@@ -93,6 +93,7 @@ class Release:
             raise ConfigurationError(
                 f"version {self.version!r}: use one line of text of at most {VERSION_LENGTH_MAX} characters"
             )
+        check_flag(f"changes_data of release {self.version}", self.changes_data)
 
 
 @frozen
