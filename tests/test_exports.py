@@ -46,5 +46,12 @@ def test_importing_it_loads_no_adapter() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_importing_it_does_not_ask_for_the_distribution() -> None:
+    """It would fail where the sources are used without being installed."""
+    code = "import sys; before = set(sys.modules); import zdd; print('importlib.metadata' in set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_the_version_is_that_of_the_distribution() -> None:
     assert zdd.__version__[0].isdigit()

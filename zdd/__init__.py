@@ -16,7 +16,6 @@ How the package is laid out, from the inside out; each layer knows only those be
 `import zdd` loads no third party but attrs.
 """
 
-from importlib import metadata as _metadata
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from zdd.actions import CommandAction, FunctionAction
@@ -71,6 +70,8 @@ from zdd.strategies.switch_over import SwitchOver
 
 if _TYPE_CHECKING:
     from zdd.adapters.swarm.orchestrator import SwarmOrchestrator as Swarm
+
+    __version__: str
 
 __all__ = [
     "ActionContext",
@@ -151,12 +152,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load what needs a third party when it is first used."""
+    """Load what needs a third party, or takes long to be found out, when it is first used."""
     if name == "Swarm":
         from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 
         return SwarmOrchestrator
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("zdd-deploy")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-__version__ = _metadata.version("zdd-deploy")
