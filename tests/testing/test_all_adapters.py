@@ -8,7 +8,6 @@ import itertools
 import socket
 import sqlite3
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -25,11 +24,9 @@ from zdd.adapters.traefik.discovery import TraefikDiscovery
 from zdd.adapters.traefik.edge import TraefikEdge
 from zdd.adapters.traefik.proxy import TraefikProxy
 from zdd.interfaces import Discovery, Orchestrator
-from zdd.model.address import Address
 from zdd.model.cell import Instance
 from zdd.model.release import Process
 from zdd.model.service import Exposure, Service
-from zdd.model.traffic import Registration
 from zdd.testing import (
     CONTROL_RULES,
     DISCOVERY_RULES,
@@ -51,6 +48,7 @@ from zdd.testing import (
 )
 
 sys.path.append(str(Path(__file__).parents[1] / "lab"))
+from backend import Backend, held_request
 from suspended import suspended
 
 TWO_PORTS = (Exposure("http"), Exposure("admin", path="/admin"))
@@ -183,63 +181,12 @@ def test_the_traefik_discovery_keeps_every_rule(directories: Callable[[], Path])
     assert set(check_discovery(make, conditions, again=again)) == names(DISCOVERY_RULES)
 
 
-class Backend:
-    """Two real HTTP servers, of which requests for ``/held`` are answered when they may be."""
-
-    def __init__(self, name: str) -> None:
-        self.may_answer = threading.Event()
-        backend = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                if self.path == "/held":
-                    backend.may_answer.wait(30.0)
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self._servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) for _ in TWO_PORTS]
-        for server in self._servers:
-            server.daemon_threads = True
-            threading.Thread(target=server.serve_forever, args=(0.01,)).start()
-        addresses = {
-            exposure.port: Address("127.0.0.1", server.server_address[1])
-            for exposure, server in zip(TWO_PORTS, self._servers, strict=True)
-        }
-        self.registration = Registration(name, "kit", "r", "1.0", addresses, 0)
-
-    def close(self) -> None:
-        self.may_answer.set()
-        for server in self._servers:
-            server.shutdown()
-            server.server_close()
-
-
 @pytest.fixture
 def backends() -> Iterator[list[Backend]]:
-    made = [Backend("kit.1"), Backend("kit.2")]
+    made = [Backend("kit.1", SERVICE), Backend("kit.2", SERVICE)]
     yield made
     for backend in made:
         backend.close()
-
-
-@contextmanager
-def held_request(proxy: TraefikProxy, backends: list[Backend]) -> Iterator[None]:
-    for backend in backends:
-        backend.may_answer.clear()
-    client = http.client.HTTPConnection(proxy.address.host, proxy.address.port, timeout=30.0)
-    client.request("GET", "/held")
-    try:
-        yield
-        for backend in backends:
-            backend.may_answer.set()
-        assert client.getresponse().status == 204
-    finally:
-        client.close()
 
 
 @pytest.mark.timeout(300)
@@ -253,7 +200,7 @@ def test_the_traefik_edge_keeps_every_rule(directories: Callable[[], Path], back
                 edge=edge,
                 discovery=TraefikDiscovery(proxy),
                 registrations=[backend.registration for backend in backends],
-                open_request=partial(held_request, proxy, backends),
+                open_request=partial(held_request, proxy.address, backends),
                 cut_off=lambda: suspended(int(proxy.identity.split()[1].rstrip(","))),
             )
 

@@ -28,10 +28,10 @@ from zdd.model.address import Address
 from zdd.model.command import Route
 from zdd.model.finding import Demand, Severity
 from zdd.model.service import Exposure, Service
-from zdd.model.traffic import Registration
 from zdd.testing import EDGE_RULES, Conditions, EdgeBench, Rule, check_edge
 
 sys.path.append(str(Path(__file__).parents[2] / "lab"))
+from backend import Backend, held_request
 from suspended import suspended
 
 TWO_PORTS = (Exposure("http"), Exposure("admin", path="/admin"))
@@ -40,65 +40,12 @@ DEMAND = Demand(4, 4)
 PATHS = {"edged-admin": "/admin", "edged": "/"}
 
 
-class Backend:
-    """Two real HTTP servers, of which requests for ``/held`` are answered when they may be."""
-
-    def __init__(self, name: str) -> None:
-        self.may_answer = threading.Event()
-        self.served = 0
-        backend = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                backend.served += 1  # of one client, which has one request in flight at a time
-                if self.path == "/held":
-                    backend.may_answer.wait(30.0)
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self._servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) for _ in TWO_PORTS]
-        for server in self._servers:
-            server.daemon_threads = True
-            threading.Thread(target=server.serve_forever, args=(0.01,)).start()
-        addresses = {
-            exposure.port: Address("127.0.0.1", server.server_address[1])
-            for exposure, server in zip(TWO_PORTS, self._servers, strict=True)
-        }
-        self.registration = Registration(name, "edged", "r", "1.0", addresses, 0)
-
-    def close(self) -> None:
-        self.may_answer.set()
-        for server in self._servers:
-            server.shutdown()
-            server.server_close()
-
-
 @pytest.fixture
 def backends() -> Iterator[list[Backend]]:
-    made = [Backend("edged.1"), Backend("edged.2")]
+    made = [Backend("edged.1", SERVICE), Backend("edged.2", SERVICE)]
     yield made
     for backend in made:
         backend.close()
-
-
-@contextmanager
-def held_request(entrance: Address, backends: list[Backend]) -> Iterator[None]:
-    for backend in backends:
-        backend.may_answer.clear()
-    client = http.client.HTTPConnection(entrance.host, entrance.port, timeout=30.0)
-    client.request("GET", "/held")
-    try:
-        yield
-        for backend in backends:
-            backend.may_answer.set()
-        assert client.getresponse().status == 204
-    finally:
-        client.close()
 
 
 def traefik_rule(service: Service, exposure: Exposure) -> tuple[str, ...]:
