@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zdd.errors import ConfigurationError
 from zdd.model.address import Address
 from zdd.model.names import check_number
 
@@ -41,7 +42,12 @@ def http_check(
     """Return the check that ``GET path`` is answered with 2xx. The rest is as in `tcp_check`.
 
     An answer of 429 makes it a warning, and an instance with a warning gets no new requests.
+
+    Raises:
+        ConfigurationError: The path does not begin with ``/``, or a number is out of bounds.
     """
+    if not path.startswith("/"):
+        raise ConfigurationError(f"path {path!r} of a check: use a path that begins with /")
     url = f"http://{address}{path}"
     return {"Name": f"GET {path}", "HTTP": url, **_times(interval_s, timeout_s, deregister_after_s)}
 
