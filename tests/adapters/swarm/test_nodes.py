@@ -281,6 +281,9 @@ def test_cells_are_spread_and_limited_as_one_service_would_be(
         report = deployer.deploy(service, Release("2", container), RollingUpdate(batch=2))
         assert not [line for line in report.warnings if "outside zdd" in line]  # what a cell was told is zdd's own
         assert on_nodes() == (2, 1, 1)
+        versions = entrance.ask(written)
+        assert orchestrator.tidy(service, Fence(10**6, "somebody later"))
+        assert entrance.ask(written) == versions  # what the cells had been told for a time is gone with the deployment
         assert max(map(max, seen)) == 2
         assert (2, 2, 2) in seen  # as many at once as there is room for
         with pytest.raises(ConfigurationError, match=r"max_replicas_per_node=2 allows 6 on .*InPlaceUpdate"):
@@ -326,6 +329,10 @@ def test_a_cell_that_has_no_room_where_the_others_are_not_runs_where_they_are(
     assert AWAY in str(second["PreviousSpec"]["TaskTemplate"]["Placement"])
     assert AWAY not in str(second["Spec"]["TaskTemplate"]["Placement"])
     clear(nodes, wait_until)
+
+
+def written(api: docker.APIClient) -> list[Any]:
+    return sorted((one["ID"], one["Version"]["Index"]) for one in [*api.services(), *api.configs()])
 
 
 def running(api: docker.APIClient) -> list[Any]:
