@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,3 +80,27 @@ def test_a_tree_that_can_not_be_saved_is_refused_beforehand(connect: Callable[[s
     mine.check()
     with pytest.raises(BackupError, match=r"The token needs|Permission denied"):
         mine.load([b'{"key": "mine/a", "flags": 0, "value": ""}'])
+
+
+@pytest.mark.parametrize("page", ["[5]", "[{}]", '[{"Key": "a", "Flags": 0, "ModifyIndex": 1, "Value": 5}]', "{}"])
+def test_a_page_that_is_not_consul_s_is_no_tree(page: str) -> None:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        tree = ConsulTree("config", address=f"http://127.0.0.1:{server.server_address[1]}")
+        with pytest.raises(ConfigurationError, match="not answered as Consul does"):
+            tree.check()
+        with pytest.raises(BackupError, match="not answered as Consul does"):
+            list(tree.save())
+        server.shutdown()
+        thread.join()

@@ -14,7 +14,7 @@ from attrs import field, frozen
 from zdd.adapters.consul.connection import CONFLICT, OK, ConsulConnection
 from zdd.adapters.consul.store import CONSISTENT, DEFAULT_PREFIX
 from zdd.backup.source import failing_as_backup
-from zdd.errors import AdapterError, BackupError, ConfigurationError, PermanentError
+from zdd.errors import AdapterError, BackupError, ConfigurationError, PermanentError, TemporaryError
 
 _OPERATIONS_MAX = 64  # Consul's own limit for one transaction
 _TRANSACTION_BYTES = 400_000  # below Consul's limit of 512 KiB for its body, with the keys and the JSON around them
@@ -126,6 +126,8 @@ class ConsulTree:
         parameters = {"recurse": "", **CONSISTENT}
         answer = connection.ask(f"/v1/kv/{self.prefix}", parameters=parameters, right=self._right("read"))
         items: list[Item] = answer.json(list) if answer.status == OK else []
+        if not all(map(_is_item, items)):
+            raise TemporaryError(f"{answer.what} was not answered as Consul does: with something else than keys")
         return sorted(items, key=lambda item: str(item["Key"])), connection
 
     def _write(self, connection: ConsulConnection, batch: list[Change]) -> None:
@@ -155,6 +157,13 @@ class ConsulTree:
 
     def _right(self, access: str) -> str:
         return f'key_prefix "{self.prefix}" {{ policy = "{access}" }}'
+
+
+def _is_item(value: object) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    numbers = all(isinstance(value.get(name), int) for name in ("Flags", "ModifyIndex"))
+    return numbers and isinstance(value.get("Key"), str) and isinstance(value.get("Value"), str | None)
 
 
 def _batches(changes: list[Change]) -> Iterator[list[Change]]:
