@@ -15,7 +15,8 @@ from zdd.adapters.memory import (
     MemoryOrchestrator,
     MemoryWorld,
 )
-from zdd.errors import TemporaryError
+from zdd.deployer import Deployer
+from zdd.errors import ConfigurationError, TemporaryError
 from zdd.interfaces import Fence
 from zdd.model.address import Address
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
@@ -111,3 +112,19 @@ def test_edges_that_do_not_answer_cost_a_look_no_more_time_than_one(around: Surr
     edges = tuple(Deaf(f"edge-{number}") for number in range(4))
     seen = evolve(around, edges=edges, at_once=True).observe(WEB)
     assert [(view.edge, view.reachable) for view in seen.edges] == [(edge.name, False) for edge in edges]
+
+
+def test_parts_that_are_in_the_place_of_another_are_refused():
+    world = MemoryWorld()
+    orchestrator, discovery, journal = MemoryOrchestrator(world), MemoryDiscovery(world), MemoryJournal()
+    edge, lease = world.add_edge(), MemoryLease(world.clock)
+    for parts, message in (
+        ((discovery, orchestrator, [edge]), "orchestrator .* has no method observe: .* zdd.interfaces.Orchestrator"),
+        ((MemoryOrchestrator, discovery, [edge]), "orchestrator <class .* has no method observe"),
+        ((orchestrator, discovery, edge), "edges=.*: use a list of edges"),
+        ((orchestrator, discovery, [journal]), "edge .* has no method view"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            Deployer(*parts, journal=journal, lease=lease)
+    with pytest.raises(ConfigurationError, match="lease_s is '5': use a number"):
+        Deployer(orchestrator, discovery, [edge], journal=journal, lease=lease, lease_s="5")

@@ -25,7 +25,7 @@ from zdd.interfaces import STACK, Clock, Control, Discovery, Edge, Intents, Jour
 from zdd.mirror import Mirror
 from zdd.model.finding import Finding
 from zdd.model.gate import Gate
-from zdd.model.names import service_name
+from zdd.model.names import check_number, service_name
 from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Plan
 from zdd.model.release import Release
@@ -38,7 +38,7 @@ from zdd.request import accepts_connections
 from zdd.restoring import data_to_restore, kept_backups, restoration
 from zdd.sampler import InlineSampler, Sampler, ThreadSampler
 from zdd.strategies.situation import Strategy
-from zdd.surroundings import Surroundings, listeners_of
+from zdd.surroundings import Surroundings, check_parts, listeners_of
 
 if TYPE_CHECKING:
     from zdd.adapters.memory import MemoryWorld
@@ -107,10 +107,13 @@ class Deployer:
                 "zdd.sampler.ThreadSampler in real time"
             )
         else:
+            edges = tuple(edges) if isinstance(edges, Iterable) else edges
+            check_parts(orchestrator, discovery, edges, journal, lease)
+            check_number("lease_s", lease_s, least=0.1)
             self._around = Surroundings(
                 orchestrator,
                 discovery,
-                tuple(edges),
+                edges,
                 journal,
                 lease,
                 clock or SystemClock(),

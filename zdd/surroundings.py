@@ -109,6 +109,36 @@ class Surroundings:
                 self.discovery.apply(service, command, fence)
 
 
+_METHODS = {
+    "Orchestrator": ("observe", "launch", "retire"),
+    "Discovery": ("registrations", "apply"),
+    "Edge": ("view", "addresses"),
+    "Journal": ("append", "read"),
+    "Lease": ("acquire", "renew"),
+}
+"""By which methods a part is known for what it is."""
+
+
+def check_parts(
+    orchestrator: object, discovery: object, edges: Iterable[object], journal: object, lease: object
+) -> None:
+    """Look whether each part is in its own place.
+
+    Raises:
+        ConfigurationError: One of them is something else.
+    """
+    if isinstance(edges, str) or not isinstance(edges, Iterable):
+        raise ConfigurationError(f"edges={edges!r}: use a list of edges")
+    parts = {"Orchestrator": orchestrator, "Discovery": discovery, "Journal": journal, "Lease": lease}
+    for kind, part in (*parts.items(), *(("Edge", edge) for edge in edges)):
+        missing = [name for name in _METHODS[kind] if isinstance(part, type) or not hasattr(part, name)]
+        if missing:
+            raise ConfigurationError(
+                f"{kind.lower()} {part!r} has no method {missing[0]}: use an object that has those of "
+                f"zdd.interfaces.{kind}"
+            )
+
+
 def listeners_of(value: object) -> tuple[Callable[[Event], None], ...]:
     """Return the listeners that were given.
 
