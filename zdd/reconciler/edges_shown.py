@@ -69,5 +69,4 @@ def _matter(picture: Picture, addresses: Set[Address]) -> bool:
         gone = registration.cell in picture.passing and registration.instance not in picture.instances
         if not gone and not addresses.isdisjoint(registration.addresses.values()):
             return True
-    there = {address for instance in picture.instances.values() for address in instance.addresses.values()}
-    return not addresses.isdisjoint(there)
+    return not all(cell.places.keys().isdisjoint(addresses) for cell in picture.observation.cells)

@@ -92,7 +92,8 @@ def learn_looks(progress: Progress, plan: Plan, looks: Sequence[Sampled], now: f
     """Return the progress with what gates said in it: the same as `learn` of each in turn, for many at once."""
     if not looks:
         return progress
-    gates, instances = dict(progress.gates), dict(progress.instances)
+    gates, known = dict(progress.gates), progress.instances
+    proven: dict[str, InstanceRecord] = {}
     for fact in looks:
         key = (fact.key, fact.target.key)
         before = gates.get(key)
@@ -100,10 +101,11 @@ def learn_looks(progress: Progress, plan: Plan, looks: Sequence[Sampled], now: f
         verdict = conclude(fact.gate, samples)
         passed_s = now if verdict.result is Result.PASSED else before.passed_s if before else None
         gates[key] = GateRecord(before.asked_s if before else fact.asked_s, now, passed_s, samples, verdict)
-        instance = instances.get(fact.target.instance)
+        name = fact.target.instance
+        instance = proven.get(name) or known.get(name)
         if instance is not None and instance.proven_s is None and _all_passed(plan, fact, gates):
-            instances[fact.target.instance] = evolve(instance, proven_s=now)
-    return evolve(progress, gates=gates, instances=instances)
+            proven[name] = evolve(instance, proven_s=now)
+    return evolve(progress, gates=gates, instances={**known, **proven} if proven else known)
 
 
 def _all_passed(plan: Plan, fact: Sampled, gates: Mapping[tuple[str, str], GateRecord]) -> bool:
@@ -139,9 +141,8 @@ def _observed(progress: Progress, plan: Plan, observation: Observation, settled:
             record = known.get(name) or InstanceRecord(registration.cell, registration.revision)
             since_s = record.missing_s if record.missing_s is not None else as_of_s
             changed[name] = evolve(record, missing_looks=record.missing_looks + 1, missing_s=since_s)
-    for name in [name for name in known if name not in listed]:
-        record = known[name]
-        if record.stopped_s is None and record.launched_s is not None:
+    for name, record in known.items():
+        if record.stopped_s is None and name not in listed and record.launched_s is not None:
             changed[name] = evolve(changed.get(name, record), stopped_s=as_of_s)
     deaf = {view.edge: progress.deaf.get(view.edge, as_of_s) for view in observation.edges if not view.reachable}
     if not changed and deaf == progress.deaf and doubted == progress.doubted:
