@@ -72,7 +72,7 @@ loss: ## What strict clients lose while instances are replaced on a real swarm; 
 
 .PHONY: matrix
 
-# A part of the points of `make matrix`: 2/5 is the second of five. Without it, all are tried, which takes an hour.
+# A part of the points of `make matrix`: 2/5 is the second of five. Without it, all are tried, which takes about an hour.
 PART ?=
 # What `make matrix` gets besides: make matrix POINTS="--strategies BlueGreen --jobs 1"
 POINTS ?=
