@@ -210,8 +210,11 @@ def _someone_serves(picture: Picture, proposal: Traffic, tally: Tally) -> str | 
         return None
     if not any(goal.share for goal in picture.goals.values()):  # taking back a first deployment: nothing is to serve
         return None
+    in_traffic = [cell.in_traffic for cell in picture.of_cells.values()]
+    if any(len(names) > len(tally.removed) + 1 for names in in_traffic):
+        return None  # of this cell alone more serve than would leave
     gone = {*tally.removed, proposal.instance}
-    if not all(cell.in_traffic <= gone for cell in picture.of_cells.values()):
+    if not all(names <= gone for names in in_traffic):
         return None
     return f"another one to serve before {proposal.instance}, the last one in traffic, is taken out"
 
