@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from zdd.atomic_file import write_atomically
+from zdd.atomic_file import HALF_WRITTEN, remove_half_written, write_atomically
 
 
 def test_it_makes_or_replaces_the_file_for_its_owner_only(tmp_path):
@@ -81,3 +81,11 @@ def test_whenever_the_writer_is_killed_the_file_is_the_old_or_the_new_one(tmp_pa
     path.write_text("old")
     run = subprocess.run([sys.executable, "-c", script, path, str(number)], env={**os.environ}, check=False, timeout=30)
     assert path.read_text() == ("old" if number <= 4 and run.returncode == -signal.SIGKILL else "new")
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_of_other_files(tmp_path):
+    mine, other = tmp_path / f".state.abc{HALF_WRITTEN}", tmp_path / f".states.abc{HALF_WRITTEN}"
+    for path in (mine, other, tmp_path / "state"):
+        path.touch()
+    remove_half_written(tmp_path / "state")
+    assert set(tmp_path.iterdir()) == {other, tmp_path / "state"}

@@ -36,3 +36,13 @@ def write_atomically(path: Path, chunks: Iterable[bytes], *, mode: int = 0o600) 
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def remove_half_written(path: Path) -> None:
+    """Remove what writers of this file have left beside it that were killed. For who alone may write it now.
+
+    Raises:
+        OSError: The directory can't be written.
+    """
+    for left in path.parent.glob(f".{path.name}.*{HALF_WRITTEN}"):
+        left.unlink(missing_ok=True)

@@ -183,6 +183,15 @@ def test_a_deployer_killed_at_any_moment_leaves_a_whole_record_that_traefik_foll
     world.route(one.registration())
 
 
+def test_what_a_killed_deployer_had_half_written_is_gone_after_the_next_change(discovery, proxy) -> None:
+    service = Service("web")
+    discovery.apply(service, Route((_registration("web-1"),)), FENCE)
+    left = proxy.dynamic_directory / ".web.yaml.abc.half-written"
+    left.touch()
+    discovery.apply(service, Route(()), FENCE)
+    assert not left.exists()
+
+
 def test_a_record_of_a_later_format_is_refused_rather_than_guessed(discovery, proxy) -> None:
     service = Service("web")
     discovery.apply(service, Route((_registration("web-1"),)), FENCE)

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import frozen
 
 from zdd.adapters.local.supervised import Phase, Supervised, SupervisedState
-from zdd.atomic_file import write_atomically
+from zdd.atomic_file import remove_half_written, write_atomically
 from zdd.errors import PermanentError
 from zdd.model.address import Address
 from zdd.model.cell import Cell, Instance, InstanceState
@@ -131,6 +131,7 @@ class CellDirectory:
             "replicas": record.replicas,
             "retired": record.retired,
         }
+        remove_half_written(self.path / _RECORD)
         write_atomically(self.path / _RECORD, [json.dumps(content).encode()])
 
     def places(self) -> list[Place]:

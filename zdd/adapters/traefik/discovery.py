@@ -12,6 +12,7 @@ from zdd.adapters.traefik.proxy import TraefikProxy
 from zdd.adapters.traefik.record import Record, RoomReference, read_record, write_record
 from zdd.adapters.traefik.rendering import normal_path
 from zdd.adapters.traefik.room import HoldingRoom
+from zdd.atomic_file import remove_half_written
 from zdd.errors import ConfigurationError, PermanentError, TemporaryError
 from zdd.interfaces import Fence
 from zdd.model.command import Route
@@ -132,6 +133,7 @@ class TraefikDiscovery:
     def _write(self, service: Service, record: Record) -> None:
         path = self._proxy.dynamic_directory / f"{service.name}.yaml"
         try:
+            remove_half_written(path)
             write_record(path, record)
         except OSError as error:
             kind = TemporaryError if error.errno in PASSING else PermanentError
