@@ -34,7 +34,7 @@ from zdd.adapters.local.cell_directory import CellDirectory, CellRecord, Place
 from zdd.adapters.local.supervised import Phase, Supervised
 from zdd.adapters.local.workload import check_interpreter, check_process, check_writable, read_workload
 from zdd.adapters.locked_file import file_error
-from zdd.atomic_file import write_atomically
+from zdd.atomic_file import remove_half_written, write_atomically
 from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
 from zdd.interfaces import Fence, OrchestratorAbilities
 from zdd.model.cell import Cell
@@ -250,6 +250,7 @@ class LocalOrchestrator:
             number = int(path.read_text(encoding="ascii")) if path.exists() else 1
         except ValueError as error:
             raise PermanentError(f"{path} is damaged: it should hold a number that no instance had yet") from error
+        remove_half_written(path)
         write_atomically(path, [str(number + 1).encode()])
         return number
 
