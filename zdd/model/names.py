@@ -127,22 +127,24 @@ def pairs_of(what: str, value: Any, example: Mapping[str, str]) -> dict[Any, Any
     return dict(value)
 
 
-def environment_texts(value: Any) -> dict[str, str]:
+def environment_texts(value: Any, what: str = "environment variable") -> dict[str, str]:
     """Return the variables of an environment.
+
+    Args:
+        value: What was given.
+        what: What one of them is called in an error.
 
     Raises:
         ConfigurationError: It is no mapping, a name isn't one, or a value isn't text.
     """
-    pairs = pairs_of("environment", value, {"LANG": "C.UTF-8"})
+    pairs = pairs_of(what.removesuffix(" variable"), value, {"LANG": "C.UTF-8"})
     for key, text in pairs.items():
         if not isinstance(key, str) or not key or "=" in key or "\0" in key:
-            raise ConfigurationError(f"environment variable {key!r}: use a name without = and null characters")
+            raise ConfigurationError(f"{what} {key!r}: use a name without = and null characters")
         if not isinstance(text, str):  # what it is, is not said: it may be a secret
-            raise ConfigurationError(
-                f"environment variable {key} is of type {type(text).__name__}: use text, in quotes"
-            )
+            raise ConfigurationError(f"{what} {key} is of type {type(text).__name__}: use text, in quotes")
         if "\0" in text:
-            raise ConfigurationError(f"environment variable {key} has a null character, which no program can be given")
+            raise ConfigurationError(f"{what} {key} has a null character, which no program can be given")
     return pairs
 
 

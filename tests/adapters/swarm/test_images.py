@@ -100,7 +100,7 @@ def test_a_build_that_fails_shows_its_last_words(swarm: Any, images: Images, sou
         ({"repository": "shop/web:1"}, "use small letters and no tag"),
         ({"dockerfile": "Dockerfile.prod"}, r"Dockerfile\.prod is missing"),
         ({"tag": "a b"}, "tag 'a b' of shop/web"),
-        ({"arguments": {"WORKERS": 4}}, "for example '4'"),
+        ({"arguments": {"WORKERS": 4}}, "build argument WORKERS is of type int: use text, in quotes"),
     ],
 )
 def test_what_can_not_be_built_is_refused(tmp_path: Path, options: dict[str, Any], words: str) -> None:

@@ -130,7 +130,7 @@ class Images:
             TemporaryError: The Engine can't be reached, or did not end by the deadline.
         """
         folder = Path(directory)
-        texts = environment_texts(arguments or {})
+        texts = environment_texts(arguments or {}, "build argument")
         _check_repository(repository)
         if not (folder / dockerfile).is_file():
             raise ConfigurationError(f"{folder / dockerfile} is missing: say where the Dockerfile is")
