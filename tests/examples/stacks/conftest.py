@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import http.client
 import importlib.util
 import os
 import shutil
@@ -18,6 +19,7 @@ import docker
 import pytest
 from attrs import define, field
 
+from zdd.adapters.consul.store import DEFAULT_PREFIX
 from zdd.model.address import Address
 
 sys.path.append(str(Path(__file__).parents[2] / "lab"))  # its parts import each other
@@ -124,7 +126,7 @@ class Stand:
     edges: list[Any] = field(factory=list, init=False)
 
     def clear(self) -> None:
-        """Remove what the examples have made in the swarm, and wait until it has gone."""
+        """Remove what the examples have made in the swarm, and wait until it has gone; and what zdd remembers of it."""
 
         def left() -> list[Any]:
             services = [one for one in self.api.services() if one["Spec"]["Name"].startswith(PREFIXES)]
@@ -145,6 +147,10 @@ class Stand:
             return found
 
         wait_until(lambda: not left(), "what the examples have made has gone")
+        agent = http.client.HTTPConnection("127.0.0.1", self.agent.http_port, timeout=20)
+        agent.request("DELETE", f"/v1/kv/{DEFAULT_PREFIX}/?recurse=true")
+        assert agent.getresponse().status == http.client.OK
+        agent.close()
 
 
 @pytest.fixture(scope="session")
