@@ -99,16 +99,16 @@ def test_it_outlives_a_moment_in_which_no_file_can_be_opened(
         pytest.skip("there is no ssh here")
     with socket.create_server(("127.0.0.1", 0)) as refuses:
         nobody = refuses.getsockname()[1]
-    with (
-        contextlib.closing(SshTunnel(f"ssh://nobody@127.0.0.1:{nobody}", 5.0)) as tunnel,
-        socket.socket(socket.AF_UNIX) as client,
-    ):
-        client.settimeout(60.0)
-        with no_more_files():
-            client.connect(tunnel.address.removeprefix("unix://"))
+    with contextlib.closing(SshTunnel(f"ssh://nobody@127.0.0.1:{nobody}", 5.0)) as tunnel:
+        place = tunnel.address.removeprefix("unix://")
+        with socket.socket(socket.AF_UNIX) as hung_up_on, no_more_files():
+            hung_up_on.connect(place)
             deadline = time.monotonic() + 60
             while "can't be carried on: [Errno 24]" not in caplog.text:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
-        assert client.recv(1) == b""  # ssh was started for it, and found nobody
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(60.0)
+            client.connect(place)
+            assert client.recv(1) == b""  # ssh was started for it, and found nobody
         assert "refused" in tunnel.said()
