@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.model.action import ActionContext
-from zdd.model.names import check_number, command_words, environment_texts
+from zdd.model.names import check_number, check_program, command_words, environment_texts
 
 NOTE_CHARACTERS = 300
 
@@ -55,14 +54,7 @@ class CommandAction:
         """Raise `ConfigurationError` if the program or its directory is not there. Nothing is run."""
         if self.directory is not None and not Path(self.directory).is_dir():
             raise ConfigurationError(f"directory {self.directory} of action {self.name} is not there: create it")
-        program = self.command[0]
-        if "/" in program:
-            program = str(Path(self.directory or "", program))
-        if shutil.which(program, path=self.environment.get("PATH")) is None:
-            raise ConfigurationError(
-                f"command {self.command[0]!r} of action {self.name} is not there, or can't be executed: give a program "
-                "on PATH, or its whole path"
-            )
+        check_program(f"action {self.name}", self.command, self.directory, self.environment)
 
     def run(self, context: ActionContext) -> str:
         """Run it once.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import time
@@ -19,7 +18,7 @@ from zdd.errors import ConfigurationError
 from zdd.gates.looks import check_pace, last_look, port_names
 from zdd.model.address import Address
 from zdd.model.gate import Target
-from zdd.model.names import command_words, directory_text, environment_texts
+from zdd.model.names import check_program, command_words, directory_text, environment_texts
 from zdd.model.verdict import Result, Sample, Verdict
 
 EXIT_INCONCLUSIVE = 75
@@ -66,14 +65,7 @@ class CommandGate:
         check_pace(self, timeout_s=self.timeout_s)
         if self.directory is not None and not Path(self.directory).is_dir():
             raise ConfigurationError(f"directory {self.directory} of gate {self} is not there: create it")
-        program = self.command[0]
-        if "/" in program:
-            program = str(Path(self.directory or "", program))
-        if shutil.which(program, path=self.environment.get("PATH")) is None:
-            raise ConfigurationError(
-                f"command {self.command[0]!r} of a gate is not there, or can't be executed: give a program on PATH, "
-                "or its whole path"
-            )
+        check_program("a gate", self.command, self.directory, self.environment)
 
     def ports(self) -> frozenset[str]:
         """Return the ports that were given."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from pathlib import Path
 from typing import Any, TypeVar
 
 from zdd.errors import ConfigurationError
@@ -100,6 +102,22 @@ def command_words(value: Any) -> tuple[str, ...]:
     if not words or not words[0]:
         raise ConfigurationError(f"command {list(words)!r}: use a list of words whose first is the program")
     return words
+
+
+def check_program(what: str, command: Sequence[str], directory: str | None, environment: Mapping[str, str]) -> None:
+    """Look whether the program of a command is there. Nothing is run.
+
+    Raises:
+        ConfigurationError: It is not, or it can't be executed. `what` is whose command it is.
+    """
+    program = command[0]
+    if "/" in program:
+        program = str(Path(directory or "", program))
+    if shutil.which(program, path=environment.get("PATH")) is None:
+        raise ConfigurationError(
+            f"command {command[0]!r} of {what} is not there, or can't be executed: give a program on PATH, or its "
+            "whole path"
+        )
 
 
 def directory_text(value: Any) -> str | None:
