@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,12 +158,17 @@ def test_a_hold_soon_after_a_release_gets_a_room_of_its_own(world) -> None:
     assert world.view().held
 
 
-def test_a_room_that_died_ends_the_hold_and_requests_go_where_they_would_without_it(world, kit) -> None:
+def _held_by_a_room_that_died(world, kit) -> Any:
     one = world.application()
     world.route(one.registration(), held=True)
     room = _room(world)
     room.close()
     kit.await_condition(lambda: not room.alive, "it has ended")
+    return one
+
+
+def test_a_room_that_died_ends_the_hold_and_requests_go_where_they_would_without_it(world, kit) -> None:
+    one = _held_by_a_room_that_died(world, kit)
     assert world.get()[0] == 502
 
     assert world.discovery.registrations(world.service) == ((one.registration(),), False)
@@ -172,11 +178,7 @@ def test_a_room_that_died_ends_the_hold_and_requests_go_where_they_would_without
 
 
 def test_after_a_room_has_died_another_can_be_opened(world, kit) -> None:
-    one = world.application()
-    world.route(one.registration(), held=True)
-    room = _room(world)
-    room.close()
-    kit.await_condition(lambda: not room.alive, "it has ended")
+    one = _held_by_a_room_that_died(world, kit)
 
     world.route(one.registration(), held=True)
 
@@ -265,11 +267,7 @@ def _process_that_has_open(path: Path) -> int:
 
 
 def test_a_look_does_not_wait_for_ever_for_somebody_who_was_suspended_in_the_middle_of_a_write(world, kit) -> None:
-    one = world.application()
-    world.route(one.registration(), held=True)
-    room = _room(world)
-    room.close()
-    kit.await_condition(lambda: not room.alive, "it has ended")
+    one = _held_by_a_room_that_died(world, kit)
 
     with ThreadPoolExecutor(1) as looks, (world.proxy.directory / "fences" / "web").open("rb") as suspended:
         fcntl.flock(suspended, fcntl.LOCK_EX)
