@@ -21,6 +21,9 @@ TASK = {
     },
 }
 
+WEB = Service("web")
+PUBLISHED = {"Spec": {"EndpointSpec": {"Ports": [{"TargetPort": 8080, "PublishMode": "host"}]}}}
+
 
 @define(eq=False)
 class Manager:
@@ -37,7 +40,7 @@ class Manager:
 
 
 def found(addresses: TaskAddresses) -> dict[str, Address]:
-    return addresses.of(Service("web"), {"Spec": {}}, TASK)
+    return addresses.of(WEB, {"Spec": {}}, TASK)
 
 
 def test_a_node_without_an_address_is_looked_up_again_and_one_with_an_address_is_not() -> None:
@@ -68,10 +71,29 @@ def test_what_is_stated_holds_then_the_address_among_managers(
     assert found(addresses) == {"http": Address(host, 32768)}
 
 
+@pytest.mark.parametrize(
+    ("node", "told", "meant"),
+    [
+        ("10.0.0.7", [32769, 32768], 32769),
+        ("fd00::7", [32769, 32768], 32768),
+        ("worker-1.example", [32769, 32768], 32769),
+        ("10.0.0.7", [32768, 32768], 32768),
+        ("10.0.0.7", [32768], 32768),
+        ("fd00::7", [32768], 32768),
+    ],
+    ids=["IPv4", "IPv6", "a name", "the same for both", "only IPv4", "only IPv4, at an address of IPv6"],
+)
+def test_a_port_is_that_of_the_nodes_kind_of_address(node: str, told: list[int], meant: int) -> None:
+    # The engine has a port for IPv4 and one for IPv6; where one of the two was in use, they differ from then on.
+    ports = [{"Protocol": "tcp", "TargetPort": 8080, "PublishedPort": number} for number in told]
+    ports.insert(1, {"Protocol": "udp", "TargetPort": 8080, "PublishedPort": 40000})
+    task = TASK | {"Status": {"State": "running", "PortStatus": {"Ports": ports}}}
+    addresses = TaskAddresses(Manager({"Addr": node}), NodePorts())
+    assert addresses.of(WEB, PUBLISHED, task) == {"http": Address(node, meant)}
+
+
 # What a node reports once something has changed a task that runs.
 REPORTED_AGAIN = TASK | {"Status": {"State": "running", "PortStatus": {}}}
-WEB = Service("web")
-PUBLISHED = {"Spec": {"EndpointSpec": {"Ports": [{"TargetPort": 8080, "PublishMode": "host"}]}}}
 
 
 def test_a_port_that_was_told_once_is_remembered_for_as_long_as_the_task_runs() -> None:

@@ -67,11 +67,13 @@ class TaskAddresses:
             host = _overlay_address(task, self._way.network)
             return {name: Address(host, number) for name, number in ports.items()} if host else {}
         published = self._published(service, task)
-        numbers = {port["TargetPort"]: port["PublishedPort"] for port in published if port["Protocol"] == "tcp"}
-        if not ports or not all(number in numbers for number in ports.values()):
+        if not ports or not published:
             return {}
         node = self._node(task.get("NodeID", ""), self._way)
-        return {name: Address(node, numbers[number]) for name, number in ports.items()} if node else {}
+        numbers = _numbers(published, node)
+        if not node or not all(number in numbers for number in ports.values()):
+            return {}
+        return {name: Address(node, numbers[number]) for name, number in ports.items()}
 
     def lost(self, service: Service, swarm_service: Json, task: Json) -> str:
         """Say why nobody will ever learn the address of a task, although it runs; empty: it is known, or may be yet."""
@@ -99,6 +101,18 @@ def _runs(task: Json) -> bool:
 
 def _told_ports(task: Json) -> list[Json]:
     return list((task["Status"].get("PortStatus") or {}).get("Ports") or [])
+
+
+def _numbers(published: Sequence[Json], node: str) -> dict[int, int]:
+    """Return port of the container → port of the node, of the kind of address that the node has.
+
+    The engine publishes at a port for IPv4 and then at one for IPv6, and Swarm tells both in this order without saying
+    which is which. They are the same until one of the two is in use by something else; then they differ for every task
+    of the engine, and the one for IPv6 may lead to another task by IPv4 (moby#42442; seen with 20.10 and 26.1). A name
+    is taken for one of an IPv4 address.
+    """
+    told = [(port["TargetPort"], port["PublishedPort"]) for port in published if port["Protocol"] == "tcp"]
+    return dict(told if ":" in node else reversed(told))
 
 
 def _node_address(node: Json, way: NodePorts) -> str:
