@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from attrs import frozen
 
@@ -97,18 +96,11 @@ class CellDirectory:
         """
         path = self.path / _RECORD
         try:
-            content: Mapping[str, Any] = json.loads(path.read_bytes())
-            if content["format"] != _FORMAT:
-                raise PermanentError(
-                    f"{path} has format {content['format']}, this version knows {_FORMAT}: use a newer zdd"
-                )
-            return CellRecord(content["revision"], content["version"], content["replicas"], content["retired"])
+            return _read(path, path.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise PermanentError(f"{path}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise PermanentError(f"{path} is damaged: {error}") from error
 
     def is_leaving(self) -> bool:
         """Tell whether it is to be forgotten when its last instance has gone, or was not forgotten wholly.
@@ -120,7 +112,12 @@ class CellDirectory:
         return record is None or record.retired
 
     def write(self, record: CellRecord) -> None:
-        """Keep what the cell is meant to be. Raises OSError; the old record is untouched then."""
+        """Keep what the cell is meant to be.
+
+        Raises:
+            OSError: It can't be written; the old record is untouched then.
+            PermanentError: The old record is damaged, or was written by a newer version.
+        """
         if record == self.record():
             return
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -174,9 +171,10 @@ class CellDirectory:
         return left
 
     def remove(self) -> None:
-        """Forget the cell; its instances must have gone."""
+        """Forget the cell; its instances must have gone. Raises OSError."""
         (self.path / _RECORD).unlink(missing_ok=True)
-        shutil.rmtree(self.path, ignore_errors=False)
+        with suppress(FileNotFoundError):  # somebody else has just done it
+            shutil.rmtree(self.path)
 
 
 def keep_log(place: Place, logs: Path) -> None:
@@ -186,6 +184,25 @@ def keep_log(place: Place, logs: Path) -> None:
     if not log.exists():
         return
     log.replace(logs / f"{place.name}.txt")
-    kept = sorted(logs.glob("*.txt"), key=lambda path: path.stat().st_mtime)
-    for old in kept[:-LOGS_KEPT]:
+    kept = sorted(logs.glob("*.txt"), key=lambda path: (path.stat().st_ctime_ns, path.name))
+    for old in kept[:-LOGS_KEPT]:  # by when they were put here: one may have been silent for long before its end
         old.unlink(missing_ok=True)
+
+
+def _read(path: Path, data: bytes) -> CellRecord:
+    try:
+        content = json.loads(data)
+    except ValueError:
+        content = None
+    match content:
+        case {"format": int(version)} if version != _FORMAT:
+            raise PermanentError(f"{path} has format {version}, this version knows {_FORMAT}: use a newer zdd")
+        case {
+            "format": int(),
+            "revision": str(revision),
+            "version": str(named),
+            "replicas": int(replicas),
+            "retired": bool(retired),
+        } if replicas >= 0 and not isinstance(replicas, bool):
+            return CellRecord(revision, named, replicas, retired)
+    raise PermanentError(f"{path} is damaged: it should tell the cell's revision, version, replicas and retired")

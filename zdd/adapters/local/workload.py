@@ -40,8 +40,10 @@ def check_process(process: Process) -> None:
             raise ConfigurationError(
                 f"environment variable {name} is set by zdd for each instance: remove it, or use another name"
             )
-    directory = _check_directory(process.directory)
-    _check_command(process, directory)
+    try:
+        _check_command(process, _check_directory(process.directory))
+    except OSError as error:  # a name that is too long, or somebody else's directory on the way
+        raise ConfigurationError(f"{error.filename}: {error.strerror}: use another path") from error
 
 
 def check_interpreter() -> None:
