@@ -5,12 +5,10 @@ import fcntl
 import http.client
 import json
 import os
-import signal
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -244,26 +242,6 @@ def test_a_room_whose_targets_are_all_gone_closes_what_it_held(tmp_path, kit) ->
         assert client.recv(1) == b""
     room.close()
     kit.await_condition(lambda: not room.alive, "it has ended")
-
-
-def test_rooms_that_were_killed_leave_nothing_behind(tmp_path, kit) -> None:
-    room = HoldingRoom.open(tmp_path, "web", ["http"], maximum_s=30)
-    os.kill(_process_that_has_open(room.directory / "lock"), signal.SIGKILL)
-    kit.await_condition(lambda: not room.alive, "it has been killed")
-
-    other = HoldingRoom.open(tmp_path, "web", ["http"], maximum_s=30)
-
-    assert list(tmp_path.iterdir()) == [other.directory]
-    other.close()
-    kit.await_condition(lambda: not other.alive, "it has ended")
-
-
-def _process_that_has_open(path: Path) -> int:
-    for handle in Path("/proc").glob("[0-9]*/fd/*"):
-        with contextlib.suppress(OSError):  # processes come and go
-            if handle.readlink() == path:
-                return int(handle.parts[2])
-    raise AssertionError(f"nobody has {path} open")
 
 
 def test_a_look_does_not_wait_for_ever_for_somebody_who_was_suspended_in_the_middle_of_a_write(world, kit) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zdd.adapters.local.supervised import base_environment
-from zdd.adapters.locked_file import is_locked
+from zdd.adapters.locked_file import file_error, is_locked
 from zdd.adapters.traefik import holding_room
 from zdd.atomic_file import write_atomically
 from zdd.errors import PermanentError, TemporaryError
@@ -60,7 +60,8 @@ class HoldingRoom:
         except subprocess.TimeoutExpired:
             raise TemporaryError(f"the room that holds requests of {service} did not open in time") from None
         except subprocess.CalledProcessError as error:
-            reason = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+            said = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+            reason = said or f"it ended with status {error.returncode}"
             raise PermanentError(f"the room that holds requests of {service} can't be opened: {reason}") from error
         except OSError as error:
             raise TemporaryError(f"{error.filename or rooms_directory}: {error.strerror}") from error
@@ -72,12 +73,23 @@ class HoldingRoom:
         return is_locked(self.directory / "lock")
 
     def addresses(self) -> dict[str, Address]:
-        """Return where it listens, by port name. Only of a room that was just opened."""
-        numbers = json.loads((self.directory / "room.json").read_text(encoding="utf-8"))
+        """Return where it listens, by port name.
+
+        Raises:
+            TemporaryError: It has ended.
+        """
+        numbers = self._read("room.json")
+        if numbers is None:
+            raise TemporaryError(f"the room that holds requests in {self.directory} has just ended")
         return {name: Address("127.0.0.1", number) for name, number in numbers.items()}
 
     def holds(self, ports: Sequence[str]) -> bool:
-        """Whether it still holds connections, and for all of these ports."""
+        """Whether it still holds connections, and for all of these ports.
+
+        Raises:
+            TemporaryError: Its order is damaged, and so it ends.
+            PermanentError: Its order can't be read.
+        """
         order = self._order()
         return bool(order.get("held")) and not order.get("end") and set(ports) <= set(order["ports"])
 
@@ -107,11 +119,24 @@ class HoldingRoom:
             raise TemporaryError(f"{path}: {error.strerror}") from error
 
     def _order(self) -> dict[str, Any]:
+        return self._read("order.json") or {}
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        """Return what the file says; None if it is not there, as its room has ended."""
+        path = self.directory / name
         try:
-            order: dict[str, Any] = json.loads((self.directory / "order.json").read_text(encoding="utf-8"))
+            content = json.loads(path.read_bytes())
         except FileNotFoundError:
-            return {}
-        return order
+            return None
+        except OSError as error:
+            raise file_error(error, path) from error
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise TemporaryError(
+                f"{path} is damaged, so the room ends with all that it held, and another can be opened"
+            )
+        return content
 
     @classmethod
     def _sweep(cls, rooms_directory: Path, service: str) -> None:
