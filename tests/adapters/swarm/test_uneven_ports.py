@@ -52,9 +52,7 @@ def uneven(swarm: Any) -> Iterator[Any]:
         program.communicate()
 
 
-def test_each_task_is_reached_at_its_own_port(
-    uneven: Any, orchestrator: Any, wait_until: Callable[..., Any]
-) -> None:
+def test_each_task_is_reached_at_its_own_port(uneven: Any, orchestrator: Any, wait_until: Callable[..., Any]) -> None:
     web = Service("web", replicas=3, stop_grace_s=1.0)
     fence = Fence(1, "tests")
     orchestrator.claim(web, fence)
