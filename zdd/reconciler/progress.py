@@ -233,7 +233,7 @@ class Stopped:
 
 @frozen
 class TrafficReached:
-    """The stage's traffic is where it should be, at every edge."""
+    """The stage's traffic is where it should be, at every edge. Its gates and its hold time begin."""
 
 
 @frozen

@@ -93,9 +93,11 @@ def _reached(picture: Picture) -> bool:
 def _mark(picture: Picture) -> TrafficReached | Passed | None:
     if not _reached(picture):
         return None
-    if picture.progress.reached_s is None:
-        return TrafficReached()
-    if picture.progress.paused is not None or picture.now < held_until_s(picture, picture.progress.reached_s):
+    reached_s, paused = picture.progress.reached_s, picture.progress.paused is not None
+    if reached_s is None:
+        # Where nothing more is waited for, it is passed by that.
+        return TrafficReached() if paused or picture.stage.gates or picture.stage.hold_s else Passed()
+    if paused or picture.now < held_until_s(picture, reached_s):
         return None
     return Passed() if _stage_gates_pass(picture) else None
 

@@ -106,6 +106,16 @@ def test_of_an_address_that_was_deregistered_its_count_says_nothing(stage: Any) 
     assert stage.view(one, two).in_flight == {at(two): 2}
 
 
+def test_nothing_is_in_flight_where_nothing_is_left_whichever_was_forgotten_first(stage: Any) -> None:
+    one, two = stage.serving(2)
+    stage.route(100, two)
+    stage.retire()
+    stage.pass_s(60)
+    stage.route(100)
+    stage.pass_s(5)
+    assert stage.view(one, two).in_flight == {at(one): 0, at(two): 0}
+
+
 def test_one_that_can_not_be_reached_says_so_and_goes_on(stage: Any) -> None:
     (one,) = stage.running(1)
     stage.edge.cut_off()

@@ -188,7 +188,9 @@ class MemoryEdge:
                 known[address] = None
                 if registration.weight > 0:
                     weights[address] = registration.weight
-        route.left.update((address, None) for address in route.known if address not in known)
+        there = self._world.cells.at  # of what has gone there is nothing to count any more: see `forget`
+        left = [address for address in route.known if address not in known and there(address) is not None]
+        route.left.update(dict.fromkeys(left))
         for address in route.left.keys() & known.keys():
             del route.left[address]
         could_answer = not weights and (route.held or any(map(self._answers, route.weights)))
