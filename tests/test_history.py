@@ -223,6 +223,32 @@ def test_the_actions_that_succeeded_are_known():
     assert read_history([*events, started("d1", "r1", "1.0", back=True), done]).last.undone
 
 
+def holds(*told, refused=()):
+    """Tell whether requests are held for certain when discovery was told (when, whether to hold them)."""
+    sent = [
+        event
+        for number, (at_s, held) in enumerate(told)
+        for event in (
+            CommandIntended(at_s=at_s, service="web", deployment="web-1", number=number, command=Route((), held)),
+            CommandAnswered(
+                at_s=at_s, service="web", deployment="web-1", number=number, error="no" if number in refused else ""
+            ),
+        )
+    ]
+    return read_history(sent).holds
+
+
+def test_that_requests_are_held_is_known_unless_they_went_on_so_shortly_before_that_edges_may_not_know():
+    assert not holds()
+    assert holds((1, True))
+    assert holds((1, False), (2, True), (3, True))
+    assert not holds((1, True), (2, False))
+    assert not holds((1, True), (2, False), (3, True))
+    assert not holds((1, True), (20, False), (29, True))
+    assert holds((1, True), (20, False), (31, True))
+    assert holds((1, True), (2, False), refused=[1])
+
+
 def routes(*told, refused=()):
     """Return the events of telling discovery (when, what)."""
     about, events = {"service": "web", "deployment": "web-1"}, []

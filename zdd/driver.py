@@ -40,7 +40,18 @@ from zdd.reconciler.decision import Decision
 from zdd.reconciler.learn import learn, learn_looks
 from zdd.reconciler.memory import Memory
 from zdd.reconciler.orders import objection
-from zdd.reconciler.progress import Completed, Fact, Observed, Passed, Progress, Sampled, Sent, Stopped, deadline_s
+from zdd.reconciler.progress import (
+    Completed,
+    Fact,
+    Observed,
+    Passed,
+    Progress,
+    Sampled,
+    Sent,
+    Stopped,
+    deadline_s,
+    going_back,
+)
 from zdd.reconciler.reconcile import reconcile
 from zdd.recorder import Recorder
 from zdd.sampler import Sampler
@@ -204,21 +215,7 @@ class Driver:
         self._recorder.emit(
             DeploymentStarted, plan=back, from_version=failed_version, to_version=to_version, actor=self._actor
         )
-        progress = failed.progress
-        ending = self._follow(
-            back,
-            Progress(
-                entered_s=self._now(),
-                instances=progress.instances,
-                gates={key: record for key, record in progress.gates.items() if not key[0].startswith("stage ")},
-                told=progress.told,
-                settles_s=progress.settles_s,
-                deaf=progress.deaf,
-                doubted=progress.doubted,
-                routed=progress.routed,
-                routed_s=progress.routed_s,
-            ),
-        )
+        ending = self._follow(back, going_back(failed.progress, self._now()))
         if not ending.reason:
             return self._end(Outcome.ROLLED_BACK, failed.reason)
         self._recorder.emit(StageFailed, stage=0, title=back.stages[0].title, reason=ending.reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from attrs import evolve, field, frozen
 
@@ -95,6 +96,8 @@ class History:
         routed: What discovery was told last, unless it refused that; None: nothing.
         routed_s: When, in seconds since the epoch.
         given: Instance → how it was given traffic lately, where no deployer saw every edge show it since.
+        holds: Discovery was told last to hold requests back. An edge that does so does not still show an earlier time,
+            after which they went on.
     """
 
     deployments: tuple[Deployment, ...] = ()
@@ -102,6 +105,7 @@ class History:
     routed: Route | None = None
     routed_s: float = 0.0
     given: Mapping[str, Given] = field(factory=dict)
+    holds: bool = False
 
     @property
     def last(self) -> Deployment | None:
@@ -191,7 +195,8 @@ def read_history(events: Iterable[Event]) -> History:
         (one.command, one.at_s) for one in told if isinstance(one, CommandIntended) if isinstance(one.command, Route)
     ]
     routed, routed_s = routes[-1] if routes else (None, 0.0)
-    return History(tuple(deployments.values()), revisions, routed, routed_s, _given(told))
+    holds = _holds([command for command, _ in routes])
+    return History(tuple(deployments.values()), revisions, routed, routed_s, _given(told), holds)
 
 
 def _told_lately(events: Sequence[Event]) -> list[CommandIntended | InstanceMoved]:
@@ -230,6 +235,12 @@ def _given(told: Sequence[CommandIntended | InstanceMoved]) -> dict[str, Given]:
                 if weight and not before.get(name):
                     given[name] = Given(event.at_s, again=name in before)
     return given
+
+
+def _holds(routes: Sequence[Route]) -> bool:
+    """Tell whether discovery was told to hold requests back, and not to let them go on shortly before that."""
+    went_on = any(before.held and not after.held for before, after in pairwise(routes))
+    return bool(routes) and routes[-1].held and not went_on
 
 
 def read_intent(events: Iterable[Event]) -> Intent | None:

@@ -150,7 +150,7 @@ class Operations:
         return self._standing(last).paused if same else None
 
     def _driver(self, service: Service, taken: Taken, deployment: str, history: History, continues: str = "") -> Driver:
-        known = Progress(routed=history.routed, routed_s=history.routed_s, given=history.given)
+        known = Progress(routed=history.routed, routed_s=history.routed_s, given=history.given, holds=history.holds)
         return Driver(self.around, service.name, taken.fence, deployment, self.actor, taken.asked_s, continues, known)
 
     def under_lease(self, service: Service, work: Callable[[Service, Taken, History], Report]) -> Report:

@@ -10,6 +10,7 @@ from zdd.events import Outcome, StageEntered, StageFailed
 from zdd.model.plan import Direction
 from zdd.model.release import Release
 from zdd.model.service import Service
+from zdd.strategies.recreate import Recreate
 from zdd.strategies.rolling_update import RollingUpdate
 
 OLD, NEW = Release("1.0", Behaviour()), Release("2.0", Behaviour())
@@ -54,6 +55,21 @@ def test_what_was_failing_or_being_taken_back_is_undone(scene, web, killed, goin
     (done,) = scene.deployer().recover("web")
     assert done.report.outcome is Outcome.ROLLED_BACK
     assert scene.untidy(web(), "1.0") == []
+
+
+@pytest.mark.parametrize("call", range(13, 69, 3))  # requests are held before each
+def test_requests_are_held_no_longer_after_a_crash_than_without_one(scene, web, killed, call):
+    singleton = web(overlap="forbidden", replicas=2, cells=1)
+    scene.deployer().deploy(singleton, OLD)
+    with scene.ended_at_call(call, killed), pytest.raises(killed):
+        scene.deployer().deploy(singleton, NEW, Recreate())
+    assert scene.world.registered("web")[1]
+    scene.pass_s(16)
+    began_s = scene.world.clock.now()
+    (done,) = scene.deployer().recover()
+    assert done.report.outcome is Outcome.SUCCEEDED
+    assert scene.world.clock.now() - began_s < 2.3  # so long as a deployment that nobody disturbs
+    assert scene.untidy(singleton, "2.0") == []
 
 
 def test_what_somebody_deploys_is_left_to_them_and_the_others_are_recovered(scene, web, killed):

@@ -122,6 +122,24 @@ def test_an_edge_has_let_go_of_what_was_out_at_the_first_look_after_a_settling_t
     assert record(away(21), away(22)).gone_s == 22
 
 
+def held(at_s, weight, holds=True):
+    seen = look(at_s, weight=weight, edges=[("edge", False, 0)])
+    return evolve(seen, held=True, edges=(evolve(seen.edges[0], held=holds),))
+
+
+def test_an_edge_that_holds_requests_back_since_an_earlier_deployer_has_let_go_of_everything():
+    known = Progress(holds=True)
+    assert record(held(20, 5), held(21, 0), progress=known).gone_s == 21
+    late = 21 + EDGE_FOLLOWS_S
+    assert record(held(20, 5), held(21, 0), held(late - 0.1, 0)).gone_s is None  # it may do so since longer ago
+    assert record(held(20, 5), held(21, 0, holds=False), progress=known).gone_s is None
+    gone_on = evolve(held(20.5, 5), held=False)
+    assert record(held(20, 5), gone_on, held(21, 0), progress=known).gone_s is None
+    told = learn(known, PLAN, Sent(Route((), held=False)), 19)
+    assert record(held(20, 5), held(21, 0), progress=told).gone_s is None
+    assert learn(known, PLAN, Sent(Route((), held=True)), 19).holds
+
+
 def test_it_is_idle_after_two_looks_in_which_nothing_was_in_flight():
     assert IDLE_LOOKS == 2
     assert record(IN, OUT, away(22)).idle_s is None

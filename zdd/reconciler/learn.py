@@ -68,7 +68,8 @@ def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
                 told[command.cell] = Told(command, now, unknown=settles_s > now)
             if isinstance(command, Route):
                 # Without an answer it may take effect at the last moment, and be shown only after that.
-                progress = evolve(progress, routed=command, routed_s=max(now, settles_s))
+                holds = progress.holds and command.held
+                progress = evolve(progress, routed=command, routed_s=max(now, settles_s), holds=holds)
             return evolve(progress, told=told)
         case Performed(number, succeeded, note):
             if not succeeded:
@@ -121,6 +122,7 @@ def _observed(progress: Progress, plan: Plan, observation: Observation, settled:
     listed: set[str] = set()
     changed: dict[str, InstanceRecord] = {}
     doubted = {name: at_s for name, at_s in progress.doubted.items() if in_doubt(at_s, as_of_s)}
+    holds = progress.holds and observation.held
     for cell in observation.cells:
         listed.update(cell.members)
         for name, instance in cell.members.items() if cell.name not in settled else ():
@@ -133,7 +135,7 @@ def _observed(progress: Progress, plan: Plan, observation: Observation, settled:
             elif record.state is not instance.state:
                 doubted.pop(name, None)
             record = _listed(record, instance, plan, as_of_s)
-            record = _traffic(record, instance, registration, observation, plan)
+            record = _traffic(record, instance, registration, observation, plan, holds)
             if record is not before:
                 changed[name] = record
     for name, registration in registrations.items():
@@ -145,9 +147,10 @@ def _observed(progress: Progress, plan: Plan, observation: Observation, settled:
         if record.stopped_s is None and name not in listed and record.launched_s is not None:
             changed[name] = evolve(changed.get(name, record), stopped_s=as_of_s)
     deaf = {view.edge: progress.deaf.get(view.edge, as_of_s) for view in observation.edges if not view.reachable}
-    if not changed and deaf == progress.deaf and doubted == progress.doubted:
+    if not changed and (deaf, doubted, holds) == (progress.deaf, progress.doubted, progress.holds):
         return progress
-    return evolve(progress, instances={**known, **changed} if changed else known, deaf=deaf, doubted=doubted)
+    instances = {**known, **changed} if changed else known
+    return evolve(progress, instances=instances, deaf=deaf, doubted=doubted, holds=holds)
 
 
 def _first_seen(progress: Progress, cell: str, instance: Instance, observation: Observation) -> InstanceRecord:
@@ -231,6 +234,7 @@ def _traffic(
     registration: Registration | None,
     observation: Observation,
     plan: Plan,
+    holds: bool,
 ) -> InstanceRecord:
     in_traffic = registration is not None and registration.weight > 0
     if in_traffic and _all_seen(record):
@@ -242,7 +246,7 @@ def _traffic(
     if in_traffic:
         return _in_traffic(record, addresses, observation)
     if registration is not None or record.sent_s is not None:
-        return _out(record, addresses, observation, plan)
+        return _out(record, addresses, observation, plan, holds)
     return record
 
 
@@ -290,7 +294,9 @@ def _surer(record: InstanceRecord, addresses: Sequence[Address], edges: Sequence
     return record if len(left) == len(record.unsure_at) else evolve(record, unsure_at=left)
 
 
-def _out(record: InstanceRecord, addresses: Sequence[Address], observation: Observation, plan: Plan) -> InstanceRecord:
+def _out(
+    record: InstanceRecord, addresses: Sequence[Address], observation: Observation, plan: Plan, holds: bool
+) -> InstanceRecord:
     as_of_s = observation.as_of_s
     if record.out_s is None:
         record = evolve(record, out_s=as_of_s, seen_s=None, gone_at={}, gone_s=None, idle_looks=0, idle_s=None)
@@ -298,7 +304,7 @@ def _out(record: InstanceRecord, addresses: Sequence[Address], observation: Obse
     gone_at = {
         view.edge: record.gone_at.get(view.edge, view.as_of_s)
         for view in observation.edges
-        if _let_go(view, record, addresses, out_s, plan.service.settle_s)
+        if _let_go(view, record, addresses, out_s, plan.service.settle_s, holds)
     }
     everywhere = len(gone_at) == len(observation.edges) and as_of_s >= out_s + plan.service.settle_s
     idle = everywhere and bool(observation.edges) and _nothing_in_flight(observation.edges, addresses)
@@ -325,18 +331,19 @@ def _out(record: InstanceRecord, addresses: Sequence[Address], observation: Obse
 
 
 def _let_go(
-    view: EdgeView, record: InstanceRecord, addresses: Sequence[Address], out_s: float, settle_s: float
+    view: EdgeView, record: InstanceRecord, addresses: Sequence[Address], out_s: float, settle_s: float, holds: bool
 ) -> bool:
     """Tell whether an edge was seen to have let go.
 
     Its picture may be older than the last change. Not to show an instance proves something only if it was seen to
-    show it before, or if the time has passed within which it follows every change.
+    show it before, if it holds requests back and has to since an earlier deployer, or if the time has passed within
+    which it follows every change.
     """
     if not view.reachable:
         return view.edge in record.gone_at
     if view.as_of_s < out_s or any(address in view.weights for address in addresses):
         return False
-    if view.edge in record.seen_at or view.edge in record.gone_at:
+    if view.edge in record.seen_at or view.edge in record.gone_at or (holds and view.held):
         return True
     follows_s = EDGE_FOLLOWS_S if record.given or record.admitted_s is not None else UNSEEN_SETTLES_S
     return view.as_of_s >= out_s + max(settle_s, follows_s)

@@ -145,6 +145,8 @@ class Progress:
         routed: What discovery was told last.
         routed_s: When it took effect at the latest.
         given: Instance → how an earlier deployer gave it traffic, where it did not see every edge show it.
+        holds: An earlier deployer held requests back, and nobody has let them go on since: an edge that shows that it
+            holds them sends nobody any.
         complete_s: Cell → when it was last seen to have all its instances, proven.
         paused: The order by which no stage is passed until another one; None: it is not paused.
         paused_s: When that order was heeded.
@@ -168,6 +170,7 @@ class Progress:
     routed: Route | None = None
     routed_s: float = 0.0
     given: Mapping[str, Given] = field(factory=dict)
+    holds: bool = False
     complete_s: Mapping[str, float] = field(factory=dict)
     paused: Order | None = None
     paused_s: float = 0.0
@@ -261,6 +264,22 @@ def deadline_s(plan: Plan, progress: Progress) -> float:
     if progress.paused is not None and (progress.reached_s is not None or not progress.begun):
         return float("inf")
     return progress.entered_s + plan.stages[stage_of(plan, progress)].deadline_s + progress.stood_s
+
+
+def going_back(progress: Progress, now: float) -> Progress:
+    """Return the progress with which the plan back begins: what is known of the world, and nothing of the stages."""
+    return Progress(
+        entered_s=now,
+        instances=progress.instances,
+        gates={key: record for key, record in progress.gates.items() if not key[0].startswith("stage ")},
+        told=progress.told,
+        settles_s=progress.settles_s,
+        deaf=progress.deaf,
+        doubted=progress.doubted,
+        routed=progress.routed,
+        routed_s=progress.routed_s,
+        holds=progress.holds,
+    )
 
 
 def admission_key(revision: str, number: int) -> str:
