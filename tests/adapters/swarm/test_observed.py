@@ -110,6 +110,30 @@ def test_places_are_counted_apart() -> None:
     assert [one.restarts for one in found] == [1, 0]
 
 
+def test_what_ended_beside_the_task_that_it_was_to_replace_does_not_lie_there() -> None:
+    stays, other = task(1, "running"), task(2, "running", slot=2)
+    earlier, last = task(3, "complete", "shutdown"), task(4, "complete", "shutdown")  # by itself, before it was stopped
+    for one in (earlier, last):
+        one["Spec"] = {"ContainerSpec": {"Labels": {"zdd.revision": "r-2"}}}
+    assert [one.id for one in instances(stays, other, earlier, last, replicas=2)] == ["task-1", "task-2"]
+    again = task(5, "failed", "shutdown")  # of the present revision: Swarm had put a second one beside it
+    assert [one.id for one in instances(stays, other, earlier, last, again, replicas=2)] == ["task-1", "task-2"]
+
+
+def test_what_ended_lies_there_while_what_it_was_to_replace_goes_on() -> None:
+    old, new = task(1, "running"), task(2, "complete", "shutdown")
+    old["Spec"] = {"ContainerSpec": {"Labels": {"zdd.revision": "r-0"}}}
+    assert [(one.id, one.state) for one in instances(old, new)] == [
+        ("task-1", InstanceState.READY),
+        ("task-2", InstanceState.FAILED),
+    ]
+
+
+def test_what_ended_lies_there_if_the_other_one_in_its_place_is_told_to_stop_too() -> None:
+    found = instances(task(1, "running", "shutdown"), task(2, "failed", "shutdown"))
+    assert [one.state for one in found] == [InstanceState.STOPPING, InstanceState.FAILED]
+
+
 def test_nothing_of_a_retired_cell_has_failed() -> None:
     assert instances(task(1, "failed", "shutdown"), replicas=0, **{"zdd.retired": "true"}) == ()
 

@@ -43,18 +43,19 @@ def observed_cell(service: Service, swarm_service: Json, tasks: Sequence[Json], 
     """
     spec = swarm_service["Spec"]
     retired = is_retired(swarm_service)
+    present = revision_of(spec["TaskTemplate"])
     replicas = _places(tasks) if is_global(spec) and not is_empty(spec) else 0 if is_empty(spec) else replicas_of(spec)
     found = [
         evolve(
             _instance(service, swarm_service, task, _earlier(task, tasks), addresses),
-            replaced_by=_replacement(task, tasks, spec["TaskTemplate"]),
+            replaced_by=_replacement(task, tasks, present),
         )
         for task in tasks
-        if _exists(task) or (not retired and _lies_there(task, tasks, replicas))
+        if _exists(task) or (not retired and _lies_there(task, tasks, replicas, present))
     ]
     return Cell(
         name=cell_of(swarm_service),
-        revision=revision_of(spec["TaskTemplate"]),
+        revision=present,
         replicas=replicas,
         instances=tuple(sorted(found, key=lambda one: one.id)),
         note=_update_note(swarm_service),
@@ -92,27 +93,35 @@ def _exists(task: Json) -> bool:
     return not (state in UNASSIGNED and task["DesiredState"] in TOLD_TO_STOP)
 
 
-def _lies_there(task: Json, tasks: Sequence[Json], replicas: int) -> bool:
-    """Say whether it has ended by itself, in a place that is wanted, and nothing has come after it."""
+def _lies_there(task: Json, tasks: Sequence[Json], replicas: int, present: str) -> bool:
+    """Say whether it has ended by itself, in a place that is wanted, and nothing is there in its stead.
+
+    What was started first, beside the task that it was to replace, may end by itself just when Swarm takes the update
+    back: then the older task has the place, and nothing will ever come after the one that ended.
+    """
     if task["Status"]["State"] not in ENDED_BY_ITSELF or task["DesiredState"] == "remove":
         return False
     if task.get("Slot", 0) > replicas:
         return False
-    return not any(_same_place(task, other) and other["CreatedAt"] > task["CreatedAt"] for other in tasks)
+    here = [other for other in tasks if other is not task and _same_place(task, other)]
+    return not any(other["CreatedAt"] > task["CreatedAt"] or _has_the_place(other, present) for other in here)
 
 
 def _same_place(one: Json, other: Json) -> bool:
     return one.get("Slot", one.get("NodeID")) == other.get("Slot", other.get("NodeID"))
 
 
-def _replacement(task: Json, tasks: Sequence[Json], template: Json) -> str:
-    """Return the task for which Swarm will stop this one: the one of the present template in the same place."""
-    present = revision_of(template)
+def _has_the_place(task: Json, present: str) -> bool:
+    """Say whether it is what its place is to have: it exists, goes on, and is of the present revision."""
+    return _exists(task) and task["DesiredState"] not in TOLD_TO_STOP and revision_of(task["Spec"]) == present
+
+
+def _replacement(task: Json, tasks: Sequence[Json], present: str) -> str:
+    """Return the task for which Swarm will stop this one: the one of the present revision in the same place."""
     if revision_of(task["Spec"]) == present or task["DesiredState"] in TOLD_TO_STOP:
         return ""
     for other in tasks:
-        coming = _same_place(task, other) and _exists(other) and other["DesiredState"] not in TOLD_TO_STOP
-        if coming and revision_of(other["Spec"]) == present:
+        if _same_place(task, other) and _has_the_place(other, present):
             return str(other["ID"])
     return ""
 
