@@ -28,15 +28,13 @@ from attrs import define, field, frozen
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent / "lab"))
 
-from deploy import service  # noqa: E402
+from deploy import STRATEGIES, service  # noqa: E402
 from remains import shape, wrong  # noqa: E402
 from strict_clients import Load, Request  # noqa: E402
 
 from zdd.adapters.embedded import Embedded  # noqa: E402
 from zdd.adapters.traefik.room import LINGER_S  # noqa: E402
 from zdd.model.address import Address  # noqa: E402
-
-STRATEGIES = ("RollingUpdate", "BlueGreen", "Recreate")
 
 WHENS = ("before", "after", "during", "paused")
 """Only what takes a while can be killed in the middle. Paused is to be stopped before it until another deployer has
@@ -306,7 +304,7 @@ def try_points(strategy: str, arguments: argparse.Namespace, end_s: float) -> Fo
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python tests/matrix", description=__doc__)
-    parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=STRATEGIES)
+    parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=tuple(STRATEGIES))
     parser.add_argument("--when", nargs="+", choices=WHENS, default=WHENS, help="only these points")
     parser.add_argument("--calls", nargs="+", default=(), help="only these, such as discovery")
     parser.add_argument("--part", type=part, default="1/1", help="only a part of the points: 2/5 is the second of five")

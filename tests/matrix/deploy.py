@@ -23,6 +23,13 @@ APPLICATION = Path(__file__).parent.parent / "end_to_end" / "application.py"
 DURING_S = 0.004
 """How long after the beginning of an effect its deployer is killed: in the middle of it."""
 
+STRATEGIES = {
+    "RollingUpdate": zdd.RollingUpdate(),
+    "BlueGreen": zdd.BlueGreen(),
+    "Canary": zdd.Canary((50, 100), hold_s=0),
+    "Recreate": zdd.Recreate(),
+}
+
 WRITES = {
     "orchestrator": ("claim", "launch", "change", "scale", "retire", "tidy"),
     "discovery": ("claim", "apply"),
@@ -112,7 +119,7 @@ def main() -> None:
                     sys.exit(f"not recovered: {recovered}")
             return
         release = zdd.Release(version, zdd.Process([sys.executable, str(APPLICATION)]))
-        one.deploy(service(strategy), release, getattr(zdd, strategy)())
+        one.deploy(service(strategy), release, STRATEGIES[strategy])
     except zdd.ZddError as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
