@@ -25,7 +25,7 @@ from zdd.interfaces import STACK, Clock, Control, Discovery, Edge, Intents, Jour
 from zdd.mirror import Mirror
 from zdd.model.finding import Finding
 from zdd.model.gate import Gate
-from zdd.model.names import check_number, service_name
+from zdd.model.names import check_kind, check_number, list_of, service_name
 from zdd.model.order import Order, OrderKind
 from zdd.model.plan import Plan
 from zdd.model.release import Release
@@ -38,7 +38,7 @@ from zdd.request import accepts_connections
 from zdd.restoring import data_to_restore, kept_backups, restoration
 from zdd.sampler import InlineSampler, Sampler, ThreadSampler
 from zdd.strategies.situation import Strategy
-from zdd.surroundings import Surroundings, check_parts, listeners_of
+from zdd.surroundings import Surroundings, check_helpers, check_parts, listeners_of
 
 if TYPE_CHECKING:
     from zdd.adapters.memory import MemoryWorld
@@ -94,7 +94,7 @@ class Deployer:
         self._default_gates = default_gates
         self._around: Surroundings
         if orchestrator is None:
-            if any((discovery, tuple(edges), journal, lease, clock, make_sampler, control, intents)):
+            if any((discovery, edges, journal, lease, clock, make_sampler, control, intents)):
                 raise ConfigurationError("Deployer() brings parts of its own: give the orchestrator too, or no part")
             self._around = evolve(Deployer.embedded(listeners=listeners)._around, lease_s=lease_s)
         elif discovery is None or journal is None or lease is None:
@@ -109,6 +109,9 @@ class Deployer:
         else:
             edges = tuple(edges) if isinstance(edges, Iterable) else edges
             check_parts(orchestrator, discovery, edges, journal, lease)
+            check_helpers(
+                clock, control, intents, {"make_sampler": make_sampler or ThreadSampler, "default_gates": default_gates}
+            )
             check_number("lease_s", lease_s, least=0.1)
             self._around = Surroundings(
                 orchestrator,
@@ -123,7 +126,7 @@ class Deployer:
                 control,
                 intents,
                 at_once=clock is None,
-                edges_gone=None if edges_gone is None else tuple(edges_gone),
+                edges_gone=None if edges_gone is None else list_of("edges_gone", edges_gone, "['haproxy']"),
             )
 
     @classmethod
@@ -167,6 +170,9 @@ class Deployer:
         Args:
             world: What is deployed to; it gets an edge if it has none.
             listeners: Are called with every event.
+
+        Raises:
+            ConfigurationError: It is no world.
         """
         from zdd.adapters.memory import (
             HealthyGate,
@@ -175,8 +181,10 @@ class Deployer:
             MemoryJournal,
             MemoryLease,
             MemoryOrchestrator,
+            MemoryWorld,
         )
 
+        check_kind("world", world, MemoryWorld, "an object, zdd.adapters.memory.MemoryWorld()")
         if not world.edges:
             world.add_edge()
         journal = MemoryJournal()
@@ -396,7 +404,7 @@ class Deployer:
         Raises:
             ConfigurationError: The standby serves already. Else as `fail_over`.
         """
-        return Switching(self._operations).watch(service, failover, for_s)
+        return Switching(self._operations).watch(service_name(service), failover, for_s)
 
     def resume(self, service: str) -> Report:
         """Finish a deployment that was interrupted, or undo it if it was being undone; or end a pause.

@@ -14,7 +14,7 @@ from zdd.gates.looks import check_gate, look
 from zdd.history import History
 from zdd.model.action import Action, action_tuple, check_actions
 from zdd.model.cell import InstanceState
-from zdd.model.gate import Gate, Target
+from zdd.model.gate import Gate, Target, shown
 from zdd.model.names import check_flag, check_number
 from zdd.model.observation import Observation
 from zdd.model.release import Release, Revision
@@ -129,7 +129,7 @@ class PrimaryWatch:
             for gate in gates:
                 sample = look(gate, target)
                 if sample.result.value != "passed":
-                    self.reason = f"{target.instance}: {gate}: {sample.reason}"
+                    self.reason = f"{target.instance}: {shown(gate)}: {sample.reason}"
                     break
             else:
                 self.failed = 0

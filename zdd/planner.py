@@ -11,6 +11,7 @@ from zdd.model.action import Action
 from zdd.model.address import Address
 from zdd.model.cell import InstanceState
 from zdd.model.in_place import InPlace, UpdateOrder
+from zdd.model.names import check_text
 from zdd.model.observation import Observation
 from zdd.model.plan import Direction, Goal, OnFailure, Plan, Stage, check_plan
 from zdd.model.release import Revision
@@ -90,6 +91,9 @@ def _stages_of(strategy: Strategy, situation: Situation) -> tuple[Stage, ...]:
     for stage in stages:
         if not isinstance(stage, Stage) or not isinstance(found, Iterable):
             raise ConfigurationError(f"{strategy} returned {found!r}: stages() returns zdd.Stage objects, in a tuple")
+        for goal in stage.goals:
+            check_text(f"the cell of a goal of {strategy}", goal.cell)
+            check_text(f"the revision of a goal of {strategy}", goal.revision)
     if not stages:
         name = situation.service.name
         raise ConfigurationError(f"{strategy} has no stage for {name}: a strategy returns at least one")

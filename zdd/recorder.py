@@ -23,6 +23,7 @@ from zdd.events import (
 )
 from zdd.interfaces import Fence, Journal
 from zdd.model.evolve import evolve
+from zdd.model.gate import shown
 from zdd.model.observation import Observation
 from zdd.model.plan import Plan
 from zdd.model.traffic import Registration
@@ -154,7 +155,7 @@ class Recorder:
         self._verdicts[key] = verdict.result
         self.emit(
             GateJudged,
-            gate=str(fact.gate),
+            gate=shown(fact.gate),
             target=fact.target.instance or fact.target.service,
             result=verdict.result,
             reason=verdict.reason,

@@ -14,7 +14,7 @@ from zdd.history import History
 from zdd.model.action import check_actions
 from zdd.model.address import Address
 from zdd.model.cell import InstanceState
-from zdd.model.gate import Gate
+from zdd.model.gate import Gate, gate_tuple
 from zdd.model.observation import Observation
 from zdd.model.plan import Goal, Plan
 from zdd.model.release import Release, Revision
@@ -126,7 +126,7 @@ def make_request(
     if strategy is not None and not is_strategy(strategy):
         raise ConfigurationError(f"strategy {strategy!r}: use an object such as zdd.RollingUpdate()")
     gates = release.gates if release.gates is not None else service.gates
-    gates = gates or default_gates(service)
+    gates = gates or gate_tuple(default_gates(service))
     check_ports(service, gates)
     around.orchestrator.check(service, release.workload)
     if service.exposures:

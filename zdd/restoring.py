@@ -8,6 +8,7 @@ from zdd.backup.restore import Restore, backups_in, last_backup
 from zdd.errors import ConfigurationError
 from zdd.events import Outcome
 from zdd.history import Deployment, History
+from zdd.model.names import check_kind
 from zdd.model.release import Revision
 
 
@@ -36,6 +37,8 @@ def restoration(history: History, service: str, id: str | None, using: Backup | 
         ConfigurationError: There is no such backup, or it can't be restored here.
         BackupError: It is not whole.
     """
+    if using is not None:
+        check_kind("using", using, Backup, "a zdd.Backup(…) with the sources and the store of the one to restore")
     backup = using if using is not None else last_backup((one.plan for one in history.deployments), service)
     archive = backup.archive(service)
     archive.check()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from attrs import frozen
@@ -13,6 +13,7 @@ from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Jour
 from zdd.model.address import Address
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.evolve import evolve
+from zdd.model.names import check_methods
 from zdd.model.observation import Observation, with_known_addresses
 from zdd.model.plan import Plan
 from zdd.model.release import Revision
@@ -137,6 +138,24 @@ def check_parts(
                 f"{kind.lower()} {part!r} has no method {missing[0]}: use an object that has those of "
                 f"zdd.interfaces.{kind}"
             )
+
+
+def check_helpers(clock: object, control: object, intents: object, functions: Mapping[str, object]) -> None:
+    """Look whether each part that may be left out is what it should be.
+
+    Raises:
+        ConfigurationError: One of them is something else.
+    """
+    for name, part, methods in (
+        ("clock", clock, ("now", "wait")),
+        ("control", control, ("orders", "send")),
+        ("intents", intents, ("write", "read")),
+    ):
+        if part is not None:
+            check_methods(name, part, methods, f"an object that has those of zdd.interfaces.{name.capitalize()}")
+    for name, function in functions.items():
+        if not callable(function):
+            raise ConfigurationError(f"{name} is {function!r}: use a function")
 
 
 def listeners_of(value: object) -> tuple[Callable[[Event], None], ...]:

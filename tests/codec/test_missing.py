@@ -132,6 +132,16 @@ def test_a_users_function_comes_back_by_its_name(users_module: Any, function: st
     assert through_json(gate) == gate
 
 
+def test_a_gate_that_no_deployment_would_take_any_more_stands_missing_and_the_journal_is_read(
+    users_module: Any, tmp_path: Path
+) -> None:
+    written = codec.encode(Service("web", gates=[users_module.Latency(users_module.Limit(5.0))]))
+    forget(users_module, tmp_path, USERS_MODULE.replace("def ports", "def the_ports"))
+    [gate] = codec.decode(written).gates
+    assert isinstance(gate, codec.MissingGate)
+    assert "has no ports" in gate.problem
+
+
 def test_a_gate_whose_module_is_gone_is_inconclusive_and_says_what_to_do(users_module: Any, tmp_path: Path) -> None:
     plan = Plan(
         Service("web"),

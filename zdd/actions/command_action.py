@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.model.action import ActionContext
-from zdd.model.names import check_number, check_program, command_words, environment_texts
+from zdd.model.names import check_number, check_program, check_text, command_words, directory_text, environment_texts
 
 NOTE_CHARACTERS = 300
 
@@ -38,11 +38,12 @@ class CommandAction:
 
     command: Sequence[str] = field(converter=command_words)
     environment: Mapping[str, str] = field(factory=dict, kw_only=True, converter=environment_texts)
-    directory: str | None = field(default=None, kw_only=True)
+    directory: str | None = field(default=None, kw_only=True, converter=directory_text)
     title: str = field(default="", kw_only=True)
     deadline_s: float = field(default=600.0, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
+        check_text("title of CommandAction", self.title)
         check_number(f"deadline_s of {self.name}", self.deadline_s, least=0)
 
     @property

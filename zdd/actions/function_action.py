@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from zdd.model.action import ActionContext
 from zdd.model.function import function_name, function_of_one
-from zdd.model.names import check_number
+from zdd.model.names import check_number, check_text
 
 
 def _function(value: Any) -> Callable[[ActionContext], object]:
@@ -37,6 +37,7 @@ class FunctionAction:
     deadline_s: float = 600.0
 
     def __attrs_post_init__(self) -> None:
+        check_text("title of FunctionAction", self.title)
         check_number(f"deadline_s of {self.name}", self.deadline_s, least=0)
 
     @property

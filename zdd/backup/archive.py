@@ -17,6 +17,7 @@ from zdd.backup.sealing import Meter, check_cipher, compressed, decompressed, re
 from zdd.backup.source import Source
 from zdd.backup.store import DirectoryStore, Store
 from zdd.errors import BackupError, ConfigurationError
+from zdd.model.names import check_text
 
 TELL_EVERY_S = 1.0
 """How often a long backup says how far it is."""
@@ -305,6 +306,7 @@ def sources_of(value: Sequence[Source] | Source) -> tuple[Source, ...]:
     for source in found:
         if isinstance(source, type) or not all(hasattr(source, name) for name in ("save", "load", "position")):
             raise ConfigurationError(f"source {source!r}: use an object such as zdd.backup.Files('data')")
+        check_text(f"the name of a source of the class {type(source).__name__}", source.name)
     names = [source.name for source in found]
     if not names or len(set(names)) < len(names):
         raise ConfigurationError(f"sources {names!r}: give at least one, each with a name of its own")

@@ -16,14 +16,21 @@ from zdd.backup.source import Source
 from zdd.backup.store import DirectoryStore, Store
 from zdd.errors import BackupError
 from zdd.model.action import ActionContext
-from zdd.model.names import check_flag, check_number
+from zdd.model.names import check_flag, check_kind, check_methods, check_number, path_text
 from zdd.model.plan import Stage
 from zdd.strategies.joined import join
 from zdd.strategies.situation import Situation
 
+_STORE = ("check", "write", "read", "names", "delete")
+"""The methods of a `Store`."""
+
 
 def _store(value: Any) -> Any:
     return DirectoryStore(value) if isinstance(value, str | Path) else value
+
+
+def _key_file(value: Any) -> str | None:
+    return None if value is None else path_text("key_file of Backup", value)
 
 
 @frozen
@@ -47,13 +54,15 @@ class Backup:
     sources: tuple[Source, ...] = field(converter=sources_of)
     store: Store = field(converter=_store)
     retention: Retention = field(factory=Retention, kw_only=True)
-    key_file: str | None = field(default=None, kw_only=True)
+    key_file: str | None = field(default=None, kw_only=True, converter=_key_file)
     deadline_s: float = field(default=3600.0, kw_only=True)
     while_stopped: bool = field(default=False, kw_only=True)
 
     __add__ = join
 
     def __attrs_post_init__(self) -> None:
+        check_methods("store of Backup", self.store, _STORE, "a directory, or an object such as DirectoryStore(…)")
+        check_kind("retention of Backup", self.retention, Retention, "zdd.backup.Retention(5)")
         check_number("deadline_s of Backup", self.deadline_s, least=0)
         check_flag("while_stopped of Backup", self.while_stopped)
 

@@ -19,12 +19,13 @@ from zdd.backup.sealing import ChunkReader
 from zdd.backup.source import CHUNK_BYTES
 from zdd.backup.tricks import leads_out, refuse_tricks, refuse_tricks_in
 from zdd.errors import BackupError, ConfigurationError
+from zdd.model.names import path_text
 
 _BLOCK = tarfile.BLOCKSIZE
 
 
 def _absolute(value: str | Path) -> str:
-    return str(Path(value).absolute())
+    return str(Path(path_text("directory of Files", value)).absolute())
 
 
 @frozen

@@ -14,6 +14,7 @@ from attrs import field, frozen
 from zdd.atomic_file import HALF_WRITTEN, write_atomically
 from zdd.backup.source import CHUNK_BYTES
 from zdd.errors import BackupError, ConfigurationError
+from zdd.model.names import path_text
 
 _NAME = re.compile(r"[a-z0-9][a-zA-Z0-9._-]*(/[a-z0-9][a-zA-Z0-9._-]*)?")
 
@@ -51,7 +52,7 @@ class Store(Protocol):
 
 
 def _absolute(value: str | Path) -> str:
-    return str(Path(value).absolute())
+    return str(Path(path_text("directory of backups", value)).absolute())
 
 
 @frozen

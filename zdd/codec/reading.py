@@ -16,7 +16,12 @@ from zdd.codec.missing import MissingAction, MissingGate, MissingStrategy
 from zdd.codec.place import Unusable, full_name, import_place
 from zdd.codec.tags import CLASSES, PARTS
 from zdd.codec.writing import Json, role_of
-from zdd.errors import JournalError
+from zdd.errors import ConfigurationError, JournalError
+from zdd.model.action import action_tuple
+from zdd.model.gate import gate_tuple
+
+_MANNERS: Mapping[str, Callable[[list[Any]], object]] = {"$gate": gate_tuple, "$action": action_tuple}
+"""What looks whether one of a user's own could be used where a list of such is wanted."""
 
 _StandIn = type[MissingGate | MissingAction | MissingStrategy]
 
@@ -120,6 +125,10 @@ def _checked_part(kind: type, fields: Mapping[str, Json], where: str, role: str,
     part = _construct(kind, fields, where)
     if role_of(part) != role:
         raise Unusable(f"{full_name(kind)} has not the methods of a {role[1:]}")
+    try:
+        _MANNERS.get(role, list)([part])
+    except ConfigurationError as error:
+        raise Unusable(str(error)) from error
     return part
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from attrs import field, frozen
 
 from zdd.gates.combining import all_of, figures, why
-from zdd.gates.looks import check_gates, check_pace, latest_deadline_s, look, looks_of_part
-from zdd.model.gate import Gate, Target
+from zdd.gates.looks import check_gates, latest_deadline_s, look, looks_of_part
+from zdd.model.gate import Gate, Target, check_pace
 from zdd.model.verdict import Sample, Verdict
 
 

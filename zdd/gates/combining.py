@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zdd.model.gate import Gate
+from zdd.model.gate import Gate, shown
 from zdd.model.verdict import Result, Sample, Verdict
 
 _INVERSE = {
@@ -34,7 +34,7 @@ def any_of(results: Sequence[Result]) -> Result:
 def why(gates: Sequence[Gate], said: Sequence[Sample | Verdict], result: Result) -> str:
     """Return what those of the parts said that agree with the result."""
     agreeing = [(gate, part) for gate, part in zip(gates, said, strict=True) if part.result is result]
-    return "; ".join(f"{gate}: {part.reason or part.result.value}" for gate, part in agreeing)
+    return "; ".join(f"{shown(gate)}: {part.reason or part.result.value}" for gate, part in agreeing)
 
 
 def figures(said: Sequence[Sample | Verdict]) -> dict[str, float]:

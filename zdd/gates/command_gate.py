@@ -15,9 +15,9 @@ from typing import IO, cast
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
-from zdd.gates.looks import check_pace, last_look, port_names
+from zdd.gates.looks import last_look, port_names
 from zdd.model.address import Address
-from zdd.model.gate import Target
+from zdd.model.gate import Target, check_pace
 from zdd.model.names import check_program, command_words, directory_text, environment_texts
 from zdd.model.verdict import Result, Sample, Verdict
 

@@ -8,9 +8,9 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from zdd.errors import ConfigurationError
-from zdd.gates.looks import check_pace, describe, last_look, port_names
+from zdd.gates.looks import describe, last_look, port_names
 from zdd.model.function import function_name, function_of_one
-from zdd.model.gate import Target
+from zdd.model.gate import Target, check_pace
 from zdd.model.verdict import Result, Sample, Verdict
 
 Answer = bool | Sample | None

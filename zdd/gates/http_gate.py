@@ -12,9 +12,9 @@ from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.gates.connection import BoundedSocket, connect, describe_failure
-from zdd.gates.looks import check_pace, last_look
+from zdd.gates.looks import last_look
 from zdd.model.address import Address
-from zdd.model.gate import Target
+from zdd.model.gate import Target, check_pace
 from zdd.model.names import check_name, check_number, pairs_of
 from zdd.model.verdict import Result, Sample, Verdict
 

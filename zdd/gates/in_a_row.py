@@ -7,8 +7,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from zdd.gates.looks import check_gate, check_pace, look, looks_of_part
-from zdd.model.gate import Gate, Target
+from zdd.gates.looks import check_gate, look, looks_of_part
+from zdd.model.gate import Gate, Target, check_pace
 from zdd.model.names import check_number
 from zdd.model.verdict import Result, Sample, Verdict
 

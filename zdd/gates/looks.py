@@ -6,11 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from zdd.errors import ConfigurationError
-from zdd.model.gate import Gate, Target, missing_of_gate
-from zdd.model.names import check_name, check_number
+from zdd.model.gate import Gate, Target, check_manners, missing_of_gate
+from zdd.model.names import check_name
 from zdd.model.verdict import Result, Sample, Verdict
-
-DAY_S = 24 * 3600.0
 
 
 def look(gate: Gate, target: Target) -> Sample:
@@ -45,19 +43,6 @@ def looks_of_part(samples: Sequence[Sample], number: int, parts: int) -> list[Sa
     return [s.parts[number] if len(s.parts) == parts else Sample(s.result, s.reason, s.figures) for s in samples]
 
 
-def check_pace(gate: Gate, *, timeout_s: float | None = None) -> None:
-    """Check the times of a gate.
-
-    Raises:
-        ConfigurationError: One of them isn't a number of seconds that makes sense.
-    """
-    check_number(f"interval_s of gate {gate}", gate.interval_s, least=0.01, most=DAY_S)
-    if gate.deadline_s is not None:
-        check_number(f"deadline_s of gate {gate}", gate.deadline_s, least=0.01, most=7 * DAY_S)
-    if timeout_s is not None:
-        check_number(f"timeout_s of gate {gate}", timeout_s, least=0.01, most=DAY_S)
-
-
 def check_gate(what: str, gate: Any) -> Gate:
     """Return `gate` if it has what a gate needs.
 
@@ -69,6 +54,7 @@ def check_gate(what: str, gate: Any) -> Gate:
             f"{what} is {gate!r}, which is no gate: use one of zdd.gates, for example FunctionGate(your_function)"
         )
     found: Gate = gate
+    check_manners(found)
     return found
 
 

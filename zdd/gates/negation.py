@@ -8,8 +8,8 @@ from typing import Any
 from attrs import field, frozen
 
 from zdd.gates.combining import inverse
-from zdd.gates.looks import check_gate, check_pace, look
-from zdd.model.gate import Gate, Target
+from zdd.gates.looks import check_gate, look
+from zdd.model.gate import Gate, Target, check_pace
 from zdd.model.verdict import Sample, Verdict
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from attrs import field, frozen
 
 from zdd.gates.connection import connect, describe_failure
-from zdd.gates.looks import check_pace, last_look
-from zdd.model.gate import Target
+from zdd.gates.looks import last_look
+from zdd.model.gate import Target, check_pace
 from zdd.model.names import check_name
 from zdd.model.verdict import Result, Sample, Verdict
 

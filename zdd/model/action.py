@@ -8,6 +8,7 @@ from typing import Protocol
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
+from zdd.model.names import check_number, check_text
 
 
 def _tell_nobody(_: str) -> None:
@@ -49,6 +50,8 @@ def action_tuple(actions: Iterable[Action]) -> tuple[Action, ...]:
     for action in found:
         if isinstance(action, type) or not all(hasattr(action, name) for name in ("name", "deadline_s", "run")):
             raise ConfigurationError(f"action {action!r}: use an object such as zdd.FunctionAction(backup)")
+        check_text(f"the name of an action of the class {type(action).__name__}", action.name)
+        check_number(f"deadline_s of action {action.name}", action.deadline_s, least=0)
     return found
 
 

@@ -10,10 +10,13 @@ from attrs import field, frozen
 from zdd.errors import ConfigurationError
 from zdd.model.cached import cached_property
 from zdd.model.cell import place_key
+from zdd.model.names import check_number
 from zdd.model.verdict import Result, Sample, Verdict
 
 if TYPE_CHECKING:
     from zdd.model.address import Address
+
+DAY_S = 24 * 3600.0
 
 
 @frozen(slots=False)
@@ -60,13 +63,53 @@ def gate_tuple(gates: Iterable[Gate]) -> tuple[Gate, ...]:
             raise ConfigurationError(f"gate {gate!r} is a function: use zdd.FunctionGate(…) of it")
         if missing:
             raise ConfigurationError(f"gate {gate!r} has no {missing}: use an object such as zdd.HttpGate('/health')")
+        check_manners(gate)
     return found
+
+
+def check_manners(gate: Gate) -> None:
+    """Check what a gate says of itself, so that one of a user's own is not found out in the middle of a deployment.
+
+    Raises:
+        ConfigurationError: It can't be shown, or one of its times is no number of seconds that makes sense.
+    """
+    try:
+        str(gate)
+    except Exception as error:
+        raise ConfigurationError(
+            f"a gate of the class {type(gate).__name__} can't be shown, its __str__ raises {type(error).__name__}: "
+            "let it return a text"
+        ) from error
+    check_pace(gate)
+
+
+def check_pace(gate: Gate, *, timeout_s: float | None = None) -> None:
+    """Check the times of a gate.
+
+    Raises:
+        ConfigurationError: One of them isn't a number of seconds that makes sense.
+    """
+    check_number(f"interval_s of gate {gate}", gate.interval_s, least=0.01, most=DAY_S)
+    if gate.deadline_s is not None:
+        check_number(f"deadline_s of gate {gate}", gate.deadline_s, least=0.01, most=7 * DAY_S)
+    if timeout_s is not None:
+        check_number(f"timeout_s of gate {gate}", timeout_s, least=0.01, most=DAY_S)
+
+
+def shown(gate: Gate) -> str:
+    """Return what a gate calls itself; that of its class if it fails to say. Never raises."""
+    try:
+        return str(gate)
+    except Exception:  # noqa: BLE001 - a user's gate may raise anything, and must not stop the driver
+        return type(gate).__name__
 
 
 def missing_of_gate(value: object) -> str:
     """Return what it lacks to be a gate; empty: nothing. A class lacks it all: it is to be called first."""
-    names = ("sample", "judge", "ports", "interval_s", "deadline_s")
-    return next((name for name in names if isinstance(value, type) or not hasattr(value, name)), "")
+    methods = ("sample", "judge", "ports")
+    missing = [name for name in methods if isinstance(value, type) or not callable(getattr(value, name, None))]
+    missing += [name for name in ("interval_s", "deadline_s") if not hasattr(value, name)]
+    return missing[0] if missing else ""
 
 
 def conclude(gate: Gate, samples: Sequence[Sample]) -> Verdict:
@@ -74,10 +117,10 @@ def conclude(gate: Gate, samples: Sequence[Sample]) -> Verdict:
     try:
         verdict: object = gate.judge(samples)
     except Exception as error:  # noqa: BLE001 - a user's gate may raise anything, and must not stop the driver
-        return Verdict(Result.FAILED, f"judge() of gate {gate} raised {type(error).__name__}: {error}")
+        return Verdict(Result.FAILED, f"judge() of gate {shown(gate)} raised {type(error).__name__}: {error}")
     if isinstance(verdict, Verdict):
         return verdict
-    return Verdict(Result.FAILED, f"judge() of gate {gate} returned {verdict!r}: return a zdd Verdict")
+    return Verdict(Result.FAILED, f"judge() of gate {shown(gate)} returned {verdict!r}: return a zdd Verdict")
 
 
 class Gate(Protocol):

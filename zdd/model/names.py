@@ -56,6 +56,60 @@ def check_flag(what: str, value: object) -> None:
         raise ConfigurationError(f"{what} is {value!r}: use True or False")
 
 
+def check_text(what: str, value: object) -> None:
+    """Check that it is text.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{what} is {_kind(value)}: use text")
+
+
+def check_kind(what: str, value: object, kind: type, example: str) -> None:
+    """Check that it is an object of this class.
+
+    Raises:
+        ConfigurationError: It is something else; `example` says what would be right.
+    """
+    if not isinstance(value, kind):
+        raise ConfigurationError(f"{what} is {_kind(value)}: use {example}")
+
+
+def check_methods(what: str, value: object, methods: Iterable[str], example: str) -> None:
+    """Check that an object of a user's own has these methods. A class has none: it is to be called first.
+
+    Raises:
+        ConfigurationError: It lacks one; `example` says what would be right.
+    """
+    for name in methods:
+        if isinstance(value, type) or not callable(getattr(value, name, None)):
+            raise ConfigurationError(f"{what} is {_kind(value)}, which has no method {name}: use {example}")
+
+
+def list_of(what: str, value: Any, example: str) -> tuple[Any, ...]:
+    """Return what a list has in it.
+
+    Raises:
+        ConfigurationError: It is no list, but one text, say; `example` says what would be right.
+    """
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"{what} is {value!r}: use a list, for example {example}")
+    return tuple(value)
+
+
+def path_text(what: str, value: Any) -> str:
+    """Return a path as text.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise ConfigurationError(f"{what} is {value!r}: use a path")
+    return path
+
+
 def choice_of(kind: type[Choice], value: Any) -> Choice:
     """Return the member of an enumeration that is `value`, or has it.
 
@@ -69,7 +123,7 @@ def choice_of(kind: type[Choice], value: Any) -> Choice:
         raise ConfigurationError(f"{value!r}: use {choices}") from None
 
 
-def service_name(value: object) -> str:
+def service_name(value: object, what: str = "a service") -> str:
     """Return the name by which a service is asked for.
 
     Raises:
@@ -77,7 +131,7 @@ def service_name(value: object) -> str:
     """
     if not isinstance(value, str):
         name = getattr(value, "name", "web")
-        raise ConfigurationError(f"a service is asked for by its name, for example {name!r}, and not by {_kind(value)}")
+        raise ConfigurationError(f"{what} is asked for by its name, for example {name!r}, and not by {_kind(value)}")
     return value
 
 
@@ -129,7 +183,7 @@ def directory_text(value: Any) -> str | None:
     if value is None:
         return None
     path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
-    if not isinstance(path, str):
+    if not isinstance(path, str) or "\0" in path:
         raise ConfigurationError(f"directory {value!r}: use the path of a directory")
     return path
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zdd.model.cell import Cell, Instance, InstanceState
+from zdd.model.gate import shown
 from zdd.model.verdict import Result
 from zdd.reconciler.asking import stage_asks
 from zdd.reconciler.decision import Perform
@@ -89,9 +90,9 @@ def _not_passed(picture: Picture, cell: Cell, instance: Instance) -> str:
     known = picture.plan.revisions.get(instance.revision)
     for gate, record in zip(known.gates if known else (), said, strict=False):
         if record is not None and record.verdict.result is not Result.PASSED:
-            return f"gate {gate}: {record.verdict.reason}"
+            return f"gate {shown(gate)}: {record.verdict.reason}"
         if record is None and instance.state is InstanceState.READY:
-            return f"gate {gate} has not answered yet"
+            return f"gate {shown(gate)} has not answered yet"
     return ""
 
 
@@ -121,7 +122,7 @@ def holding(picture: Picture) -> list[Refusal]:
             why = f": {record.verdict.reason}" if record and record.verdict.reason else ""
             patience_s = ask.gate.deadline_s
             until_s = deadline_s(picture) if patience_s is None or record is None else record.asked_s + patience_s
-            found.append(Refusal("gate", f"gate {ask.gate}{why}", until_s))
+            found.append(Refusal("gate", f"gate {shown(ask.gate)}{why}", until_s))
     until_s = held_until_s(picture, reached_s)
     if until_s > picture.now:
         found.append(Refusal("hold", f"the hold time of stage {picture.stage.title!r}", until_s))

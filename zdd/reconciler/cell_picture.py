@@ -10,6 +10,7 @@ from attrs import frozen
 
 from zdd.model.cached import cached_property
 from zdd.model.cell import Cell, Instance, InstanceState
+from zdd.model.gate import shown
 from zdd.model.plan import Goal, Plan
 from zdd.model.traffic import Registration, TrafficIntent
 from zdd.model.verdict import Result
@@ -159,7 +160,7 @@ class CellPicture:
             if record is not None and record.verdict.result is Result.FAILED:
                 patience_s = gate.deadline_s if gate.deadline_s is not None else plan.service.start_deadline_s
                 since_s = max(record.asked_s, record.passed_s or 0.0)
-                reason = f"{gate} did not pass within {patience_s:g} s: {record.verdict.reason}"
+                reason = f"{shown(gate)} did not pass within {patience_s:g} s: {record.verdict.reason}"
                 found.append((since_s + patience_s, reason))
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zdd.model.cell import Cell
 from zdd.model.command import Change, Launch, Scale
+from zdd.model.gate import shown
 from zdd.model.in_place import UpdateOrder
 from zdd.model.plan import Goal
 from zdd.model.verdict import Result
@@ -39,13 +40,13 @@ def _gate_failure(picture: Picture) -> str:
         if record is None:
             continue
         if record.verdict.result is Result.FAILED:
-            return f"gate {ask.gate} failed: {record.verdict.reason}"
+            return f"gate {shown(ask.gate)} failed: {record.verdict.reason}"
         patience_s = ask.gate.deadline_s
         since_s = max(record.asked_s, record.passed_s or 0.0)
         if record.verdict.result is Result.PASSED or patience_s is None or progress.paused is not None:
             continue
         if picture.now >= since_s + patience_s + progress.stood_s:
-            return f"gate {ask.gate} did not pass within {patience_s:g} s: {record.verdict.reason}"
+            return f"gate {shown(ask.gate)} did not pass within {patience_s:g} s: {record.verdict.reason}"
     return ""
 
 

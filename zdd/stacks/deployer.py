@@ -25,6 +25,7 @@ from zdd.errors import (
 )
 from zdd.events import Outcome, StackEnded, StackStarted, StackStep
 from zdd.interfaces import Fence, StackHost
+from zdd.model.names import check_kind
 from zdd.model.plan import Plan
 from zdd.model.release import Release
 from zdd.model.service import Service
@@ -33,7 +34,7 @@ from zdd.request import release_of
 from zdd.stacks.both_leases import BothLeases
 from zdd.stacks.record import StackDeployment, StackRecord, read_record, record_name
 from zdd.stacks.report import ServiceResult, StackReport
-from zdd.stacks.stack import Pull, Stack, StackService
+from zdd.stacks.stack import Pull, Stack, StackService, check_host
 
 if TYPE_CHECKING:
     from zdd.strategies.situation import Strategy
@@ -50,6 +51,8 @@ class StackDeployer:
     """
 
     def __init__(self, deployer: Deployer, host: StackHost | None = None) -> None:
+        check_kind("deployer of StackDeployer", deployer, Deployer, "a zdd.Deployer")
+        check_host(host)
         self._deployer = deployer
         self._host = host
 

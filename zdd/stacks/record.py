@@ -8,6 +8,7 @@ from attrs import evolve, field, frozen
 
 from zdd.events import Event, Outcome, StackEnded, StackStarted, StackStep
 from zdd.interfaces import STACK
+from zdd.model.names import service_name
 from zdd.wording import printable
 
 _SETTLED = (Outcome.SUCCEEDED, Outcome.UNCHANGED, Outcome.ROLLED_BACK)
@@ -62,8 +63,12 @@ class StackRecord:
 
 
 def record_name(stack: str) -> str:
-    """Return the name under which a stack's record is kept."""
-    return STACK + stack
+    """Return the name under which a stack's record is kept.
+
+    Raises:
+        ConfigurationError: It isn't text, but the stack itself, say.
+    """
+    return STACK + service_name(stack, "a stack")
 
 
 def read_record(events: Iterable[Event]) -> StackRecord:

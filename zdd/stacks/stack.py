@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
-from zdd.model.names import choice_of
+from zdd.model.names import check_kind, check_methods, check_text, choice_of, list_of
 from zdd.model.release import Release
 from zdd.model.service import Service
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from zdd.strategies.situation import Strategy
 
 NAME_LENGTH_MAX = 40
+_SERVICE = "zdd.StackService(service, release)"
+_OBJECT = "zdd.StackObject(kind, name)"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 
 
@@ -35,8 +37,19 @@ def _pull(value: object) -> Pull:
     return choice_of(Pull, value)
 
 
-def _texts(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(texts)
+def _depends_on(value: Any) -> tuple[str, ...]:
+    return _texts("depends_on", value, "['db']")
+
+
+def _notes(value: Any) -> tuple[str, ...]:
+    return _texts("notes of a stack", value, "[]")
+
+
+def _texts(what: str, value: Any, example: str) -> tuple[str, ...]:
+    found = list_of(what, value, example)
+    for one in found:
+        check_text(f"one of {what}", one)
+    return found
 
 
 @frozen
@@ -50,14 +63,22 @@ class StackService:
         depends_on: Names of services of the stack that are deployed before it.
         name: What the stack calls it.
         pull: Which nodes must have its image beforehand.
+
+    Raises:
+        ConfigurationError: Something of it is of another kind.
     """
 
     service: Service
     release: Release
     strategy: Strategy | None = None
-    depends_on: tuple[str, ...] = field(default=(), converter=_texts)
+    depends_on: tuple[str, ...] = field(default=(), converter=_depends_on)
     name: str = ""
     pull: Pull = field(default=Pull.AS_NEEDED, converter=_pull)
+
+    def __attrs_post_init__(self) -> None:
+        check_kind("service of a StackService", self.service, Service, "a zdd.Service(…)")
+        check_kind(f"release of {self.service.name}", self.release, Release, "a zdd.Release(…)")
+        check_text(f"name of {self.service.name} in its stack", self.name)
 
 
 @frozen
@@ -79,12 +100,18 @@ class StackObject:
     content: bytes | None = field(default=None, repr=False)
 
 
-def _ordered(services: Iterable[StackService]) -> tuple[StackService, ...]:
+def _ordered(value: Any) -> tuple[StackService, ...]:
+    services = list_of("services of a stack", value, _SERVICE)
+    for one in services:
+        check_kind("one of the services of a stack", one, StackService, _SERVICE)
     return in_order(services)
 
 
-def _objects(objects: Iterable[StackObject]) -> tuple[StackObject, ...]:
-    return tuple(objects)
+def _objects(value: Any) -> tuple[StackObject, ...]:
+    found = list_of("objects of a stack", value, _OBJECT)
+    for one in found:
+        check_kind("one of the objects of a stack", one, StackObject, _OBJECT)
+    return found
 
 
 @frozen
@@ -104,7 +131,7 @@ class Stack:
     name: str
     services: tuple[StackService, ...] = field(converter=_ordered)
     objects: tuple[StackObject, ...] = field(default=(), converter=_objects)
-    notes: tuple[str, ...] = field(default=(), converter=_texts)
+    notes: tuple[str, ...] = field(default=(), converter=_notes)
 
     def __attrs_post_init__(self) -> None:
         check_stack_name(self.name)
@@ -120,6 +147,16 @@ def check_stack_name(name: object) -> None:
         raise ConfigurationError(
             f"stack name {name!r}: use 1 to {NAME_LENGTH_MAX} lower-case letters, digits, hyphens and underscores"
         )
+
+
+def check_host(host: object) -> None:
+    """Check that it has what makes what services share; None: there is none.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if host is not None:
+        check_methods("host of StackDeployer", host, ("check", "prepare"), "an object such as SwarmStacks()")
 
 
 def in_order(services: Iterable[StackService]) -> tuple[StackService, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from typing import Any
+
+from attrs import evolve, field, frozen
 
 from zdd.errors import ConfigurationError
+from zdd.model.names import list_of
 from zdd.model.plan import Stage
 from zdd.strategies.situation import Situation, Strategy, is_strategy
 
@@ -20,6 +23,10 @@ def _parts(strategy: Strategy) -> tuple[Strategy, ...]:
     return strategy.parts if isinstance(strategy, Joined) else (strategy,)
 
 
+def _tuple(value: Any) -> tuple[Strategy, ...]:
+    return list_of("parts of Joined", value, "[zdd.RollingUpdate(), zdd.Soak(600)]")
+
+
 @frozen
 class Joined:
     """Strategies one after the other. Each begins where the one before it would have led.
@@ -28,7 +35,7 @@ class Joined:
         parts: The strategies, in order.
     """
 
-    parts: tuple[Strategy, ...]
+    parts: tuple[Strategy, ...] = field(converter=_tuple)
 
     def __attrs_post_init__(self) -> None:
         if not self.parts:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+from typing import Any
 
 from attrs import field, frozen
 
 from zdd.errors import AdapterError, ConfigurationError, OutcomeUnknown, PermanentError, TemporaryError
+from zdd.model.names import choice_of
 
 
 class FaultKind(enum.Enum):
@@ -15,6 +17,10 @@ class FaultKind(enum.Enum):
     TEMPORARY = "temporary"
     PERMANENT = "permanent"
     UNKNOWN = "unknown"
+
+
+def _kind(value: Any) -> FaultKind:
+    return choice_of(FaultKind, value)
 
 
 @frozen
@@ -34,7 +40,7 @@ class Fault:
     """
 
     method: str = ""
-    kind: FaultKind = field(default=FaultKind.TEMPORARY, converter=FaultKind)
+    kind: FaultKind = field(default=FaultKind.TEMPORARY, converter=_kind)
     service: str = ""
     applied_after_s: float | None = None
     settles_within_s: float = 10.0

@@ -16,6 +16,7 @@ from zdd.adapters.memory.instance import Health, MemoryInstance
 from zdd.errors import LeaseLost, PermanentError
 from zdd.model.address import Address
 from zdd.model.cell import Cell, InstanceState
+from zdd.model.names import pairs_of
 from zdd.model.release import Specification
 from zdd.model.traffic import EdgeAbilities, Registration
 
@@ -58,7 +59,9 @@ class MemoryWorld:
         self.orchestrator_fences = MemoryFences()
         self.discovery_fences = MemoryFences()
         self._behaviour = behaviour if behaviour is not None else Behaviour()
-        self._versions = dict(versions or {})
+        self._versions: dict[str, Behaviour] = pairs_of(
+            "versions of MemoryWorld", versions or {}, {"2.0": "Behaviour()"}
+        )
         self._registered: dict[str, tuple[tuple[Registration, ...], bool]] = {}
         self._registers_s = 0.0
         self._old_lists: dict[str, tuple[Cell, ...]] | None = None

@@ -64,7 +64,7 @@ from zdd.interfaces import Fence, OrchestratorAbilities
 from zdd.model.cell import Cell
 from zdd.model.command import Change, Launch, Retire, Scale
 from zdd.model.finding import Demand, Finding
-from zdd.model.names import check_number
+from zdd.model.names import check_number, pairs_of
 from zdd.model.release import Revision, Specification
 from zdd.model.service import Service
 
@@ -102,7 +102,7 @@ class SwarmOrchestrator:
         self._engine = Engine(*docker_hosts, timeout_s=timeout_s)
         self._publish = isinstance(way, NodePorts)
         self._addresses = TaskAddresses(self._engine, way)
-        self._names = CellNames(dict(names or {}))
+        self._names = CellNames(pairs_of("names of Swarm", names or {}, {"web": "shop_web"}))
         self._poll_s = poll_s
         self._fences = SwarmFences(self._engine)
         self._archive = Archive(self._engine, SwarmRevisions(self._engine, kept_revisions), publish=self._publish)

@@ -1,0 +1,124 @@
+"""What is of a wrong kind is refused where it is given, by words that name it and what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from attrs import evolve, frozen
+
+import zdd
+from zdd.adapters.memory import (
+    Behaviour,
+    Fault,
+    MemoryDiscovery,
+    MemoryJournal,
+    MemoryLease,
+    MemoryOrchestrator,
+    MemoryWorld,
+)
+from zdd.backup import Backup, CommandOutput, Files
+
+WEB = zdd.Service("web")
+RELEASE = zdd.Release("1.0", Behaviour())
+ONE = zdd.StackService(WEB, RELEASE)
+
+
+def deployer(**parts: Any) -> zdd.Deployer:
+    world = MemoryWorld()
+    usual = (MemoryOrchestrator(world), MemoryDiscovery(world), [world.add_edge()])
+    return zdd.Deployer(*usual, journal=MemoryJournal(), lease=MemoryLease(world.clock), **parts)
+
+
+def in_memory() -> zdd.Deployer:
+    return zdd.Deployer.in_memory(MemoryWorld())
+
+
+@frozen
+class Astray:
+    """A strategy whose goal is for a cell without a name."""
+
+    def __str__(self) -> str:
+        return "Astray()"
+
+    def surge(self, situation: zdd.Situation) -> int:
+        return 1
+
+    def stages(self, situation: zdd.Situation) -> Iterator[zdd.Stage]:
+        goal = evolve(situation.serve("web", 1), cell=None)
+        yield zdd.Stage("astray", (goal,), deadline_s=1.0)
+
+
+@frozen
+class Nameless:
+    """An action without a name that is text."""
+
+    name: Any = 7
+    deadline_s: Any = 1.0
+
+    def run(self, context: zdd.ActionContext) -> str:
+        return ""
+
+
+WRONG: dict[str, tuple[Callable[[], object], str]] = {
+    "world": (lambda: zdd.Deployer.in_memory(MemoryWorld), r"world is a MemoryWorld: use an object"),  # type: ignore[arg-type]
+    "clock": (lambda: deployer(clock=7, make_sampler=print), "clock is a int, which has no method now"),
+    "control": (lambda: deployer(control="redis"), "control is a str, which has no method orders"),
+    "intents": (lambda: deployer(intents=7), "intents is a int, which has no method write"),
+    "sampler": (lambda: deployer(make_sampler=7), "make_sampler is 7: use a function"),
+    "default gates": (lambda: deployer(default_gates=None), "default_gates is None: use a function"),
+    "edges gone": (lambda: deployer(edges_gone="haproxy"), r"edges_gone is 'haproxy': use a list, for example"),
+    "watch": (lambda: in_memory().watch([], zdd.Failover(RELEASE)), "is asked for by its name"),  # type: ignore[arg-type]
+    "stack of services": (lambda: zdd.Stack("s", [WEB]), r"is a Service: use zdd\.StackService\(service, release\)"),  # type: ignore[list-item]
+    "stack of one": (lambda: zdd.Stack("s", ONE), r"services of a stack is StackService\(.*: use a list"),  # type: ignore[arg-type]
+    "stack objects": (lambda: zdd.Stack("s", [ONE], objects=["net"]), "objects of a stack is a str: use zdd"),  # type: ignore[list-item]
+    "stack service": (
+        lambda: zdd.StackService("web", RELEASE),
+        "service of a StackService is a str: use a zdd.Service",
+    ),  # type: ignore[arg-type]
+    "stack release": (lambda: zdd.StackService(WEB, "1.0"), r"release of web is a str: use a zdd\.Release"),  # type: ignore[arg-type]
+    "depends on": (lambda: zdd.StackService(WEB, RELEASE, depends_on="db"), r"'db': use a list, for example \['db'\]"),  # type: ignore[arg-type]
+    "stack deployer": (lambda: zdd.StackDeployer(MemoryWorld()), "is a MemoryWorld: use a zdd.Deployer"),  # type: ignore[arg-type]
+    "stack host": (lambda: zdd.StackDeployer(in_memory(), 7), "host of StackDeployer is a int"),  # type: ignore[arg-type]
+    "stack name": (
+        lambda: zdd.StackDeployer(in_memory()).remove(zdd.Stack("s", [ONE])),  # type: ignore[arg-type]
+        "a stack is asked for by its name, for example 's'",
+    ),
+    "joined": (lambda: zdd.Joined(zdd.RollingUpdate()), "parts of Joined is .*: use a list"),  # type: ignore[arg-type]
+    "goal": (
+        lambda: in_memory().plan(WEB, RELEASE, Astray()),
+        "the cell of a goal of Astray.. is a NoneType: use text",
+    ),  # type: ignore[arg-type]
+    "action's name": (lambda: zdd.Perform([Nameless()]), "action of the class Nameless is a int: use text"),
+    "action's deadline": (lambda: zdd.Perform([Nameless("n", "1h")]), "deadline_s of action n is '1h'"),
+    "title": (lambda: zdd.CommandAction(["true"], title=["a"]), "title of CommandAction is a list"),  # type: ignore[arg-type]
+    "directory": (lambda: zdd.CommandAction(["true"], directory=7), "directory 7: use the path"),  # type: ignore[arg-type]
+    "files": (lambda: Files(None), "directory of Files is None: use a path"),  # type: ignore[arg-type]
+    "source's name": (
+        lambda: Backup([CommandOutput(7, ["true"], ["true"])], "there"),  # type: ignore[arg-type]
+        "source of the class CommandOutput is a int: use text",
+    ),
+    "store": (lambda: Backup([Files("data")], None), "store of Backup is a NoneType, which has no method check"),  # type: ignore[arg-type]
+    "retention": (
+        lambda: Backup([Files("data")], "there", retention=5),
+        "retention of Backup is a int: use zdd.backup",
+    ),  # type: ignore[arg-type]
+    "key file": (lambda: Backup([Files("data")], "there", key_file=b"k"), "key_file of Backup is b'k': use a path"),  # type: ignore[arg-type]
+    "backup": (lambda: deployed().restore("web", using="there"), "using is a str: use a zdd.Backup"),  # type: ignore[arg-type]
+    "versions": (lambda: MemoryWorld(versions=["2.0"]), "versions of MemoryWorld is a list: use a dict"),  # type: ignore[arg-type]
+    "fault": (lambda: Fault("launch", "sometimes"), "'sometimes': use 'temporary' or 'permanent' or 'unknown'"),  # type: ignore[arg-type]
+}
+
+
+def deployed() -> zdd.Deployer:
+    found = in_memory()
+    found.deploy(WEB, RELEASE)
+    return found
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_of_a_wrong_kind_is_refused_by_name(name: str) -> None:
+    make, words = WRONG[name]
+    with pytest.raises(zdd.ConfigurationError, match=words):
+        make()
