@@ -286,6 +286,31 @@ def test_between_two_writes_the_fence_is_looked_at_again(
     assert other.registrations(service) == ((), False)
 
 
+def test_a_look_that_fails_after_a_write_does_not_say_that_nothing_was_changed(
+    guarded_agent: Any, connect: Callable[..., ConsulConnection], prefix: str, make_registration: Make
+) -> None:
+    rules = " ".join(f'{kind}_prefix "" {{ policy = "write" }}' for kind in ("service", "key", "node"))
+    mine, other = connect(rules), connect(rules)
+    accessor = mine.ask("/v1/acl/token/self").json(dict)["AccessorID"]
+    revoked: list[object] = []
+
+    def agent_for(address: object) -> ConsulConnection:
+        """In the middle of the second write, the deployer's token is revoked."""
+        revoked.append(address)
+        if len(revoked) == 2:
+            guarded_agent.ask("DELETE", f"/v1/acl/token/{accessor}")
+        return other
+
+    web, one = Service(prefix, exposures=(Exposure("http"),)), make_registration(1, 500)
+    discovery = ConsulDiscovery(mine, prefix=prefix, agent_for=agent_for)
+    discovery.apply(web, Route((one,)), ANN)
+    with pytest.raises(
+        OutcomeUnknown, match=r"after 1 changes: GET /v1/health/service/\S+ at \S+ Consul does not know the token"
+    ):
+        discovery.apply(web, Route((evolve(one, weight=0),)), ANN)
+    ConsulDiscovery(other, prefix=prefix).apply(web, Route(()), BOB)
+
+
 # -- deaths and absences -----------------------------------------------------------------------------------------------
 
 

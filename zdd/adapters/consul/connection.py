@@ -26,6 +26,8 @@ _CHUNK_BYTES = 1 << 16
 _WORDS_MAX = 300
 _SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] ([^\"')]+)")
 _DEFAULT_PORTS = {"http": 8500, "https": 8501}
+_UNKNOWN = re.compile(r"^Unknown |^CheckID .* does not have associated TTL$")
+"""How older agents say, with a 500, that they don't know an id: the second way where they have no ACLs."""
 _NOT_REACHED = ("No cluster leader", "No path to datacenter", "No known Consul servers")
 
 
@@ -160,7 +162,7 @@ class ConsulConnection:
         if self.token:  # whoever repeats it, it gets into no message
             body = body.replace(self.token.encode(), b"(the token)")
         answer = Answer(what, status, body, index)
-        if status == 500 and answer.text.startswith("Unknown "):  # older agents say so of an id that they don't know
+        if status == 500 and _UNKNOWN.search(answer.text):
             answer = evolve(answer, status=NOT_FOUND)
         if answer.status not in expected:
             raise self._refused(answer, right, writes=data is not None)

@@ -124,9 +124,11 @@ class ConsulDiscovery:
         names = self._names(service)
         known = add_names(self._store, service.name, fence, names, hold=False)
         former = [name for name in known if name not in names]
+        registrar = self._registrar(service, fence)
         if former:
-            self._remove(service, former, self._listed(service, former), self._registrar(service, fence))
-            set_names(self._store, service.name, fence, names)
+            with registrar.as_one():
+                self._remove(service, former, self._listed(service, former), registrar)
+                set_names(self._store, service.name, fence, names)
 
     def registrations(self, service: Service) -> tuple[tuple[Registration, ...], bool]:
         """Return what Consul's health endpoint lists, sorted by instance, and whether requests are held back.
@@ -152,18 +154,19 @@ class ConsulDiscovery:
         wanted = self._wanted(service, command)
         names = add_names(self._store, service.name, fence, self._names(service), hold=command.held)
         registrar = self._registrar(service, fence)
-        listed = self._listed(service, names)
-        gone, falling = _falls(wanted, listed)
-        self._remove(service, names, gone, registrar)
-        for one, before in falling:
-            registrar.put(one, before)
-        if gone or falling:
-            listed = self._await_lowered(service, names, gone, [one for one, _ in falling])
-        for one in wanted.values():
-            now = _same(one, listed)
-            if now is None or not now.is_as(one) or now.status != one.status:
-                registrar.put(one, now)
-        set_names(self._store, service.name, fence, self._names(service), held=command.held)
+        with registrar.as_one():
+            listed = self._listed(service, names)
+            gone, falling = _falls(wanted, listed)
+            self._remove(service, names, gone, registrar)
+            for one, before in falling:
+                registrar.put(one, before)
+            if gone or falling:
+                listed = self._await_lowered(service, names, gone, [one for one, _ in falling])
+            for one in wanted.values():
+                now = _same(one, listed)
+                if now is None or not now.is_as(one) or now.status != one.status:
+                    registrar.put(one, now)
+            set_names(self._store, service.name, fence, self._names(service), held=command.held)
 
     # -- what should be -----------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from zdd.adapters.consul.fence import FenceKey
 from zdd.adapters.consul.store import Entry, Store, encode_record, replace, unchanged
-from zdd.errors import OutcomeUnknown, PermanentError
+from zdd.errors import OutcomeUnknown
 from zdd.interfaces import Fence
 
 _TRIES = 8
@@ -40,11 +40,12 @@ class DiscoveryKey:
         heads = store.heads(service)
         fence = FenceKey.of(store.get(heads + "fence"))
         entry = store.get(heads + "discovery")
-        record = entry.record()
-        held, names = record.get("held", False), record.get("names", [])
-        if not isinstance(held, bool) or not isinstance(names, list):
-            raise PermanentError(f"Consul's key {entry.key} does not hold what zdd wrote: restore it, or move it away")
-        return cls(fence, entry, held, tuple(map(str, names)))
+        match entry.record():
+            case {"held": bool(held), "names": [*names]} if all(isinstance(name, str) for name in names):
+                return cls(fence, entry, held, tuple(names))
+            case _ if entry.index:
+                raise entry.damaged()
+        return cls(fence, entry, False, ())
 
     def write(self, store: Store, held: bool, names: Sequence[str], fence: Fence) -> bool:
         """Write it if it is different, and claim; return False if somebody else wrote in between."""

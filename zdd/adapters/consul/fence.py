@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from zdd.adapters.consul.store import Entry, Operation, Store, encode_record, replace, unchanged
-from zdd.errors import LeaseLost, PermanentError
+from zdd.errors import LeaseLost
 from zdd.interfaces import Fence
 
 
@@ -33,11 +33,12 @@ class FenceKey:
     @classmethod
     def of(cls, entry: Entry) -> FenceKey:
         """Read it from its entry. Raises as `read` does."""
-        record = entry.record()
-        token, holder = record.get("token", 0), record.get("holder", "")
-        if not isinstance(token, int) or not isinstance(holder, str):
-            raise PermanentError(f"Consul's key {entry.key} does not hold what zdd wrote: restore it, or move it away")
-        return cls(entry, Fence(token, holder))
+        match entry.record():
+            case {"token": int(token), "holder": str(holder)} if token >= 0 and not isinstance(token, bool):
+                return cls(entry, Fence(token, holder))
+            case _ if entry.index:
+                raise entry.damaged()
+        return cls(entry, Fence(0, ""))
 
     def check(self, service: str, fence: Fence) -> None:
         """Refuse a deployer that isn't the last one.

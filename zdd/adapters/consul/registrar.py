@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from attrs import define, field
 
 from zdd.adapters.consul.connection import NOT_FOUND, OK, Answer, ConsulConnection
 from zdd.adapters.consul.listing import OUT, Listed, Wanted, check_id
-from zdd.errors import OutcomeUnknown, TemporaryError
+from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
 from zdd.interfaces import Fence
 from zdd.model.address import Address
 
@@ -25,7 +27,7 @@ class Registrar:
         agent_for: The agent with which an instance at this address is registered.
         fence: The deployer's.
         check_fence: Raises `LeaseLost` if a later one has claimed.
-        done: How many writes were done.
+        done: How many writes the agents have taken.
         end_s: When it takes too long, by the monotonic clock.
     """
 
@@ -41,7 +43,7 @@ class Registrar:
 
         Raises:
             TemporaryError: Nothing was changed yet.
-            PermanentError: It is refused.
+            PermanentError: It is refused, and nothing was changed yet.
             OutcomeUnknown: It is not known whether it was done; or earlier ones were, and this one was not.
         """
         self._do(f"register {one.id}", lambda: self._put(one, before))
@@ -53,22 +55,33 @@ class Registrar:
     def strike_out(self, listed: Listed) -> None:
         """Have the catalog forget what it lists although its agent does not know it. Raises as `put` does."""
         body, right = {"Node": listed.node, "ServiceID": listed.id}, service_right(listed.name)
-        self._do(
-            f"strike out {listed.id}",
-            lambda: self.catalog.tell("/v1/catalog/deregister", body, right=right, expected=(OK, NOT_FOUND)),
-        )
+        path, expected = "/v1/catalog/deregister", (OK, NOT_FOUND)
+        self._do(f"strike out {listed.id}", lambda: self._tell(self.catalog, path, right, body=body, expected=expected))
+
+    @contextmanager
+    def as_one(self, what: str = "") -> Iterator[None]:
+        """Let what the block does be one: what fails in it after something was written leaves it half done.
+
+        Raises:
+            OutcomeUnknown: Instead of what says that nothing was changed.
+        """
+        try:
+            yield
+        except (TemporaryError, PermanentError) as error:
+            if not self.done:
+                raise
+            raise OutcomeUnknown(f"after {self.done} changes{what}: {error}", settles_within_s=0.0) from error
 
     def _do(self, what: str, write: Callable[[], object]) -> None:
-        try:
+        with self.as_one(f", could not {what}"):
             self._check_time()
             self.check_fence()
             write()
-        except TemporaryError as error:
-            if not self.done:
-                raise
-            words = f"after {self.done} changes, could not {what}: {error}"
-            raise OutcomeUnknown(words, settles_within_s=0.0) from error
-        self.done += 1
+
+    def _tell(self, agent: ConsulConnection, path: str, right: str, **more: Any) -> Answer:
+        answer = agent.tell(path, right=right, **more)
+        self.done += answer.status == OK
+        return answer
 
     def _check_time(self) -> None:
         if time.monotonic() > self.end_s:
@@ -85,7 +98,8 @@ class Registrar:
     def _register(self, agent: ConsulConnection, one: Wanted) -> None:
         definition, parameters = one.definition(self.fence.token), {"replace-existing-checks": "true"}
         path = "/v1/agent/service/register"
-        _check_silent(agent.tell(path, definition, parameters=parameters, right=service_right(one.name)), agent)
+        right = service_right(one.name)
+        _check_silent(self._tell(agent, path, right, body=definition, parameters=parameters), agent)
 
     def _turn(self, agent: ConsulConnection, one: Wanted) -> bool:
         """Set zdd's own check. Return False if the agent does not know it.
@@ -96,7 +110,7 @@ class Registrar:
         verb, word = ("warn", "out") if one.status == OUT else ("pass", "in")
         note = {"note": f"{word}, by {self.fence.holder} (token {self.fence.token})"}
         path = f"/v1/agent/check/{verb}/{check_id(one.id)}"
-        answer = agent.tell(path, parameters=note, right=service_right(one.name), expected=(OK, NOT_FOUND))
+        answer = self._tell(agent, path, service_right(one.name), parameters=note, expected=(OK, NOT_FOUND))
         if answer.status == OK:
             _check_silent(answer, agent)
         return answer.status == OK
@@ -105,7 +119,7 @@ class Registrar:
         agent, right = self.agent_for(listed.address), service_right(listed.name)
         path = f"/v1/agent/service/deregister/{listed.id}"
         try:
-            answer = agent.tell(path, right=right, expected=(OK, NOT_FOUND))
+            answer = self._tell(agent, path, right, expected=(OK, NOT_FOUND))
         except TemporaryError:
             if listed.node_alive:
                 raise

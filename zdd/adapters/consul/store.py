@@ -51,10 +51,14 @@ class Entry:
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict) or "format" not in record:
-            raise PermanentError(f"Consul's key {self.key} does not hold what zdd wrote: restore it, or move it away")
+            raise self.damaged()
         if record["format"] != FORMAT:
             raise PermanentError(f"Consul's key {self.key} was written by another zdd, in format {record['format']!r}")
         return record
+
+    def damaged(self) -> PermanentError:
+        """Return what is to be said of a value that is not as zdd writes them."""
+        return PermanentError(f"Consul's key {self.key} does not hold what zdd wrote: restore it, or move it away")
 
 
 def encode_record(**values: object) -> bytes:
