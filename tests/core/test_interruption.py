@@ -6,6 +6,8 @@ import pytest
 
 from zdd.adapters.memory import Behaviour, Blame
 from zdd.errors import ConfigurationError, DeploymentInterrupted
+from zdd.events import CommandAnswered, CommandIntended, DeploymentStarted, Outcome
+from zdd.model.command import Route
 from zdd.model.release import Release
 from zdd.strategies.blue_green import BlueGreen
 from zdd.strategies.canary import Canary
@@ -77,3 +79,27 @@ def test_a_rolling_update_goes_on_when_a_changed_instance_had_no_traffic_yet(sce
         scene.deployer().deploy(service, NEW)
     scene.deployer().resume("web")
     assert scene.untidy(service, "2.0") == []
+
+
+@pytest.mark.parametrize(("strategy", "number"), [(BlueGreen(), 1), (Canary((50, 100), hold_s=1), 2)], ids=str)
+def test_what_an_edge_that_lags_has_not_yet_had_of_what_is_taken_back_is_not_stopped(make_scene, web, strategy, number):
+    scene, service = make_scene(edge_lags_s=(3.0,)), web(replicas=2, cells=2, drain_deadline_s=20, start_deadline_s=30)
+    scene.deployer().deploy(service, OLD)
+    scene.pass_s(60)
+    told = []
+
+    def watch(event):
+        if isinstance(event, DeploymentStarted):
+            told.append([])
+        if isinstance(event, CommandIntended) and isinstance(event.command, Route):
+            told[-1].append(event.number)
+        if isinstance(event, CommandAnswered) and event.number in told[-1]:
+            if len(told) == 1 and len(told[0]) == number:
+                scene.deployer().abort("web")
+            elif len(told) == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(DeploymentInterrupted):
+        scene.deployer(None, watch).deploy(service, NEW, strategy)
+    assert scene.deployer().resume("web").outcome is Outcome.ROLLED_BACK
+    assert scene.untidy(service, "1.0") == []

@@ -278,6 +278,7 @@ def going_back(progress: Progress, now: float) -> Progress:
         doubted=progress.doubted,
         routed=progress.routed,
         routed_s=progress.routed_s,
+        given=progress.given,
         holds=progress.holds,
     )
 
