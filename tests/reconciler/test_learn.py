@@ -159,6 +159,16 @@ def test_it_is_cut_at_the_drain_deadline_if_it_is_not_idle_by_then():
     assert record(IN, away(21), away(22), away(51)).cut_s is None
 
 
+def test_an_edge_that_can_not_be_asked_gets_its_time_to_follow_before_what_is_in_flight_gets_its_own():
+    def unheard(at_s):
+        return evolve(look(at_s, weight=0), edges=(EdgeView("edge", at_s, reachable=False),))
+
+    late = 21 + EDGE_FOLLOWS_S + WEB.drain_deadline_s
+    assert record(IN, OUT, unheard(22), unheard(late - 0.1)).cut_s is None
+    assert record(IN, OUT, unheard(22), unheard(late)).cut_s == late
+    assert record(IN, OUT, away(22, 1), unheard(23), unheard(52)).cut_s == 52  # it had let go before
+
+
 def test_to_be_put_back_forgets_that_it_was_out():
     back = record(IN, OUT, away(22), look(23, weight=5, edges=[("edge", False, 0)]))
     assert (back.admitted_s, back.out_s, back.gone_s, back.seen_s, back.idle_looks) == (23, None, None, None, 0)

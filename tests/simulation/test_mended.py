@@ -26,6 +26,8 @@ MENDED = {
     2444: "an instance that had just become well again was held against the deployer",
     3054: "what rounding left of a canary's share went to a cell that was being retired",
     10570: "a person who wrote what a slow discovery showed undid what it had been told, which was held against zdd",
+    45050: "a person's weight made what a cell gave up look like more than what joined it took over",
+    47093: "an edge that was stuck, and could not be asked, had no time to follow before what it sent to was stopped",
     3961: "what a person took out of traffic was held against the plan that began in that moment",
 }
 
@@ -63,6 +65,10 @@ def _discovery_lags(small: Scenario) -> Scenario:
     return evolve(_at_once(small), discovery_lag_s=2.0, edge_lags_s=(0.1,))
 
 
+def _drains_soon(small: Scenario) -> Scenario:
+    return evolve(small, service=evolve(small.service, drain_deadline_s=2.0))
+
+
 def _frozen_canary(lag_s: float) -> Scenario:
     """Return a life that is left with a canary that crashes again and again, in a cell of two."""
     small = _one_cell(world(StrategyKind.CANARY, replicas=2))
@@ -75,6 +81,14 @@ def _frozen_canary(lag_s: float) -> Scenario:
 SMALL = {
     "what came and went in a cell that was to be replaced kept its successor from ever being deployed": [
         _frozen_canary(lag_s) for lag_s in (0.5, 1.5)
+    ],
+    "an edge that lags could not be asked, and what it still sent requests to was stopped": [
+        _with(
+            _drains_soon(world(kind, replicas=2)),
+            Trouble(FaultClass.EDGE_LAG, 0, pick=2),
+            Trouble(FaultClass.EDGE_CUT_OFF, 0, after_s, for_s=9.0),
+        )
+        for kind, after_s in ((StrategyKind.ROLLING, 9.5), (StrategyKind.BLUE_GREEN, 7.5), (StrategyKind.CANARY, 16.5))
     ],
     "an old list showed one that serves as starting, and it was taken out": [
         _with(

@@ -24,9 +24,12 @@ def permitted(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
     commands: list[Command] = []
     allowed: list[Traffic] = []
     traffic_waits = False
+    lacking: set[str] = set()  # cells of which an instance that is missing keeps what it had
     for shift, proposals in groupby(_shifts(picture), key=attrgetter("shift")):
         about = concerned(guards, shift)
         for proposal in proposals:
+            if shift is Shift.RAISE and proposal.cell in lacking:
+                continue  # edges give it that until it is forgotten, so nobody gets it before
             refusal = permit(picture, proposal, tally, about)
             if refusal is None:
                 tally = tally.plus(picture, proposal)
@@ -34,6 +37,8 @@ def permitted(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
             else:
                 refusals.append(refusal)
                 traffic_waits = traffic_waits or _keeps_from_passing(picture, proposal, refusal)
+                if shift is Shift.FORGET and picture.weight(proposal.instance):
+                    lacking.add(proposal.cell)
     held, held_refusal = _held(picture, guards)
     if held_refusal is not None:
         refusals.append(held_refusal)
@@ -104,27 +109,25 @@ def _with_cut(picture: Picture, command: Launch | Change | Scale | Retire) -> Co
 
 
 def _shifts(picture: Picture) -> Iterator[Traffic]:
-    # Edges give an instance that is missing its share until it is forgotten, so nobody gets it before.
-    registered = picture.registered
-    missing = {registered[name].cell for name in picture.unlisted if registered[name].weight}
     lowered = [
         Traffic(Shift.LOWER, name, cell) for cell, names in picture.all_cells.overweight.items() for name in names
     ]
     # A cell that has too much makes room first; in any other what is given up is taken over by those that join it.
     yield from (proposal for proposal in lowered if picture.has_too_much(proposal.cell))
+    raised = []
     for name, registration in picture.all_cells.unlike_wanted.items():
         before, after = picture.weight(name), registration.weight
         if after and not before:
             yield Traffic(Shift.ADMIT, name, registration.cell)
-        elif after > before and registration.cell in missing:
-            continue
         elif after > before:
-            yield Traffic(Shift.RAISE, name, registration.cell)
+            raised.append(Traffic(Shift.RAISE, name, registration.cell))
         elif before and not after:
             yield Traffic(Shift.OUT, name, registration.cell)
     yield from (proposal for proposal in lowered if not picture.has_too_much(proposal.cell))
+    # What is forgotten leaves its part to the others of its cell at once, so that no other cell has more meanwhile.
     for name in picture.unlisted:
-        yield Traffic(Shift.FORGET, name, registered[name].cell)
+        yield Traffic(Shift.FORGET, name, picture.registered[name].cell)
+    yield from raised
 
 
 def _held(picture: Picture, guards: Sequence[Guard]) -> tuple[bool, Refusal | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zdd.reconciler.learn import LOOK_AGAIN_S
+from zdd.reconciler.learn import LOOK_AGAIN_S, drained_by_s
 from zdd.reconciler.picture import Picture
 
 
@@ -11,7 +11,7 @@ def draining(picture: Picture, name: str) -> tuple[str, float]:
     record = picture.record(name)
     if picture.weight(name) > 0 or record is None or record.out_s is None:
         return f"{name} to lose its traffic", picture.deadline_s
-    until_s = record.out_s + picture.plan.service.drain_deadline_s
+    until_s = drained_by_s(record.out_s, record.gone_at, picture.observation.edges, picture.plan.service)
     slow = [view.edge for view in picture.observation.edges if view.edge not in record.gone_at]
     if slow:
         return f"{name} to be seen gone at {', '.join(slow)}", until_s

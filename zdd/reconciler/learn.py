@@ -12,6 +12,7 @@ from zdd.model.gate import conclude
 from zdd.model.observation import Observation
 from zdd.model.order import Order
 from zdd.model.plan import Plan
+from zdd.model.service import Service
 from zdd.model.traffic import EdgeView, Registration
 from zdd.model.verdict import Result
 from zdd.reconciler.orders import obeyed
@@ -316,10 +317,8 @@ def _out(
         looks, looked_s = looks + 1, as_of_s
     gone_s = (record.gone_s if record.gone_s is not None else as_of_s) if everywhere else None
     idle_s = (record.idle_s if record.idle_s is not None else as_of_s) if looks >= IDLE_LOOKS else None
-    # What is in flight gets its whole time from when the last edge that can be asked has let go.
     heard = all(view.edge in gone_at or not view.reachable for view in observation.edges)
-    since_s = max([out_s, *gone_at.values()])
-    late = idle_s is None and heard and as_of_s >= since_s + plan.service.drain_deadline_s
+    late = idle_s is None and heard and as_of_s >= drained_by_s(out_s, gone_at, observation.edges, plan.service)
     cut_s = (record.cut_s if record.cut_s is not None else as_of_s) if late else None
     known = (record.gone_at, record.gone_s, record.idle_looks, record.idle_looked_s, record.idle_at)
     if (gone_at, gone_s, looks, looked_s, processes) == known and (idle_s, cut_s) == (record.idle_s, record.cut_s):
@@ -328,6 +327,15 @@ def _out(
         record, gone_at=gone_at, gone_s=gone_s, idle_looks=looks, idle_looked_s=looked_s, idle_at=processes,
         idle_s=idle_s, cut_s=cut_s,
     )  # fmt: skip
+
+
+def drained_by_s(out_s: float, gone_at: Mapping[str, float], edges: Sequence[EdgeView], service: Service) -> float:
+    """Return when what is in flight has had its whole time, counted from when the last edge has let go.
+
+    One that can't be asked has done so when the time has passed within which it follows every change.
+    """
+    let_go_s = [gone_at.get(view.edge, out_s if view.reachable else out_s + EDGE_FOLLOWS_S) for view in edges]
+    return max([out_s, *let_go_s]) + service.drain_deadline_s
 
 
 def _let_go(

@@ -152,13 +152,21 @@ def _cell_had_traffic(watch: Watch, look: Look, cell: str) -> bool:
 
 
 def _lowered(watch: Watch, look: Look, weights: Mapping[str, int]) -> set[str]:
-    """Return the instances that get less, but for those whose cell as a whole does not."""
+    """Return the instances that get less, but for those whose cell as a whole does not.
+
+    Of a cell in which a person gave an instance a weight nobody can say what it had as a whole.
+    """
     existing, totals = watch.world.cells.existing, dict[str, int]()
     for name in {*weights, *look.weights} & existing.keys():
         cell = existing[name].cell
         totals[cell] = totals.get(cell, 0) + weights.get(name, 0) - look.weights.get(name, 0)
+    by_hand = {name.rpartition(".")[0] for name in watch.by_hand & look.weights.keys()}
     lowered = {name for name, weight in weights.items() if 0 < weight < look.weights.get(name, 0)}
-    return {name for name in lowered if name not in existing or totals[existing[name].cell] < 0}
+    return {
+        name
+        for name in lowered
+        if name not in existing or (totals[existing[name].cell] < 0 and existing[name].cell not in by_hand)
+    }
 
 
 def _proven(watch: Watch, goal: Goal) -> int:

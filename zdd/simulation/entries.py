@@ -6,6 +6,7 @@ from zdd.adapters.memory import Blame, Entry, What
 from zdd.model.cell import InstanceState
 from zdd.model.plan import Plan
 from zdd.model.service import Overlap
+from zdd.reconciler.learn import EDGE_FOLLOWS_S
 from zdd.simulation.invariants import Invariant
 from zdd.simulation.process import Process
 from zdd.simulation.trouble import SETTLES_S
@@ -140,7 +141,7 @@ def _lost(watch: Watch, entry: Entry) -> None:
 
 def _stopped(watch: Watch, entry: Entry) -> None:
     """Judge requests that were lost by a command to stop."""
-    if (entry.edge in watch.stuck and entry.edge in watch.deaf) or _changed_under_way(watch):
+    if _lost_edge(watch, entry.edge) or _changed_under_way(watch):
         watch.world_losses += entry.requests  # it neither follows nor can be asked; or it meant something else
     elif entry.instance not in watch.cut:
         watch.say(Invariant.DRAINED, f"{entry.instance} was stopped with {entry.requests} in flight, not on record")
@@ -148,6 +149,13 @@ def _stopped(watch: Watch, entry: Entry) -> None:
         watch.say(Invariant.DRAINED, f"{entry.instance} was stopped while {entry.edge} still sent requests to it")
     elif entry.edge not in watch.stuck and entry.out_for_s < watch.service.drain_deadline_s - watch.lags_s():
         watch.say(Invariant.DRAINED, f"{entry.instance} was cut after {entry.out_for_s:.2f} s")
+
+
+def _lost_edge(watch: Watch, edge: str) -> bool:
+    """Tell whether an edge can't be asked, and does not follow within the time in which an edge must."""
+    now_s = watch.world.clock.now()
+    since_s = watch.stuck.get(edge, now_s)
+    return edge in watch.deaf and edge in watch.stuck and now_s - since_s + watch.lags_s() >= EDGE_FOLLOWS_S
 
 
 def _changed_under_way(watch: Watch) -> bool:
