@@ -88,11 +88,18 @@ def trickles(client: socket.socket, _: bytes) -> None:
         time.sleep(0.2)
 
 
+def trickles_headers(client: socket.socket, _: bytes) -> None:
+    client.sendall(b"HTTP/1.1 200 OK\r\nX-Nothing: ")
+    for _ in range(100):
+        client.sendall(b".")
+        time.sleep(0.2)
+
+
 def cuts_short(client: socket.socket, _: bytes) -> None:
     client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[")
 
 
-@pytest.mark.parametrize("say", [hangs, resets, trickles, cuts_short], ids=lambda say: say.__name__)
+@pytest.mark.parametrize("say", [hangs, resets, trickles, trickles_headers, cuts_short], ids=lambda say: say.__name__)
 def test_no_whole_answer_in_time_is_temporary_to_a_question_and_unknown_to_a_write(server: Server, say: Say) -> None:
     connection = server(say)
     began_s = time.monotonic()

@@ -17,6 +17,7 @@ from attrs import evolve, field, frozen
 from consul.std import HTTPClient  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError, NewConnectionError
 
+from zdd.adapters.consul.session import bound
 from zdd.errors import AdapterError, ConfigurationError, OutcomeUnknown, PermanentError, TemporaryError
 from zdd.model.names import check_number
 
@@ -187,6 +188,7 @@ class ConsulConnection:
         )
         client.session.trust_env = False  # no proxy, no .netrc, no other authority from the environment
         client.session.max_redirects = 0  # the token goes nowhere else
+        bound(client.session)
         client.session.stream = True  # so that an answer without end can be left
         return client
 

@@ -10,7 +10,7 @@ from contextlib import closing
 
 from zdd.adapters.consul.discovery import default_name
 from zdd.adapters.consul.weights import STEP
-from zdd.adapters.traefik.api import Conversation, Freshness, routed_servers
+from zdd.adapters.traefik.api import BoundedClient, Conversation, Freshness, routed_servers
 from zdd.adapters.traefik.connections import called, can_count, established, process_at
 from zdd.adapters.traefik.rendering import priority, rule
 from zdd.errors import ConfigurationError, TemporaryError
@@ -201,7 +201,7 @@ class CatalogTraefikEdge:
         return {address: count for address, count in told.items() if count is not None}
 
     def _ask_count(self, address: Address) -> int | None:
-        client = http.client.HTTPConnection(address.host, address.port, timeout=_COUNT_TIMEOUT_S)
+        client = BoundedClient(address, _COUNT_TIMEOUT_S)
         try:
             client.request("GET", self._in_flight_path or "/", headers={"Connection": "close"})
             response = client.getresponse()

@@ -109,7 +109,7 @@ class Conversation:
 
     def __init__(self, edge: str, address: Address, freshness: Freshness | None = None) -> None:
         self._edge, self._freshness = edge, freshness
-        self._client = _Client(address.host, address.port)
+        self._client = BoundedClient(address, TIMEOUT_S)
         try:
             self._client.connect()
         except OSError as error:
@@ -142,14 +142,20 @@ class Conversation:
         return answer
 
 
-class _Client(http.client.HTTPConnection):
-    """Has until `TIMEOUT_S` after it was made, also if it has to connect again."""
+class BoundedClient(http.client.HTTPConnection):
+    """Has so long after it was made for everything together, also if it has to connect again.
 
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(host, port, timeout=TIMEOUT_S)
-        self._end_s = time.monotonic() + TIMEOUT_S
+    Args:
+        address: Whom it asks.
+        timeout_s: How long, in seconds.
+    """
+
+    def __init__(self, address: Address, timeout_s: float) -> None:
+        super().__init__(address.host, address.port, timeout=timeout_s)
+        self._end_s = time.monotonic() + timeout_s
 
     def connect(self) -> None:
+        """Connect, in what is left of the time."""
         self.timeout = _left_s(self._end_s)
         super().connect()
         self.sock = _Until(self.sock, self._end_s)
