@@ -35,6 +35,8 @@ MENDED_WITH_ORDERS = {
     118: "an edge that lags showed what was put back only because it had not let go of it yet",
     147: "an abort came before discovery showed that all was taken out: held requests went on to nobody",
     1578: "a request without an answer that took effect in the last moment was shown when its instances had gone",
+    45187: "what a slow discovery was told to send requests to was stopped before it showed that",
+    46529: "what an earlier deployer had told a slow discovery was held against the canary that followed",
     772: "a deployment that follows an aborted one at once did not know what discovery had been told",
 }
 

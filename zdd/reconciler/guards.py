@@ -117,7 +117,7 @@ def _others_in_traffic(picture: Picture) -> str | None:
 
 def _drained(picture: Picture, proposal: Change | Scale | Retire, tally: Tally) -> tuple[str, float] | None:
     for name in victims(picture, proposal):
-        if name not in picture.registered and _about_to_be_known(picture, name):
+        if _about_to_be_sent_to(picture, name):
             return f"discovery to show {name}", picture.progress.routed_s + REPEAT_AFTER_S
         if not picture.quiet(picture.instances[name]):
             return draining(picture, name)
@@ -128,11 +128,13 @@ def _drained(picture: Picture, proposal: Change | Scale | Retire, tally: Tally) 
     return just_missing(picture, proposal.cell)
 
 
-def _about_to_be_known(picture: Picture, name: str) -> bool:
-    routed = picture.progress.routed
-    if routed is None or picture.now >= picture.progress.routed_s + REPEAT_AFTER_S:
+def _about_to_be_sent_to(picture: Picture, name: str) -> bool:
+    """Tell whether discovery was told to send requests to an instance, or of it at all, and does not show that yet."""
+    routed, known = picture.progress.routed, picture.registered.get(name)
+    if routed is None or (known is not None and known.weight) or route_awaited(picture) is None:
         return False
-    return any(registration.instance == name for registration in routed.registrations)
+    told = (one for one in routed.registrations if one.instance == name)
+    return any(known is None or one.weight for one in told)
 
 
 def _judged(picture: Picture, proposal: Retire, tally: Tally) -> str | None:

@@ -182,7 +182,9 @@ def _share(watch: Watch) -> None:
     if not rising or not falling:
         return
     allowed = max(_percent(plan, number) for number in range(-1, process.stage + 1))
-    whole = sum(goal.share for goal in plan.goals_at(min(process.stage, len(plan.stages) - 1)).values())
+    whole = _whole(plan, min(process.stage, len(plan.stages) - 1))
+    if "" not in process.told:  # what changes before its first change, an earlier one did
+        whole = max(whole, _whole(plan, -1))
     share = 100 * rising / max(rising + falling, whole)  # what the others lack is not the canary's doing
     if share > allowed + 0.1 and not _too_large(watch, process, plan):
         watch.say(Invariant.CANARY, f"it has {share:.2f} % in stage {process.stage + 1} of {allowed:.2f} %")
@@ -193,6 +195,10 @@ def _too_large(watch: Watch, process: Process, plan: Plan) -> bool:
     sizes = {cell.name: cell.replicas for cell in watch.world.cells.observe(watch.service.name)}
     goals = plan.goals_at(min(process.stage, len(plan.stages) - 1)).values()
     return any(goal.revision == plan.target and sizes.get(goal.cell, 0) > goal.replicas > 0 for goal in goals)
+
+
+def _whole(plan: Plan, stage: int) -> int:
+    return sum(goal.share for goal in plan.goals_at(stage).values())
 
 
 def _shares(plan: Plan) -> bool:
