@@ -385,7 +385,9 @@ class Deployer:
             cut_off_confirmed: As for `fail_over`.
 
         Raises:
-            ConfigurationError: There is no such revision; the message lists those there are. Else as `fail_over`.
+            ConfigurationError: There was no switch, or it was gone back from already, or something else was deployed
+                since and no version is given; there is no such revision: the message lists those there are. Else as
+                `fail_over`.
         """
         return Switching(self._operations).fail_back(service, to, cut_off_confirmed=cut_off_confirmed)
 

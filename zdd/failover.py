@@ -24,6 +24,7 @@ from zdd.report import Report
 from zdd.request import judgeable
 from zdd.strategies.stand_by import StandBy
 from zdd.strategies.switch_over import SwitchOver
+from zdd.switches import refuse_no_switch
 
 logger = logging.getLogger("zdd")
 
@@ -205,16 +206,15 @@ class Switching:
             raise ConfigurationError(f"{service} was never deployed, so there is nothing to stand by for")
         return self.operations.deploy(self.operations.request(last.plan.agreed, failover.standby, StandBy()))
 
-    def fail_back(
-        self, service: str, to: str | None, *, cut_off_confirmed: bool, actions: tuple[Action, ...] = ()
-    ) -> Report:
-        """Put back what served before."""
+    def fail_back(self, service: str, to: str | None, *, cut_off_confirmed: bool) -> Report:
+        """Put back what served before a switch."""
         history = self.operations.history(service)
-        if history.last is None:
-            raise ConfigurationError(f"{service} was never deployed, so there is nothing to go back to")
-        strategy = SwitchOver(cut_off_confirmed=cut_off_confirmed, actions=actions)
-        request = self.operations.request_again(history.last.plan.agreed, history.find(to), strategy)
-        return self.operations.deploy(request)
+        refuse_no_switch(service, history, to)
+        return self._back_to(history, to, SwitchOver(cut_off_confirmed=cut_off_confirmed))
+
+    def _back_to(self, history: History, to: str | None, strategy: SwitchOver) -> Report:
+        agreed = history.deployments[-1].plan.agreed
+        return self.operations.deploy(self.operations.request_again(agreed, history.find(to), strategy))
 
     def watch(self, service: str, failover: Failover, for_s: float) -> Report | None:
         """Look until the primary has failed, then switch; return None when the time is over.
@@ -277,7 +277,7 @@ class Switching:
             return None
         seen.returns, seen.healthy_since_s = seen.returns + 1, None
         logger.warning("zdd.failover: %s goes back to %s", service, primary.version)
-        return self.fail_back(service, primary.id, cut_off_confirmed=False, actions=failover.return_actions)
+        return self._back_to(history, primary.id, SwitchOver(actions=failover.return_actions))
 
     def _primary(self, service: str, failover: Failover, before: PrimaryWatch | None) -> PrimaryWatch | None:
         """Return what looks at the primary: the same as before, unless somebody has deployed since.

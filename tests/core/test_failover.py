@@ -6,7 +6,7 @@ import pytest
 
 from zdd.actions import CommandAction, FunctionAction
 from zdd.adapters.memory import Behaviour, Fault
-from zdd.errors import ConfigurationError, PrimaryNotConfirmed
+from zdd.errors import ConfigurationError, DeploymentFailed, PrimaryNotConfirmed
 from zdd.events import Outcome
 from zdd.failover import Failover
 from zdd.gates import FunctionGate, TcpGate
@@ -55,6 +55,66 @@ def test_by_hand_the_standby_takes_over_and_nothing_runs_beside_it(served, web):
     assert both == []
     assert served.deployer().deploy(web(), STANDBY).outcome is Outcome.SUCCEEDED  # treated as it was stated
     assert both != []
+
+
+def refused(scene, to=None):
+    """Return why nothing is gone back from; nothing is touched meanwhile."""
+    before, told = scene.world.log, len(scene.events)
+    with pytest.raises(ConfigurationError) as refusal:
+        scene.deployer().fail_back("web", to)
+    assert (scene.world.log, len(scene.events)) == (before, told)
+    return str(refusal.value)
+
+
+def test_where_no_failover_happened_there_is_nothing_to_go_back_from(served, web):
+    why = "web was never switched to a standby, so there is nothing to go back from; "
+    assert refused(served) == why + "deployer.rollback('web') brings back what served before"
+    served.deployer().deploy(web(), Release("2.0", Behaviour()))
+    assert refused(served).startswith(why)
+    assert refused(served, "primary").startswith(why)
+    served.deployer().stand_by("web", Failover(STANDBY, warm=True))
+    assert refused(served).startswith(why)
+
+
+def test_what_was_gone_back_from_already_is_not_gone_back_from_again(served, web):
+    served.deployer().fail_over("web", FAILOVER)
+    served.deployer().fail_back("web")
+    assert refused(served) == (
+        "web went back from its standby already, and primary serves; name the version that is to serve, "
+        "if another one is"
+    )
+    served.deployer().stand_by("web", Failover(STANDBY, warm=True))
+    assert "already, and primary serves" in refused(served)
+    assert served.deployer().fail_back("web", "standby").to_version == "standby"
+    served.deployer().fail_over("web", Failover(Release("another", Behaviour())))
+    assert served.deployer().fail_back("web").to_version == "standby"
+
+
+def test_where_another_version_was_deployed_since_the_failover_it_is_said_which_one_is_to_serve(served, web):
+    served.deployer().fail_over("web", FAILOVER)
+    served.deployer().deploy(web(), Release("standby-2", Behaviour()))
+    assert refused(served) == (
+        "standby-2 of web was deployed after the last switch, so there is nothing to go back from; "
+        "name the version that is to serve, if another one is"
+    )
+    with pytest.raises(DeploymentFailed):
+        served.deployer().deploy(web(), Release("bad", Behaviour(healthy=False)))
+    assert refused(served).startswith("standby-2 of web was deployed after")
+    assert served.deployer().fail_back("web", "primary").to_version == "primary"
+
+
+def test_a_switch_that_did_not_come_to_its_end_is_gone_back_from(served, web):
+    with pytest.raises(DeploymentFailed):
+        served.deployer().fail_over("web", Failover(Release("standby", Behaviour(healthy=False)), deadline_s=30))
+    assert served.deployer().fail_back("web").to_version == "primary"
+    assert served.untidy(web(), "primary") == []
+
+
+def test_what_was_taken_back_after_a_failover_does_not_keep_from_going_back(served, web):
+    served.deployer().fail_over("web", FAILOVER)
+    with pytest.raises(DeploymentFailed):
+        served.deployer().deploy(web(), Release("bad", Behaviour(healthy=False)))
+    assert served.deployer().fail_back("web").to_version == "primary"
 
 
 def test_a_watch_switches_after_so_many_failed_looks_in_a_row(served, web):
