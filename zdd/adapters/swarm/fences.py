@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.engine import Engine, NameTaken
-from zdd.errors import LeaseLost
+from zdd.errors import LeaseLost, PermanentError
 from zdd.interfaces import Fence
 
 
@@ -25,13 +25,16 @@ class SwarmFences:
 
         Raises:
             LeaseLost: A greater one was accepted before.
+            PermanentError: Somebody else's config has the name.
         """
         if self._greatest(service, fence) == fence.token:
             return
+        name = f"zdd-fence-{service}-{fence.token}"
         described = {labels.FENCE: service, labels.TOKEN: str(fence.token), "zdd.holder": fence.holder}
-        with suppress(NameTaken):
-            self._engine.create_config(f"zdd-fence-{service}-{fence.token}", b"zdd", described)
-        self._greatest(service, fence)
+        with suppress(NameTaken):  # by the same deployer, just before
+            self._engine.create_config(name, b"zdd", described)
+        if self._greatest(service, fence) != fence.token:
+            raise PermanentError(f"config {name} is not zdd's: remove it")
         for token, config in self._tokens(service):
             if token < fence.token:
                 self._engine.remove_config(config)
@@ -50,7 +53,7 @@ def token_of(spec: dict[str, object]) -> int:
     """Return the token on a Swarm object; -1 if there is none."""
     described = spec.get("Labels")
     text = described.get(labels.TOKEN, "") if isinstance(described, dict) else ""
-    return int(text) if isinstance(text, str) and text.isdigit() else -1
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else -1
 
 
 def check_token(service: str, accepted: int, fence: Fence) -> None:

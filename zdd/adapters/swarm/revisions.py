@@ -72,13 +72,18 @@ class SwarmRevisions:
             return
 
     def prune(self, service: str, in_use: Collection[str]) -> list[Record]:
-        """Remove the oldest records beyond those that are to be kept, but none in use. Return what was removed."""
+        """Remove the oldest records beyond those that are to be kept, but none in use. Return what was removed.
+
+        Raises:
+            PermanentError: One of them is damaged, or was written by a newer zdd. None was removed.
+        """
         configs = sorted(self._configs(service), key=lambda config: str(config["CreatedAt"]))
         unused = [config for config in configs if config["Spec"]["Labels"][labels.REVISION] not in in_use]
         dropped = unused[: max(0, len(unused) - self._kept)]
+        records = [_read(config) for config in dropped]
         for config in dropped:
             self._engine.remove_config(config["ID"])
-        return [_read(config) for config in dropped]
+        return records
 
     def forget(self, service: str) -> None:
         """Remove every record of a service."""
@@ -92,12 +97,15 @@ class SwarmRevisions:
 def _read(config: Mapping[str, Any]) -> Record:
     name = config["Spec"]["Name"]
     try:
-        content = json.loads(base64.b64decode(config["Spec"]["Data"]))
-        if content["format"] != _FORMAT:
-            raise PermanentError(f"config {name} has format {content['format']}, this zdd knows {_FORMAT}: use a newer")
-        return Record(content["revision"], content["spec"], content["base"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise PermanentError(f"config {name}, which keeps a revision, is damaged: {error!r}") from error
+        content = json.loads(base64.b64decode(config["Spec"].get("Data") or ""))
+    except ValueError:
+        content = None
+    match content:
+        case {"format": int(version)} if version != _FORMAT:
+            raise PermanentError(f"config {name} has format {version}, this zdd knows {_FORMAT}: use a newer")
+        case {"format": int(), "revision": str(revision), "spec": dict(spec), "base": dict() | None as base}:
+            return Record(revision, spec, base)
+    raise PermanentError(f"config {name}, which keeps a revision, is damaged: it does not hold what zdd wrote")
 
 
 def images_of_revisions(engine: Engine) -> set[str]:

@@ -84,6 +84,6 @@ class Watch:
     def _concerns(self, event: dict[str, Any]) -> bool:
         if event.get("Type") == "node":
             return True
-        attributes = event.get("Actor", {}).get("Attributes", {})
+        attributes = (event.get("Actor") or {}).get("Attributes") or {}
         name = attributes.get("com.docker.swarm.service.name") or attributes.get("name", "")
         return str(name).startswith(self._prefixes)
