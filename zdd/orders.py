@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from zdd.errors import ConfigurationError, DeploymentInProgress
-from zdd.events import DeploymentEnded, DeploymentStarted, Event, Ordered, StageEntered
+from zdd.events import DeploymentEnded, DeploymentStarted, Event, Ordered, Outcome, StageEntered
 from zdd.history import OPEN_OUTCOMES, Deployment, read_history
 from zdd.interfaces import Holder
 from zdd.model.order import Order, OrderKind
@@ -145,8 +145,14 @@ def _nothing_runs(service: str, kind: OrderKind, last: Deployment | None) -> str
     else:
         how = f"{last.outcome.value if last.outcome else 'ended'} at {date_and_time(last.ended_s)}"
     back = f"deployer.rollback({service!r}) goes back"
-    steps = f"deployer.resume({service!r}) goes on with it, {back}" if last.outcome in OPEN_OUTCOMES else back
-    return f"{none}: {_named(last)}, {how}; {steps}"
+    steps = ""
+    if last.outcome in OPEN_OUTCOMES:
+        steps = f"; deployer.resume({service!r}) goes on with it, {back}"
+    elif last.outcome is Outcome.ROLLED_BACK:  # going back from there would leave what is as it should be
+        steps = f"; {last.from_version} serves as before, and nothing needs to be done" if last.from_version else ""
+    elif last.from_version:
+        steps = f"; {back}"
+    return f"{none}: {_named(last)}, {how}{steps}"
 
 
 def _named(last: Deployment) -> str:

@@ -53,6 +53,9 @@ def _lines(report: Report) -> list[tuple[str, str]]:
     """Return the lines of the text form, as name and text."""
     commands = report.commands
     who = ", then ".join(printable(name) for name in (report.actor or "nobody on record", *report.resumed_by))
+    if report.outcome is Outcome.UNCHANGED:  # nobody looked at the instances, so there is nothing to say of them
+        told = [("asked by", who), ("time", date_and_time(report.started_s))]
+        return told + [("warning", text) for text in _few([printable(line) for line in report.warnings])]
     sent = f"{commands.count} sent, {count(commands.errors, 'error')}, {commands.unknown} unknown"
     sent += f", {commands.unanswered} unanswered" if commands.unanswered else ""
     lines = [

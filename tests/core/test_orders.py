@@ -171,7 +171,22 @@ def test_where_nothing_runs_an_order_is_refused_and_says_what_can_be_done(scene,
     with pytest.raises(ConfigurationError, match="it was never deployed"):
         getattr(scene.deployer(), order)("web")
     scene.deployer().deploy(web(), OLD)
-    with pytest.raises(ConfigurationError, match=r"succeeded at .*rollback"):
+    with pytest.raises(ConfigurationError, match=r"succeeded at [^;]*$"):
+        getattr(scene.deployer(), order)("web")
+    scene.deployer().deploy(web(), NEW)
+    with pytest.raises(ConfigurationError, match=r"succeeded at .*; deployer.rollback\('web'\) goes back$"):
+        getattr(scene.deployer(), order)("web")
+
+
+@pytest.mark.parametrize("order", ["pause", "promote", "abort"])
+def test_what_was_taken_back_already_is_not_to_be_rolled_back_once_more(scene, web, order):
+    scene.deployer().deploy(web(), OLD)
+    scene.after_s(20, lambda: scene.deployer().abort("web"))
+    with pytest.raises(DeploymentFailed):
+        scene.deployer().deploy(web(), NEW, SLOW)
+    with pytest.raises(
+        ConfigurationError, match=r"rolled back at .*; 1\.0 serves as before, and nothing needs to be done$"
+    ):
         getattr(scene.deployer(), order)("web")
 
 

@@ -93,6 +93,7 @@ def test_unchanged_sends_no_command_and_writes_nothing_down(scene, web):
     report = scene.deployer().deploy(web(), OLD)
     assert (report.outcome, report.reason) == (Outcome.UNCHANGED, "1.0 runs already")
     assert (report.commands.count, report.stages) == (0, ())
+    assert "0 found" not in str(report)  # two serve, and nobody counted them
     assert scene.journal.read("web") == written
     assert scene.world.log == seen
     assert [e.outcome for e in scene.events if isinstance(e, DeploymentEnded)] == [Outcome.UNCHANGED]
