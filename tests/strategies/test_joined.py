@@ -100,3 +100,23 @@ def test_what_stops_everything_keeps_no_floor_and_says_so(strategy: zdd.Strategy
         zdd.ConfigurationError, match=r"web states a floor of 1, and with .*Recreate\(\) nothing serves"
     ):
         deployer.plan(zdd.Service("web", replicas=2, floor=1), zdd.Release("4.0", Behaviour()), strategy)
+
+
+class Own:
+    """A strategy of a user's own."""
+
+    def stages(self, situation: zdd.Situation) -> tuple[zdd.Stage, ...]:
+        return zdd.RollingUpdate().stages(situation)
+
+    def surge(self, situation: zdd.Situation) -> int:
+        return zdd.RollingUpdate().surge(situation)
+
+    def __str__(self) -> str:
+        return "Own()"
+
+
+def test_one_of_a_users_own_is_joined_from_either_side() -> None:
+    assert str(Own() + zdd.Soak(1)) == "Own() + Soak(1)"  # type: ignore[operator]
+    assert str(zdd.Soak(1) + Own() + zdd.Soak(2)) == "Soak(1) + Own() + Soak(2)"
+    with pytest.raises(zdd.ConfigurationError, match="part 5 of Joined"):
+        5 + zdd.Soak(1)  # type: ignore[operator]

@@ -18,7 +18,7 @@ from zdd.errors import BackupError
 from zdd.model.action import ActionContext
 from zdd.model.names import check_flag, check_kind, check_methods, check_number, path_text
 from zdd.model.plan import Stage
-from zdd.strategies.joined import join
+from zdd.strategies.joined import join, join_after
 from zdd.strategies.situation import Situation
 
 _STORE = ("check", "write", "read", "names", "delete")
@@ -58,7 +58,7 @@ class Backup:
     deadline_s: float = field(default=3600.0, kw_only=True)
     while_stopped: bool = field(default=False, kw_only=True)
 
-    __add__ = join
+    __add__, __radd__ = join, join_after
 
     def __attrs_post_init__(self) -> None:
         check_methods("store of Backup", self.store, _STORE, "a directory, or an object such as DirectoryStore(…)")

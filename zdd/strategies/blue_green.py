@@ -10,7 +10,7 @@ from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
 from zdd.model.plan import Goal, OnFailure, Stage, to_on_failure
 from zdd.model.service import Overlap
-from zdd.strategies.joined import join
+from zdd.strategies.joined import join, join_after
 from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Situation
 
@@ -33,7 +33,7 @@ class BlueGreen:
     def __attrs_post_init__(self) -> None:
         check_number("keep_s of BlueGreen", self.keep_s, least=0)
 
-    __add__ = join
+    __add__, __radd__ = join, join_after
 
     def __str__(self) -> str:
         return f"BlueGreen(keep_s={self.keep_s:g})"

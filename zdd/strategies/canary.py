@@ -13,7 +13,7 @@ from zdd.model.names import check_number
 from zdd.model.plan import Goal, OnFailure, Stage, to_on_failure
 from zdd.model.traffic import FULL_SHARE
 from zdd.strategies.blue_green import beside, green_cells, only_sizes, refuse_forbidden_overlap
-from zdd.strategies.joined import join
+from zdd.strategies.joined import join, join_after
 from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Situation, split
 
@@ -52,7 +52,7 @@ class Canary:
             )
         check_number("hold_s of Canary", self.hold_s, least=0)
 
-    __add__ = join
+    __add__, __radd__ = join, join_after
 
     def __str__(self) -> str:
         return f"Canary(steps={self.steps}, hold_s={self.hold_s:g})"

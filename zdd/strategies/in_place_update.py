@@ -13,7 +13,7 @@ from zdd.model.in_place import InPlace, UpdateOrder, to_order
 from zdd.model.names import check_number
 from zdd.model.plan import Goal, OnFailure, Stage, to_on_failure
 from zdd.model.service import Overlap
-from zdd.strategies.joined import join
+from zdd.strategies.joined import join, join_after
 from zdd.strategies.situation import Situation
 
 
@@ -48,7 +48,7 @@ class InPlaceUpdate:
             check_number("batch of InPlaceUpdate", self.batch, least=1, whole=True)
         check_number("hold_s of InPlaceUpdate", self.hold_s, least=0)
 
-    __add__ = join
+    __add__, __radd__ = join, join_after
 
     def __str__(self) -> str:
         return f"InPlaceUpdate(batch={self.batch!r}, order={self.order.value!r})"

@@ -19,6 +19,11 @@ def join(first: Strategy, second: Strategy) -> Joined:
     return Joined((*_parts(first), *_parts(second)))
 
 
+def join_after(second: Strategy, first: Strategy) -> Joined:
+    """Return the same where the first one is a strategy of a user's own, which knows no ``+``."""
+    return join(first, second)
+
+
 def _parts(strategy: Strategy) -> tuple[Strategy, ...]:
     return strategy.parts if isinstance(strategy, Joined) else (strategy,)
 
@@ -44,7 +49,7 @@ class Joined:
             if not is_strategy(part):
                 raise ConfigurationError(f"part {part!r} of Joined: use an object such as zdd.RollingUpdate()")
 
-    __add__ = join
+    __add__, __radd__ = join, join_after
 
     @property
     def stops_everything(self) -> bool:

@@ -6,7 +6,7 @@ from attrs import field, frozen
 
 from zdd.model.action import Action, action_tuple
 from zdd.model.plan import OnFailure, Stage, to_on_failure
-from zdd.strategies.joined import join
+from zdd.strategies.joined import join, join_after
 from zdd.strategies.situation import Situation
 
 
@@ -22,7 +22,7 @@ class Perform:
     actions: tuple[Action, ...] = field(converter=action_tuple)
     on_failure: OnFailure = field(default=OnFailure.RETREAT, kw_only=True, converter=to_on_failure)
 
-    __add__ = join
+    __add__, __radd__ = join, join_after
 
     def __str__(self) -> str:
         return f"Perform({', '.join(action.name for action in self.actions)})"

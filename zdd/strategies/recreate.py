@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from zdd.model.plan import Stage
-from zdd.strategies.joined import join
+from zdd.strategies.joined import join, join_after
 from zdd.strategies.situation import Situation
 
 
@@ -18,7 +18,7 @@ class Recreate:
     it.
     """
 
-    __add__ = join
+    __add__, __radd__ = join, join_after
 
     @property
     def stops_everything(self) -> bool:

@@ -12,7 +12,7 @@ from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
 from zdd.model.plan import Goal, OnFailure, Stage, to_on_failure
 from zdd.model.service import Overlap
-from zdd.strategies.joined import join
+from zdd.strategies.joined import join, join_after
 from zdd.strategies.situation import Situation, batches, divide
 
 
@@ -38,7 +38,7 @@ class RollingUpdate:
             check_number("batch of RollingUpdate", self.batch, least=1, whole=True)
         check_number("hold_s of RollingUpdate", self.hold_s, least=0)
 
-    __add__ = join
+    __add__, __radd__ = join, join_after
 
     def __str__(self) -> str:
         return f"RollingUpdate(batch={self.batch})" if self.batch else "RollingUpdate()"

@@ -7,7 +7,7 @@ from attrs import field, frozen
 from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
 from zdd.model.plan import OnFailure, Stage, to_on_failure
-from zdd.strategies.joined import join
+from zdd.strategies.joined import join, join_after
 from zdd.strategies.situation import Situation
 
 
@@ -28,7 +28,7 @@ class Soak:
     def __attrs_post_init__(self) -> None:
         check_number("hold_s of Soak", self.hold_s, least=0)
 
-    __add__ = join
+    __add__, __radd__ = join, join_after
 
     def __str__(self) -> str:
         return f"Soak({self.hold_s:g})"
