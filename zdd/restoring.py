@@ -19,7 +19,11 @@ def kept_backups(history: History, service: str) -> tuple[Manifest, ...]:
         BackupError: A store can't be read.
     """
     found: dict[str, Manifest] = {}
-    for backup in dict.fromkeys(backup for one in history.deployments for backup in backups_in(one.plan)):
+    asked: list[Backup] = []
+    for backup in (backup for one in history.deployments for backup in backups_in(one.plan)):
+        if backup in asked:  # a source need not be hashable, and a user's own often is not
+            continue
+        asked.append(backup)
         found.update({manifest.id: manifest for manifest in backup.archive(service).manifests()})
     return tuple(sorted(found.values(), key=lambda manifest: (manifest.made_s, manifest.id)))
 

@@ -12,7 +12,7 @@ from attrs import frozen
 import zdd
 from zdd import codec
 from zdd.adapters.memory import Behaviour, MemoryWorld
-from zdd.backup import Backup, Files, Restore, Retention
+from zdd.backup import Backup, CommandOutput, Files, Restore, Retention
 from zdd.backup.backup import MakeBackup, RestoreBackup
 from zdd.errors import BackupError, ConfigurationError
 from zdd.model.plan import Stage
@@ -187,3 +187,26 @@ def test_a_deployment_encrypts_what_it_saves_lets_go_of_old_ones_and_restores_wi
     (tmp_path / "elsewhere").rename(tmp_path / "key")
     deployer.restore("web")
     assert CELLS["wine"] == b"good"
+
+
+def test_a_backup_of_other_sources_is_refused_while_it_still_serves(cellar, tmp_path: Path) -> None:
+    deployer, world, _ = cellar
+    kept = str(tmp_path / "kept")
+    CELLS["beer"] = b"old"
+    wine = Backup([Cellar("wine")], kept)
+    deployer.deploy(zdd.Service("web"), zdd.Release("1.1", Behaviour()), wine + zdd.RollingUpdate())
+    with pytest.raises(BackupError, match="has 'wine', which is no source here, only beer is: give using="):
+        deployer.restore("web", using=Backup([Cellar("beer")], kept))
+    assert [one.version for one in world.serving("web")] == ["1.1"]
+    CELLS["wine"] = b"vinegar"
+    report = deployer.restore("web", using=Backup([Cellar("wine"), Cellar("beer")], kept))
+    assert report.actions[0].note.endswith("; it has nothing of beer, which is as it was")
+    assert (CELLS["wine"], CELLS["beer"]) == (b"good", b"old")
+
+
+def test_what_a_command_prints_is_listed_among_the_backups(cellar, tmp_path: Path) -> None:
+    deployer, _, _ = cellar
+    dump = CommandOutput("dump", [sys.executable, "-c", "print(1)"], ["true"])
+    backup = Backup([dump], str(tmp_path / "kept"))
+    deployer.deploy(zdd.Service("web"), zdd.Release("1.1", Behaviour()), backup + zdd.RollingUpdate())
+    assert [part.source for one in deployer.backups("web") for part in one.parts] == ["dump"]

@@ -117,10 +117,17 @@ class Archive:
         """Read everything back, compare it with its checksums, and let the sources say whether they would take it.
 
         Raises:
-            BackupError: Something is missing, damaged, altered, or was encrypted with another key.
+            BackupError: Something is missing, damaged, altered, of a source that is none here, or was encrypted with
+                another key.
             ConfigurationError: The key can't be read.
         """
         sources = {source.name: source for source in self.sources}
+        for part in manifest.parts:
+            if part.source not in sources:
+                raise BackupError(
+                    f"backup {manifest.id} has {part.source!r}, which is no source here, only {', '.join(sources)} is: "
+                    "give using=zdd.Backup(…) with the sources that it was made with"
+                )
         for part in manifest.parts:
             meter = Meter(_teller(tell, part.source, "verified"))
             data = meter.over(self._plain(manifest, part))
@@ -179,11 +186,8 @@ class Archive:
         Raises:
             BackupError: The backup is not whole, and nothing was touched; or a part could not be put back.
         """
-        sources = {source.name: source for source in self.sources}
-        for part in manifest.parts:
-            if part.source not in sources:
-                raise BackupError(f"backup {manifest.id} has {part.source!r}, which is no source here: name it")
         self.verify(manifest, tell)
+        sources = {source.name: source for source in self.sources}
         lost = []
         for part in manifest.parts:
             source = sources[part.source]

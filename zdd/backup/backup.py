@@ -163,7 +163,10 @@ class RestoreBackup:
         if manifest is None:
             raise BackupError(f"there is no backup that was made for deployment {context.deployment}")
         lost = archive.restore(manifest, context.tell)
-        return f"{manifest} restored; {_loss(manifest, lost)}"
+        saved = {part.source for part in manifest.parts}
+        others = [source.name for source in self.backup.sources if source.name not in saved]
+        left = f"; it has nothing of {', '.join(others)}, which is as it was" if others else ""
+        return f"{manifest} restored; {_loss(manifest, lost)}{left}"
 
 
 def _loss(manifest: Manifest, lost: tuple[tuple[str, str, str], ...]) -> str:
