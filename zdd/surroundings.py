@@ -11,6 +11,7 @@ from zdd.errors import AdapterError, ConfigurationError
 from zdd.events import Event
 from zdd.interfaces import Clock, Control, Discovery, Edge, Fence, Intents, Journal, Lease, Orchestrator
 from zdd.model.address import Address
+from zdd.model.cell import Cell, Instance
 from zdd.model.command import Change, Command, Launch, Retire, Route, Scale
 from zdd.model.evolve import evolve
 from zdd.model.names import check_methods
@@ -18,7 +19,7 @@ from zdd.model.observation import Observation, with_known_addresses
 from zdd.model.plan import Plan
 from zdd.model.release import Revision
 from zdd.model.service import Service
-from zdd.model.traffic import EdgeView
+from zdd.model.traffic import EdgeView, Registration
 from zdd.sampler import Sampler
 
 
@@ -73,10 +74,8 @@ class Surroundings:
             return Observation(as_of_s, cells)
         registrations, held = self.discovery.registrations(service)
         cells = with_known_addresses(cells, registrations)
-        watched = dict.fromkeys([address for one in registrations for address in one.addresses.values()])
-        for cell in cells:
-            watched.update(cell.places)
-        return Observation(as_of_s, cells, registrations, held, self._views(service, tuple(watched)))
+        watched = _places(cells, registrations)
+        return Observation(as_of_s, cells, registrations, held, self._views(service, watched))
 
     def _views(self, service: Service, watched: Sequence[Address]) -> tuple[EdgeView, ...]:
         if not self.at_once or len(self.edges) < 2:
@@ -108,6 +107,20 @@ class Surroundings:
                 self.orchestrator.retire(service, command, fence)
             case Route():
                 self.discovery.apply(service, command, fence)
+
+
+def _places(cells: Sequence[Cell], registrations: Sequence[Registration]) -> tuple[Address, ...]:
+    """Return every address of what runs, and of what discovery knows: mostly the same ones."""
+    places: dict[Address, None] = {}
+    listed: dict[str, Instance] = {}
+    for cell in cells:
+        places.update(cell.places)
+        listed.update(cell.members)
+    for one in registrations:
+        instance = listed.get(one.instance)
+        if instance is None or instance.addresses is not one.addresses:
+            places.update(dict.fromkeys(one.addresses.values()))
+    return tuple(places)
 
 
 _METHODS = {

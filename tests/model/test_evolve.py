@@ -11,14 +11,12 @@ from zdd.model.evolve import evolve
 from zdd.model.traffic import EdgeView
 from zdd.reconciler.decision import Decision
 from zdd.reconciler.progress import InstanceRecord, Progress
-from zdd.reconciler.proposals import Tally
 from zdd.status import InstanceStatus, Status
 
 CHANGED = [
     (Progress(), {"stage": 3, "failure": "why"}),
     (InstanceRecord("web", "r1"), {"seen_s": 3.0}),
     (Decision(), {"until_s": 5.0}),
-    (Tally(), {"added": 2}),
     (EdgeView("edge", 1.0), {"as_of_s": 2.0}),
     (Status(), {"title": "canary"}),
     (InstanceStatus("web.1", "web", "1.0", Moment.LAUNCHED, 1.0), {"found": True}),

@@ -55,9 +55,10 @@ def test_in_place_as_many_as_the_stage_says_are_lost_and_none_has_to_be_drained(
 
 def test_what_was_allowed_already_counts() -> None:
     seen, tally = picture(Goal("web", "r2", 2, 1)), Tally()
-    tally = tally.plus(seen, Launch("web-2", "r2", 2)).plus(seen, Traffic(Shift.OUT, "a", "web"))
-    tally = tally.plus(seen, Traffic(Shift.LOWER, "b", "web")).plus(seen, Traffic(Shift.ADMIT, "c", "web-2"))
-    assert tally == Tally(2, frozenset({"a"}), frozenset({"b"}), frozenset({"web-2"}))
+    allowed = [Traffic(Shift.OUT, "a", "web"), Traffic(Shift.LOWER, "b", "web"), Traffic(Shift.ADMIT, "c", "web-2")]
+    for proposal in [Launch("web-2", "r2", 2), *allowed]:
+        tally.add(seen, proposal)
+    assert tally == Tally(2, {"a"}, {"b"}, {"web-2"})
 
 
 def test_a_proposal_has_a_name_that_a_person_understands() -> None:

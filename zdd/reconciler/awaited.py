@@ -138,10 +138,10 @@ def _paused(picture: Picture) -> list[Refusal]:
     return [Refusal("pause", reason, float("inf"))]
 
 
-_IMPORTANCE = ("settled", "start", "drained", "gate", "pause", "hold", "edge", "stop")
+_GUARDS = ("settled", "start", "drained", "gate", "pause", "hold", "edge", "stop")
+_IMPORTANCE = {name: number for number, name in enumerate(_GUARDS)}
 
 
 def by_importance(waits: Sequence[Refusal]) -> tuple[Refusal, ...]:
     """Return them once each, what a person wants to know first at the front."""
-    order = {name: number for number, name in enumerate(_IMPORTANCE)}
-    return tuple(sorted(dict.fromkeys(waits), key=lambda wait: order.get(wait.guard, len(order))))
+    return tuple(sorted(dict.fromkeys(waits), key=lambda wait: _IMPORTANCE.get(wait.guard, len(_IMPORTANCE))))

@@ -32,7 +32,7 @@ def permitted(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
                 continue  # edges give it that until it is forgotten, so nobody gets it before
             refusal = permit(picture, proposal, tally, about)
             if refusal is None:
-                tally = tally.plus(picture, proposal)
+                tally.add(picture, proposal)
                 allowed.append(proposal)
             else:
                 refusals.append(refusal)
@@ -47,7 +47,7 @@ def permitted(picture: Picture, guards: Sequence[Guard]) -> tuple[tuple[Command,
     for command in _cell_commands(picture):
         refusal = permit(picture, command, tally, concerned(guards, type(command)))
         if refusal is None:
-            tally = tally.plus(picture, command)
+            tally.add(picture, command)
             commands.append(_with_cut(picture, command))
         else:
             refusals.append(refusal)

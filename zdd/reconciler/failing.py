@@ -53,9 +53,11 @@ def _gate_failure(picture: Picture) -> str:
 def _start_failure(picture: Picture) -> str:
     patience_s = picture.plan.service.start_deadline_s
     for goal in picture.goals.values():
+        if picture.complete(goal):
+            continue
         cell = picture.cells.get(goal.cell)
         since_s = _starting_since_s(picture, goal, cell)
-        if since_s is None or picture.complete(goal):
+        if since_s is None:
             continue
         stops_first = goal.in_place is not None and goal.in_place.order is UpdateOrder.STOP_FIRST
         before_s = picture.plan.service.stop_grace_s if stops_first else 0.0  # it starts when the old one has stopped

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import compress
+from operator import attrgetter, is_not
 
 from attrs import frozen
 
@@ -10,18 +12,20 @@ from zdd.events import Moment
 from zdd.model.command import Change, Retire, Scale
 from zdd.reconciler.progress import InstanceRecord, Progress
 
-_MOMENTS = (
-    (Moment.LAUNCHED, "launched_s"),
-    (Moment.READY, "ready_s"),
-    (Moment.PROVEN, "proven_s"),
-    (Moment.ADMITTED, "admitted_s"),
-    (Moment.SEEN, "seen_s"),
-    (Moment.OUT, "out_s"),
-    (Moment.SEEN_GONE, "gone_s"),
-    (Moment.IDLE, "idle_s"),
-    (Moment.CUT, "cut_s"),
-    (Moment.STOPPED, "stopped_s"),
-)
+_MOMENTS = {
+    Moment.LAUNCHED: "launched_s",
+    Moment.READY: "ready_s",
+    Moment.PROVEN: "proven_s",
+    Moment.ADMITTED: "admitted_s",
+    Moment.SEEN: "seen_s",
+    Moment.OUT: "out_s",
+    Moment.SEEN_GONE: "gone_s",
+    Moment.IDLE: "idle_s",
+    Moment.CUT: "cut_s",
+    Moment.STOPPED: "stopped_s",
+}
+_times = attrgetter(*_MOMENTS.values())
+_NEVER = (None,) * len(_MOMENTS)
 
 
 @frozen(slots=False)
@@ -41,15 +45,17 @@ def moments(before: Progress, after: Progress, instance: str | None = None) -> I
         return
     known = before.instances
     if instance is None:
-        moved = [name for name, record in after.instances.items() if known.get(name) is not record]
+        earlier_ones = map(known.get, after.instances)
+        moved = list(compress(after.instances, map(is_not, after.instances.values(), earlier_ones)))
     else:
         moved = [instance] if after.instances.get(instance) is not known.get(instance) else []
     for name in moved:
         record, earlier = after.instances[name], known.get(name)
-        times, known_times = vars(record), vars(earlier) if earlier is not None else {}
-        for moment, attribute in _MOMENTS:
-            at_s: float | None = times[attribute]
-            if at_s is None or known_times.get(attribute) == at_s:
+        times, known_times = _times(record), _times(earlier) if earlier is not None else _NEVER
+        if times == known_times:
+            continue
+        for moment, at_s, known_s in zip(_MOMENTS, times, known_times, strict=True):
+            if at_s is None or at_s == known_s:
                 continue
             if moment is Moment.STOPPED and not _was_told(after, record):
                 yield InstanceMoment(name, record, Moment.LOST, at_s, record.note)

@@ -112,7 +112,7 @@ class Picture:
         """When the stage must be passed."""
         return deadline_s(self.plan, self.progress)
 
-    @property
+    @cached_property
     def forward(self) -> bool:
         """Whether the plan goes forward."""
         return self.plan.direction is Direction.FORWARD
@@ -202,9 +202,6 @@ class Picture:
         if not self.stage.held or self.progress.stage >= len(self.plan.stages):
             return False
         return self.stopping or bool(self.unfinished) or (self.stage.warm and bool(self.others))
-
-    def _awaited(self, goal: Goal) -> bool:
-        return bool(goal.share) and self.answers_for(goal) and not self.complete(goal)
 
     @cached_property
     def ports(self) -> tuple[str, ...]:
@@ -330,13 +327,16 @@ class Picture:
     @cached_property
     def unseen(self) -> tuple[Goal, ...]:
         """The goals with traffic that the stage waits for and that do not wholly serve yet."""
-        answering = (goal for goal in self.goals.values() if goal.share and self.answers_for(goal))
-        return tuple(goal for goal in answering if not self.all_serve(goal))
+        return tuple([goal for goal in self._answering if goal.share and not self.all_serve(goal)])
 
     @cached_property
     def unfinished(self) -> tuple[Goal, ...]:
         """The goals with traffic that the stage waits for and that are not complete."""
-        return tuple(goal for goal in self.goals.values() if self._awaited(goal))
+        return tuple([goal for goal in self._answering if goal.share and not self.complete(goal)])
+
+    @cached_property
+    def _answering(self) -> tuple[Goal, ...]:
+        return tuple([goal for goal in self.goals.values() if self.answers_for(goal)])
 
     def answers_for(self, goal: Goal) -> bool:
         """Tell whether the stage waits for this cell to be complete.

@@ -6,11 +6,10 @@ import enum
 from collections.abc import Collection
 from typing import TypeGuard
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from zdd.model.cell import Cell, InstanceState
 from zdd.model.command import Change, Command, Launch, Retire, Scale
-from zdd.model.evolve import evolve
 from zdd.model.in_place import UpdateOrder
 from zdd.reconciler.picture import Picture
 
@@ -47,9 +46,9 @@ class Hold:
 Proposal = Launch | Change | Scale | Retire | Traffic | Release | Hold
 
 
-@frozen(slots=False)
+@define
 class Tally:
-    """What the same decision has already allowed.
+    """What the same decision has already allowed. Guards only read it.
 
     Attributes:
         added: Instances that will be started.
@@ -60,22 +59,22 @@ class Tally:
     """
 
     added: int = 0
-    removed: frozenset[str] = frozenset()
-    lowered: frozenset[str] = frozenset()
-    joined: frozenset[str] = frozenset()
+    removed: set[str] = field(factory=set)
+    lowered: set[str] = field(factory=set)
+    joined: set[str] = field(factory=set)
     useful: int = 0
 
-    def plus(self, picture: Picture, proposal: Proposal) -> Tally:
-        """Return the tally with one more proposal allowed."""
+    def add(self, picture: Picture, proposal: Proposal) -> None:
+        """Count one more proposal as allowed."""
         if isinstance(proposal, Traffic) and proposal.shift is Shift.LOWER:
-            return evolve(self, lowered=self.lowered | {proposal.instance})
-        if admits(proposal):
-            return self if proposal.cell in self.joined else evolve(self, joined=self.joined | {proposal.cell})
-        added, lost = growth(picture, proposal), losing(picture, proposal)
-        if not added and not lost:
-            return self
-        useful = self.useful_without(picture, lost)
-        return evolve(self, added=self.added + added, removed=self.removed.union(lost), useful=useful)
+            self.lowered.add(proposal.instance)
+        elif admits(proposal):
+            self.joined.add(proposal.cell)
+        else:
+            lost = losing(picture, proposal)
+            self.useful = self.useful_without(picture, lost)
+            self.added += growth(picture, proposal)
+            self.removed.update(lost)
 
     def useful_without(self, picture: Picture, lost: Collection[str]) -> int:
         """Return how many that are proven to serve would serve no longer if these did not either."""

@@ -18,6 +18,13 @@ class Ended(BaseException):
     """The simulation ends here; whatever still waits is let go."""
 
 
+def _baton() -> threading.Lock:
+    """Return what one waits for with `acquire`, until another one hands it over with `release`."""
+    baton = threading.Lock()
+    baton.acquire()
+    return baton
+
+
 @define(eq=False)
 class Actor:
     """Somebody who does something in virtual time. It is a clock too: the clock of the deployer that it runs.
@@ -33,7 +40,7 @@ class Actor:
     paused: bool = False
     done: bool = False
     error: BaseException | None = None
-    turn: threading.Semaphore = field(factory=lambda: threading.Semaphore(0))
+    turn: threading.Lock = field(factory=_baton)
 
     def now(self) -> float:
         """Return the virtual time in seconds."""
@@ -79,7 +86,7 @@ class Cast:
     clock: MemoryClock
     actors: list[Actor] = field(factory=list)
     _threads: list[threading.Thread] = field(factory=list)
-    _returned: threading.Semaphore = field(factory=lambda: threading.Semaphore(0))
+    _returned: threading.Lock = field(factory=_baton)
     _ending: bool = False
 
     def enter(self, work: Callable[[Actor], None], after_s: float = 0.0) -> Actor:
@@ -104,6 +111,8 @@ class Cast:
 
     def hand_back(self, actor: Actor, until_s: float) -> None:
         """Let the others go on until that time."""
+        if self._ending:
+            raise Ended
         actor.until_s = until_s
         self._returned.release()
         actor.turn.acquire()
@@ -134,7 +143,8 @@ class Cast:
         except BaseException as error:  # noqa: BLE001 - it is raised again by whoever called `run`
             actor.error = error
         actor.done = True
-        self._returned.release()
+        if not self._ending:
+            self._returned.release()
 
     def _end(self) -> None:
         self._ending = True
