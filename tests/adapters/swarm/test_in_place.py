@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from zdd import ConfigurationError, Service
-from zdd.adapters.swarm.in_place import check_in_place, handed_back, is_under_way, places, stepped
+from zdd.adapters.swarm.in_place import check_in_place, handed_back, is_under_way, kept, places, stepped
 from zdd.adapters.swarm.observed import observed_cell
 from zdd.model.address import Address
 from zdd.model.in_place import InPlace, UpdateOrder
@@ -73,6 +73,34 @@ def test_swarm_takes_up_all_where_all_that_is_left_is_to_go() -> None:
     assert places(turned, "r1").parallelism(InPlace(4)) == 2  # one is replaced, and at one what is beside it goes
 
 
+def again(state: str, number: int, **more: Any) -> dict[str, Any]:
+    """Return one more task of the present revision in the first place."""
+    made = task(1, "r2", state)
+    return {
+        **made,
+        "ID": f"again-{number}",
+        "Spec": {**made["Spec"], **more},
+        "CreatedAt": f"2026-01-01T00:01:0{number}Z",
+    }
+
+
+@pytest.mark.parametrize(("first", "second", "running"), [
+    ("running", "starting", 1), ("running", "running", 1), ("starting", "running", 0), ("ready", "running", 0),
+])  # fmt: skip
+def test_of_two_in_one_place_that_swarm_started_both_the_first_by_id_has_to_run(
+    first: str, second: str, running: int
+) -> None:
+    for both in ([again(first, 1), again(second, 2)], [again(second, 2), again(first, 1)]):
+        found = places(both, "r2")
+        assert (found.changed, found.beside, found.old, found.running) == (1, 1, 0, running)
+        assert kept(both)["ID"] == "again-1"
+
+
+def test_of_two_in_one_place_of_which_somebody_wanted_one_the_newer_one_stays() -> None:
+    assert kept([again("running", 1), again("starting", 2, ForceUpdate=1)])["ID"] == "again-2"
+    assert kept([again("running", 1), again("starting", 2, Placement={"MaxReplicas": 1})])["ID"] == "again-1"
+
+
 class NoAddresses:
     """Knows of no task where it is."""
 
@@ -101,3 +129,9 @@ def test_a_fixed_port_leaves_no_room_to_start_first(mode: str, order: str, refus
             check_in_place(Service("web"), spec(EndpointSpec={"Ports": ports}), asked)
     else:
         check_in_place(Service("web"), spec(EndpointSpec={"Ports": ports}), asked)
+
+
+def test_of_two_in_one_place_the_one_that_goes_is_known_before_it_is_stopped() -> None:
+    tasks = [again("running", 2), again("starting", 1), task(2, "r2")]
+    cell = observed_cell(Service("web"), {"ID": "x", "Spec": spec("r2")}, tasks, NoAddresses())
+    assert {one.id: one.replaced_by for one in cell.instances if one.replaced_by} == {"again-2": "again-1"}

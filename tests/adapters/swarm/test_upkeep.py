@@ -39,7 +39,7 @@ def tasks(name: str, *nodes: str, state: str = "running", desired: str = "runnin
     return [
         {
             "ID": f"{name}.{number}", "ServiceID": f"id-{name}", "Slot": number, "NodeID": node,
-            "DesiredState": desired, "Status": {"State": state},
+            "DesiredState": desired, "Status": {"State": state}, "CreatedAt": "2026-01-01T00:00:00Z",
             "Spec": {"ContainerSpec": {"Labels": {"zdd.revision": "r1"}}},
         }
         for number, node in enumerate(nodes, 1)

@@ -8,6 +8,11 @@ what it is doing, and only gives the service a new version.
 So a service that is updated in place carries a label with the number of the step and the user's own update settings,
 which zdd puts back when every place runs the new template. Swarm's own judgement is off meanwhile: it neither pauses
 nor rolls back, zdd does.
+
+Swarm itself can put two tasks of the same revision into one place: its updater starts one beside a task that ends just
+then, and Swarm starts that one again, by the present specification. Nothing takes one of them away before the next
+write, and that one keeps the first by id, whether it runs or not. So the other one is said to be replaced, and nothing
+is written before the first one runs.
 """
 
 from __future__ import annotations
@@ -39,9 +44,9 @@ class Places:
 
     Attributes:
         changed: Places that run it, or are about to: an old task may still be beside the new one.
-        beside: Those of them where an old task is.
+        beside: Those of them where another task is.
         old: Places that run something else only.
-        running: Places where it is running, and nothing else.
+        running: Places that run it and nothing else, and would still if only the task were left that Swarm keeps.
     """
 
     changed: int
@@ -67,9 +72,22 @@ def places(tasks: Sequence[Json], revision: str) -> Places:
     for here in found.values():
         new = [task for task in here if revision_of(task["Spec"]) == revision]
         changed += bool(new)
-        beside += bool(new) and len(new) < len(here)
-        running += len(new) == len(here) and any(task["Status"]["State"] == "running" for task in new)
+        beside += bool(new) and len(here) > 1
+        running += len(new) == len(here) and kept(new)["Status"]["State"] == "running"
     return Places(changed, beside, len(found) - changed, running)
+
+
+def kept(tasks: Sequence[Json]) -> Json:
+    """Return which of the tasks of one place, all of the present revision, stays when Swarm's updater finds them.
+
+    Where somebody has changed the service by hand, it is the one that was made since.
+    """
+    newest = _template(max(tasks, key=lambda task: str(task["CreatedAt"])))
+    return min((task for task in tasks if _template(task) == newest), key=lambda task: str(task["ID"]))
+
+
+def _template(task: Json) -> Json:
+    return {name: value for name, value in task["Spec"].items() if name != "Placement"}  # which alone replaces nothing
 
 
 def check_in_place(service: Service, spec: Json, in_place: InPlace) -> None:

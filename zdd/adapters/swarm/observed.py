@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from attrs import evolve
 
 from zdd.adapters.swarm import labels
+from zdd.adapters.swarm.in_place import kept
 from zdd.adapters.swarm.specification import is_empty, is_global, replicas_of, revision_of
 from zdd.model.address import Address
 from zdd.model.cell import Cell, Instance, InstanceState
@@ -117,13 +118,12 @@ def _has_the_place(task: Json, present: str) -> bool:
 
 
 def _replacement(task: Json, tasks: Sequence[Json], present: str) -> str:
-    """Return the task for which Swarm will stop this one: the one of the present revision in the same place."""
-    if revision_of(task["Spec"]) == present or task["DesiredState"] in TOLD_TO_STOP:
+    """Return the task for which Swarm will stop this one: one of the present revision in the same place."""
+    if task["DesiredState"] in TOLD_TO_STOP:
         return ""
-    for other in tasks:
-        if _same_place(task, other) and _has_the_place(other, present):
-            return str(other["ID"])
-    return ""
+    here = [other for other in tasks if _same_place(task, other) and _has_the_place(other, present)]
+    stays = str(kept(here)["ID"]) if here else ""
+    return stays if stays != task["ID"] else ""
 
 
 def _earlier(task: Json, tasks: Sequence[Json]) -> list[Json]:
