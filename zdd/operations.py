@@ -95,7 +95,7 @@ class Operations:
         if isinstance(unfinished.strategy, MissingStrategy):
             raise ConfigurationError(f"{unfinished.strategy.problem}; or call deploy again with a strategy")
         strategy = cast("Strategy | None", unfinished.strategy)
-        if isinstance(strategy, Restore) and unfinished.acted:
+        if isinstance(strategy, Restore) and _done(unfinished):
             strategy = None  # the data are back, and may have been written to since
         return self.deploy(self.request_again(plan.agreed, target, strategy))
 
@@ -256,6 +256,11 @@ class Operations:
         if ended.outcome is wanted:
             return report
         raise failure_of(plan, report, ended.outcome, driver.observe)
+
+
+def _done(deployment: Deployment) -> bool:
+    """Tell whether every action of a deployment has succeeded. Nothing is launched before."""
+    return {action.name for stage in deployment.plan.stages for action in stage.actions} <= set(deployment.acted)
 
 
 def _continued(history: History, revision: Revision) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from zdd.backup.backup import Backup
 from zdd.backup.manifest import Manifest
-from zdd.backup.restore import Restore, backups_in, last_backup
+from zdd.backup.restore import Restore, backups_before, backups_in, last_backup
 from zdd.errors import ConfigurationError
 from zdd.events import Outcome
 from zdd.history import Deployment, History
@@ -43,7 +45,7 @@ def restoration(history: History, service: str, id: str | None, using: Backup | 
     """
     if using is not None:
         check_kind("using", using, Backup, "a zdd.Backup(…) with the sources and the store of the one to restore")
-    backup = using if using is not None else last_backup((one.plan for one in history.deployments), service)
+    backup = using if using is not None else _made_with(history, service, id)
     archive = backup.archive(service)
     archive.check()
     manifest = archive.find(id) if id is not None else archive.newest()
@@ -51,6 +53,18 @@ def restoration(history: History, service: str, id: str | None, using: Backup | 
         raise ConfigurationError(f"{service} has no backup there")
     archive.verify(manifest)
     return Restore(backup, manifest.id)
+
+
+def _made_with(history: History, service: str, id: str | None) -> Backup:  # noqa: A002
+    """Return what a backup was made with; of several in one deployment the last, unless an id says which."""
+    plans = [one.plan for one in history.deployments]
+    if id is not None:
+        for backup in reversed([backup for plan in plans for backup in backups_in(plan)]):
+            sources = {source.name for source in backup.sources}
+            kept = backup.archive(service).manifests()
+            if any(one.id == id and {part.source for part in one.parts} <= sources for one in kept):
+                return backup
+    return last_backup(plans, service)
 
 
 def data_to_restore(history: History, revision: Revision, *, restore: bool | None) -> Restore | None:
@@ -70,23 +84,44 @@ def data_to_restore(history: History, revision: Revision, *, restore: bool | Non
     if changed is None or restore is False:
         return None
     name, version = changed.plan.service.name, changed.to_version
-    for backup in backups_in(changed.plan):
-        manifest = backup.archive(name).made_for(changed.id)
-        if manifest is not None:
-            if restore is None:
-                raise ConfigurationError(
-                    f"{version} changed the data, so going back to {revision.version} may need them as they were: say "
-                    f"restore=True to restore {manifest}, and lose what was written since; "
-                    "or restore=False to keep them"
-                )
-            backup.archive(name).verify(manifest)
-            return Restore(backup, manifest.id)
+    before = _backups_before(changed)
+    missing = [backup for backup, manifest in before if manifest is None]
+    whole = [(backup, manifest) for backup, manifest in before if manifest is not None]
+    if not before or missing:
+        what = " of " + ", ".join(source.name for backup in missing for source in backup.sources) if whole else ""
+        if restore is None:
+            raise ConfigurationError(
+                f"{version} changed the data, and no backup{what} from before it is kept: say restore=False to go back "
+                f"to {revision.version} with the data as they are"
+            )
+        raise ConfigurationError(f"no backup{what} from before {version} is kept, so the data can't be restored")
     if restore is None:
         raise ConfigurationError(
-            f"{version} changed the data, and no backup from before it is kept: say restore=False to go back to "
-            f"{revision.version} with the data as they are"
+            f"{version} changed the data, so going back to {revision.version} may need them as they were: say "
+            f"restore=True to restore {', '.join(str(manifest) for _, manifest in whole)}, and lose what was written "
+            "since; or restore=False to keep them"
         )
-    raise ConfigurationError(f"no backup from before {version} is kept, so the data can't be restored")
+    for backup, manifest in whole:
+        backup.archive(name).verify(manifest)
+    first, *also = (Restore(backup, manifest.id) for backup, manifest in whole)
+    return evolve(first, also=tuple(also))
+
+
+def _backups_before(deployment: Deployment) -> list[tuple[Backup, Manifest | None]]:
+    """Return what a deployment saved and the backup it made of that, if it is kept; what was made last comes first.
+
+    What was saved twice is restored once.
+    """
+    found: list[tuple[Backup, Manifest | None]] = []
+    known: set[str] = set()
+    service = deployment.plan.service.name
+    for backup in reversed(list(backups_before(deployment.plan))):
+        sources = {source.name for source in backup.sources}
+        if not sources <= known:
+            manifest = backup.archive(service).made_for(deployment.id)
+            found.append((backup, manifest))
+            known |= sources
+    return found
 
 
 def _may_have_run(one: Deployment) -> bool:

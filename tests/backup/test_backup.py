@@ -137,6 +137,27 @@ def test_it_is_made_in_the_gap_and_comes_back_when_what_started_after_it_is_take
     assert [one.version for one in world.serving("web")] == ["1.0"]
 
 
+@pytest.mark.parametrize("stores", [("kept", "kept"), ("kept", "elsewhere")])
+def test_all_that_several_backups_have_saved_comes_back_when_it_is_taken_back(cellar, tmp_path: Path, stores) -> None:
+    deployer, world, _ = cellar
+    CELLS["cheese"] = b"good"
+    wine, cheese = (
+        Backup([Cellar(name)], str(tmp_path / store), retention=Retention(1))
+        for name, store in zip(("wine", "cheese"), stores, strict=True)
+    )
+    deployer.deploy(zdd.Service("web"), zdd.Release("1.1", Behaviour()), wine + cheese + zdd.RollingUpdate())
+
+    def spoil_both(_):
+        if any(one.version == "2.0" for one in world.instances("web")):
+            CELLS.update(wine=b"vinegar", cheese=b"mould")
+
+    world.observe_changes(spoil_both)
+    release = zdd.Release("2.0", Behaviour(), gates=[NEVER], changes_data=True)
+    with pytest.raises(zdd.DeploymentFailed):
+        deployer.deploy(zdd.Service("web", start_deadline_s=5), release, wine + cheese + zdd.RollingUpdate())
+    assert (CELLS["wine"], CELLS["cheese"]) == (b"good", b"good")
+
+
 def test_by_hand_the_data_that_were_saved_in_the_gap_come_back_too(cellar) -> None:
     deployer, world, backup = cellar
     spoil(world, "2.0")

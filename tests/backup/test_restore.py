@@ -8,10 +8,10 @@ import pytest
 
 from zdd.backup import Backup, Files, Restore
 from zdd.backup.backup import MakeBackup, RestoreBackup
-from zdd.backup.restore import backups_in, last_backup
+from zdd.backup.restore import backups_before, backups_in, last_backup
 from zdd.errors import ConfigurationError
 from zdd.model.cell import Cell
-from zdd.model.plan import OnFailure, Plan, Stage
+from zdd.model.plan import Goal, OnFailure, Plan, Stage
 from zdd.model.release import Revision
 from zdd.model.service import Service
 from zdd.model.traffic import FULL_SHARE
@@ -53,3 +53,21 @@ def test_the_backups_of_plans_are_found_in_order_and_the_last_is_used(tmp_path: 
     assert last_backup([both, plan(Stage("none"))], "web") == second
     with pytest.raises(ConfigurationError, match=r"no deployment of web made a backup: .* or give using=zdd\.Backup"):
         last_backup([plan(Stage("none"))], "web")
+
+
+def test_what_was_saved_several_times_is_restored_in_one_gap(tmp_path: Path) -> None:
+    situation = Situation(SERVICE, RUNNING, (Cell("web", "r1", 1),), {"web": FULL_SHARE}, (1,), True)
+    orders, files = backup(tmp_path, "orders"), backup(tmp_path, "files")
+    restore = Restore(files, "b2", (Restore(orders, "b1"),))
+    (stage,) = restore.stages(situation)
+    assert (stage.title, str(restore)) == ("restore files, restore orders", "Restore(b2, b1)")
+    assert stage.actions == (RestoreBackup(files, "b2"), RestoreBackup(orders, "b1"))
+    assert stage.deadline_s == Recreate().stages(situation)[0].deadline_s + 200
+
+
+def test_only_what_is_made_before_the_release_runs_is_from_before_it(tmp_path: Path) -> None:
+    one, two, three = (backup(tmp_path, title) for title in ("one", "two", "three"))
+    gap = Stage("replace", (Goal("web", "r1", 1, 1),), actions=(MakeBackup(two),))
+    made = plan(Stage("save", actions=(MakeBackup(one),)), gap, Stage("save again", actions=(MakeBackup(three),)))
+    assert list(backups_before(made)) == [one, two]
+    assert list(backups_in(made)) == [one, two, three]

@@ -109,8 +109,12 @@ class Archive:
         return self._manifest(name)
 
     def made_for(self, deployment: str) -> Manifest | None:
-        """Return the last backup that was made for a deployment, or that it went on with; None: there is none."""
-        own = [manifest for manifest in self.manifests() if deployment in manifest.deployments]
+        """Return the last backup of these sources made for a deployment, or that it went on with; None: there is none.
+
+        A deployment may make several, of different sources, in one store.
+        """
+        made = [manifest for manifest in self.manifests() if deployment in manifest.deployments]
+        own = [manifest for manifest in made if not self._strange(manifest)]
         return own[-1] if own else None
 
     def verify(self, manifest: Manifest, tell: Callable[[str], None] = _quietly) -> None:
@@ -122,16 +126,15 @@ class Archive:
             ConfigurationError: The key can't be read.
         """
         sources = {source.name: source for source in self.sources}
-        for part in manifest.parts:
-            if part.source not in sources:
-                raise BackupError(
-                    f"backup {manifest.id} has {part.source!r}, which is no source here, only {', '.join(sources)} is: "
-                    "give using=zdd.Backup(…) with the sources that it was made with"
-                )
+        for name in self._strange(manifest):
+            raise BackupError(
+                f"backup {manifest.id} has {name!r}, which is no source here, only {', '.join(sources)} is: "
+                "give using=zdd.Backup(…) with the sources that it was made with"
+            )
         for part in manifest.parts:
             meter = Meter(_teller(tell, part.source, "verified"))
             data = meter.over(self._plain(manifest, part))
-            examine = getattr(sources.get(part.source), "examine", None)
+            examine = getattr(sources[part.source], "examine", None)
             if examine is not None:
                 examine(data)
             for _ in data:  # what it left
@@ -205,12 +208,14 @@ class Archive:
         Args:
             retention: How long they are kept.
             now: In seconds since the epoch.
-            keep: One that stays in any case. By a clock that was put back, what was just made is not the newest one.
+            keep: One that stays in any case, with the others that were made for its deployment. By a clock that was
+                put back, what was just made is not the newest one.
 
         Raises:
             BackupError: One can't be deleted.
         """
-        gone = tuple(one for one in retention.expired(self.manifests(), now) if keep is None or one.id != keep.id)
+        stays = set(keep.deployments) if keep is not None else set()
+        gone = tuple(one for one in retention.expired(self.manifests(), now) if stays.isdisjoint(one.deployments))
         for manifest in gone:
             self.store.delete(manifest.file)  # first: without a manifest it is none
             for part in manifest.parts:
@@ -218,6 +223,11 @@ class Archive:
         return gone
 
     # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _strange(self, manifest: Manifest) -> list[str]:
+        """Return what a backup has of sources that are none of these."""
+        known = {source.name for source in self.sources}
+        return [part.source for part in manifest.parts if part.source not in known]
 
     def _names(self) -> list[str]:
         return [name for name in self.store.names() if name.startswith(f"{self.service}/") and name.endswith(".json")]

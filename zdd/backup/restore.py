@@ -23,10 +23,12 @@ class Restore:
     Attributes:
         backup: What the backup was made with.
         id: Which one.
+        also: What else is restored in the same gap, after it: a deployment may have made several backups.
     """
 
     backup: Backup = field(validator=instance_of(Backup))
     id: str
+    also: tuple[Restore, ...] = ()
 
     @property
     def stops_everything(self) -> bool:
@@ -34,7 +36,7 @@ class Restore:
         return True
 
     def __str__(self) -> str:
-        return f"Restore({self.id})"
+        return f"Restore({', '.join(action.id for action in self._actions())})"
 
     def surge(self, situation: Situation) -> int:
         """Return none: nothing runs beside what is replaced."""
@@ -43,18 +45,21 @@ class Restore:
     def stages(self, situation: Situation) -> tuple[Stage, ...]:
         """Return one stage that restores in its middle."""
         replaced = Recreate().stages(situation)[0]
-        action = RestoreBackup(self.backup, self.id)
+        actions = self._actions()
         return (
             Stage(
-                action.name,
+                ", ".join(action.name for action in actions),
                 replaced.goals,
-                actions=(action,),
-                deadline_s=replaced.deadline_s + self.backup.deadline_s,
+                actions=actions,
+                deadline_s=replaced.deadline_s + sum(action.deadline_s for action in actions),
                 on_failure=OnFailure.FREEZE,
                 held=replaced.held,
                 stopped=True,
             ),
         )
+
+    def _actions(self) -> tuple[RestoreBackup, ...]:
+        return (RestoreBackup(self.backup, self.id), *(action for one in self.also for action in one._actions()))
 
 
 def backups_in(plan: Plan) -> Iterator[Backup]:
@@ -63,6 +68,16 @@ def backups_in(plan: Plan) -> Iterator[Backup]:
         for action in stage.actions:
             if isinstance(action, MakeBackup):
                 yield action.backup
+
+
+def backups_before(plan: Plan) -> Iterator[Backup]:
+    """Yield what a plan makes backups with before anything of its release runs, in order."""
+    for stage in plan.stages:
+        for action in stage.actions:
+            if isinstance(action, MakeBackup):
+                yield action.backup
+        if stage.goals:
+            return
 
 
 def last_backup(plans: Iterable[Plan], service: str) -> Backup:
