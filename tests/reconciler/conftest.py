@@ -11,7 +11,8 @@
     cell: web r1 2                       what a cell is: revision, replicas; then a line for each of its instances:
       web.a r1 ready proven in=250 seen  in=WEIGHT: registered, seen: every edge sends to it; out=SECONDS: taken out so
                                          long ago, gone: every edge let go, flight=N, idle, cut; failing=SECONDS;
-                                         sent=SECONDS: not registered, but an edge sent requests there
+                                         sent=SECONDS: not registered, but an edge sent requests there;
+                                         admitted=SECONDS: registered so long ago only
                                          replaced=ID: the one that is to take its place; doubted: it was something
                                          else in the look before, which may have been the newer one
     lost: web.z web in=250 missing=1     registered, but not listed for so many looks; since=SECONDS: since so long
@@ -164,6 +165,8 @@ class Reader:
             weight = int(flags.get("in", 0))
             self.registrations.append(Registration(name, cell.name, revision, version, {"http": address}, weight))
             record = evolve(record, admitted_s=NOW - 50, sent_s=NOW - 50)
+        if "admitted" in flags:
+            record = evolve(record, admitted_s=NOW - float(flags["admitted"]))
         if "seen" in flags:
             self.weights[address] = int(flags["in"])
             record = evolve(record, seen_at=("edge",), seen_s=NOW - 49)

@@ -293,10 +293,13 @@ def test_the_next_stage_begins_afresh():
 
 STARTING = evolve(READY, state=InstanceState.STARTING)
 STOPPING = evolve(READY, state=InstanceState.STOPPING)
+FAILED = evolve(READY, state=InstanceState.FAILED)
 
 
 @pytest.mark.parametrize(
-    ("before", "then"), [(READY, STARTING), (None, READY), (STOPPING, READY)], ids=["not ready", "back", "not stopping"]
+    ("before", "then"),
+    [(READY, STARTING), (None, READY), (STOPPING, READY), (FAILED, READY)],
+    ids=["not ready", "back", "not stopping", "well again"],
 )
 def test_what_a_list_takes_back_is_doubted_until_another_look_says_so_too(before, then):
     progress = after(look(9, READY), look(10, before), look(11, then))
@@ -308,7 +311,7 @@ def test_what_the_next_list_says_as_before_is_doubted_no_more():
     assert after(look(10, READY), look(11, STARTING), look(11.05, READY)).doubted == {}
 
 
-@pytest.mark.parametrize("then", [READY, STOPPING, None])
+@pytest.mark.parametrize("then", [READY, STOPPING, FAILED, None])
 def test_what_goes_on_as_it_must_is_not_doubted(then):
     assert after(look(9, STARTING), look(10, READY), look(11, then)).doubted == {}
 

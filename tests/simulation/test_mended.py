@@ -28,6 +28,8 @@ MENDED = {
     10570: "a person who wrote what a slow discovery showed undid what it had been told, which was held against zdd",
     45050: "a person's weight made what a cell gave up look like more than what joined it took over",
     47093: "an edge that was stuck, and could not be asked, had no time to follow before what it sent to was stopped",
+    60053: "what failed behind an old list, before an edge followed, was held against the deployer",
+    60564: "an older list showed what had failed as ready, and what served left for it",
     3961: "what a person took out of traffic was held against the plan that began in that moment",
 }
 

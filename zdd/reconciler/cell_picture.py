@@ -254,6 +254,16 @@ class CellPicture:
         }
 
     @cached_property
+    def unshown(self) -> tuple[str, ...]:
+        """Those that are proven and have traffic, and do not serve only because an edge does not show it."""
+        serving, proven, condemned = self.serving, self.proven, self.condemned
+        if len(serving) == len(self.facts.cell.instances):
+            return ()
+        sent = zip(self.facts.cell.members, self.facts.registrations, strict=True)
+        names = [name for name, one in sent if one is not None and one.weight > 0 and name not in serving]
+        return tuple([name for name in names if name in proven and name not in condemned])
+
+    @cached_property
     def useful(self) -> Mapping[str, None]:
         """Those that are proven to serve."""
         proven, unsure = self.proven, self._unsure

@@ -51,6 +51,11 @@ class CellPictures:
         return _joined([one.useful for one in self.by_name.values()])
 
     @cached_property
+    def unshown(self) -> tuple[str, ...]:
+        """Those that are proven and have traffic, and do not serve only because an edge does not show it."""
+        return tuple([name for one in self.by_name.values() for name in one.unshown])
+
+    @cached_property
     def measured(self) -> bool:
         """Whether every instance that seems to serve has been looked at by its gates."""
         return all(one.measured for one in self.by_name.values())

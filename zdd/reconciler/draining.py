@@ -1,9 +1,34 @@
-"""What an instance that is to stop is still waited for, in words, and until when. Pure."""
+"""Whether an instance may be stopped, and what it is still waited for, in words, and until when. Pure."""
 
 from __future__ import annotations
 
+from zdd.model.cell import Instance, InstanceState
+from zdd.model.traffic import EdgeView
 from zdd.reconciler.learn import LOOK_AGAIN_S, drained_by_s
 from zdd.reconciler.picture import Picture
+from zdd.reconciler.progress import InstanceRecord
+
+
+def quiet(picture: Picture, instance: Instance) -> bool:
+    """Tell whether nothing is lost when this instance stops, or its drain deadline has passed."""
+    if not picture.carries_traffic or instance.state is InstanceState.STOPPING:
+        return True
+    record, edges = picture.record(instance.id), picture.observation.edges
+    if picture.weight(instance.id) > 0 or record is None:
+        return False
+    if instance.id not in picture.registered and record.sent_s is None:
+        # It never had traffic, if every edge can say so.
+        return all(view.reachable or _given_up_on(picture, view, record) for view in edges)
+    if record.idle_s is not None:
+        return True
+    return record.cut_s is not None and all(_given_up_on(picture, view, record) for view in edges)
+
+
+def _given_up_on(picture: Picture, view: EdgeView, record: InstanceRecord) -> bool:
+    """Tell whether an edge let go of an instance, or could not be asked for as long as anything gets to drain."""
+    if view.edge in record.gone_at:
+        return True
+    return not view.reachable and picture.now >= picture.given_up_s(view.edge)
 
 
 def draining(picture: Picture, name: str) -> tuple[str, float]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from zdd.model.cell import InstanceState
 from zdd.model.command import Change, Launch, Retire, Scale
 from zdd.model.service import Overlap
-from zdd.reconciler.draining import draining, just_missing
+from zdd.reconciler.draining import draining, just_missing, quiet
 from zdd.reconciler.guard import Guard
 from zdd.reconciler.learn import LOOK_AGAIN_S
 from zdd.reconciler.picture import Picture
@@ -119,7 +119,7 @@ def _drained(picture: Picture, proposal: Change | Scale | Retire, tally: Tally) 
     for name in victims(picture, proposal):
         if _about_to_be_sent_to(picture, name):
             return f"discovery to show {name}", picture.progress.routed_s + REPEAT_AFTER_S
-        if not picture.quiet(picture.instances[name]):
+        if not quiet(picture, picture.instances[name]):
             return draining(picture, name)
     if isinstance(proposal, Change) and replaces_in_place(picture, proposal):
         return None
@@ -146,7 +146,7 @@ def _judged(picture: Picture, proposal: Retire, tally: Tally) -> str | None:
 def _floor(
     picture: Picture, proposal: Traffic | Change | Scale | Retire, tally: Tally
 ) -> str | tuple[str, float] | None:
-    lost = [name for name in losing(picture, proposal) if name in picture.serving]
+    lost = [name for name in losing(picture, proposal) if name in picture.serving or name in picture.coming]
     if not lost:
         return None
     for name in picture.doubted.intersection(lost):
@@ -154,7 +154,7 @@ def _floor(
         return f"another look to say that {name} is {state}", picture.now + LOOK_AGAIN_S
     left = len(picture.useful) - tally.useful_without(picture, lost)
     room = picture.room_to_change if _gives_up(picture, proposal) else 0
-    least = min(picture.plan.floor + room, len(picture.serving))
+    least = min(picture.plan.floor + room, len(picture.serving) + len(picture.coming))
     if left >= least:
         return None
     why = f", {room} of them while others change" if room else ""

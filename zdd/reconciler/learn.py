@@ -169,11 +169,13 @@ def in_doubt(at_s: float, as_of_s: float) -> bool:
 
 
 def _goes_back(record: InstanceRecord, instance: Instance) -> bool:
-    """Tell whether a list says what was so before: that it is there, or still starting. It may be an older list."""
+    """Tell whether a list says what was so before: it is there, still starting, or well. It may be an older list."""
     if record.stopped_s is not None:
         return True
     if record.state is InstanceState.STOPPING:
         return instance.state is not InstanceState.STOPPING
+    if record.state is InstanceState.FAILED:
+        return instance.state is InstanceState.READY
     return record.state is InstanceState.READY and instance.state is InstanceState.STARTING
 
 

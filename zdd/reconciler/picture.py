@@ -13,12 +13,12 @@ from zdd.model.command import Change, Command, Retire, Scale
 from zdd.model.gate import Target
 from zdd.model.observation import Observation
 from zdd.model.plan import Direction, Goal, Plan, Stage, traffic_intent
-from zdd.model.traffic import EdgeView, Registration, TrafficIntent
+from zdd.model.traffic import Registration, TrafficIntent
 from zdd.reconciler.cell_picture import CellPicture
 from zdd.reconciler.cell_pictures import CellPictures, cell_pictures
 from zdd.reconciler.discovered import Discovered
 from zdd.reconciler.edges_shown import edges_unlike
-from zdd.reconciler.learn import in_doubt
+from zdd.reconciler.learn import EDGE_FOLLOWS_S, in_doubt
 from zdd.reconciler.memory import Memory
 from zdd.reconciler.mirror import reached_at
 from zdd.reconciler.progress import InstanceRecord, Progress, admission_key, deadline_s, stage_of
@@ -276,6 +276,13 @@ class Picture:
         return self.all_cells.useful
 
     @cached_property
+    def coming(self) -> frozenset[str]:
+        """Those that will be proven to serve as soon as the edges follow: discovery says so since a moment ago."""
+        since_s = self.now - EDGE_FOLLOWS_S
+        records = {name: self.record(name) for name in self.all_cells.unshown}
+        return frozenset([name for name, one in records.items() if one and (one.admitted_s or 0.0) > since_s])
+
+    @cached_property
     def room_to_change(self) -> int:
         """How many of those that serve have to leave traffic and come back changed; 0 where nothing has to be left."""
         if not self.plan.floor:
@@ -377,23 +384,3 @@ class Picture:
         if not self.forward:
             return frozenset()
         return frozenset([goal.cell for goal in self.goals.values() if goal.share and not self.answers_for(goal)])
-
-    def quiet(self, instance: Instance) -> bool:
-        """Tell whether nothing is lost when this instance stops: see the drain rule in `guards`."""
-        if not self.carries_traffic or instance.state is InstanceState.STOPPING:
-            return True
-        record = self.record(instance.id)
-        if self.weight(instance.id) > 0 or record is None:
-            return False
-        if instance.id not in self.registered and record.sent_s is None:
-            # It never had traffic, if every edge can say so.
-            return all(view.reachable or self._given_up_on(view, record) for view in self.observation.edges)
-        if record.idle_s is not None:
-            return True
-        return record.cut_s is not None and all(self._given_up_on(view, record) for view in self.observation.edges)
-
-    def _given_up_on(self, view: EdgeView, record: InstanceRecord) -> bool:
-        """Tell whether an edge let go of an instance, or could not be asked for as long as anything gets to drain."""
-        if view.edge in record.gone_at:
-            return True
-        return not view.reachable and self.now >= self.given_up_s(view.edge)

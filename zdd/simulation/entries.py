@@ -56,8 +56,9 @@ def _disturbed(watch: Watch, entry: Entry) -> None:
                 known.setdefault(entry.edge, now_s)
             elif entry.note == ends:
                 known.pop(entry.edge, None)
-    if entry.what is What.CRASHED and watch.stale:
+    if entry.what in (What.CRASHED, What.FAILED) and watch.stale:  # nobody can know that it will not serve
         watch.frozen.add(entry.instance)
+        watch.died[entry.instance] = now_s
     process = watch.process
     if entry.instance and process is not None and not _rising(watch, process, entry.instance):
         process.old_died = True
