@@ -215,5 +215,10 @@ def test_a_discovery_that_breaks_a_rule_is_caught_by_it(rule: str, kind: type[Me
     assert rule in caught.value.broken
 
 
+def test_what_it_said_in_place_of_what_was_awaited_is_told() -> None:
+    with pytest.raises(ConformanceError, match=r"it did not happen that it said .*, True\); it said \(.*, False\)"):
+        check(TogglesHolding, lag_s=0.0)
+
+
 def test_every_rule_is_seen_to_fail() -> None:
     assert {rule for rule, _ in BROKEN} == {rule.name for rule in DISCOVERY_RULES}

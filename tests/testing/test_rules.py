@@ -62,6 +62,17 @@ def test_an_adapter_that_can_not_be_made_breaks_the_rules() -> None:
         try_rules("the thing", (SUBJECT,), fails)
 
 
+def test_a_rule_that_is_not_tried_is_counted_where_it_cannot_be_cleaned_up_after() -> None:
+    @contextmanager
+    def stays() -> Iterator[str]:
+        yield ""
+        raise OSError("still there")
+
+    rules = (SUBJECT, Rule("never", lambda _: None, lambda _: False))
+    with pytest.raises(ConformanceError, match="breaks 2 of 2 rules:"):
+        try_rules("the thing", rules, stays)
+
+
 def test_what_is_awaited_may_be_out_of_reach_for_a_while() -> None:
     clock = MemoryClock()
     conditions = Conditions(service=Service("kit"), clock=clock, deadline_s=5.0)

@@ -123,7 +123,8 @@ class StackDeployer:
         record = self.record(stack)
         wanted = record.origins if record.unsettled else record.before
         if not any(wanted.values()):
-            raise ConfigurationError(f"nothing of stack {stack} served before its last deployment")
+            when = "its last deployment" if record.deployments else "now, as it was never deployed"
+            raise ConfigurationError(f"nothing of stack {stack} served before {when}")
         for name, origin in wanted.items():  # whatever can be refused is, before anything is touched
             if origin:
                 self._deployer.plan(*_deployed_by(self._deployer, name, origin))
@@ -350,9 +351,8 @@ class _Run:
             try:
                 self.deployer.remove(name)
             except (DeploymentError, *_BEFORE_ANYTHING) as error:
-                raise self._error(
-                    Outcome.FROZEN, f"everything serves, but {name} could not be removed: {error}"
-                ) from error
+                reason = f"everything serves, but {name} could not be removed: {error}"
+                raise self._error(Outcome.FROZEN, reason) from error
             self.removed.append(name)
         self.gone = ()
 

@@ -13,7 +13,7 @@ from zdd.model.address import Address
 from zdd.model.command import Route
 from zdd.model.service import Service
 from zdd.model.traffic import Registration
-from zdd.testing.rules import Again, Conditions, Make, Rule, demand, demand_error, opened, try_rules
+from zdd.testing.rules import Again, BrokenRule, Conditions, Make, Rule, demand, demand_error, opened, try_rules
 
 LAST_TOKEN = 1_000_000
 FIRST_PORT = 40_001
@@ -59,7 +59,10 @@ class _Trial:
     def shows(self, *registrations: Registration, held: bool = False) -> None:
         """Wait until it says exactly this."""
         wanted = (registrations, held)
-        self.conditions.until(f"it said {wanted}", lambda: self.state() == wanted)
+        try:
+            self.conditions.until(f"it said {wanted}", lambda: self.state() == wanted)
+        except BrokenRule as error:
+            raise BrokenRule(f"{error}; it said {self.state()}") from None
 
     def applied(self, *registrations: Registration, held: bool = False) -> None:
         self.apply(*registrations, held=held)

@@ -172,19 +172,20 @@ def try_rules(
     broken: list[tuple[str, str]] = []
     cause: Exception | None = None
     for rule in rules:
-        checked.append(rule.name)
+        tried = True
         try:
             with trials() as trial:
-                if rule.needs(trial):
+                tried = rule.needs(trial)
+                if tried:
                     rule.check(trial)
-                else:
-                    checked.pop()
         except BrokenRule as error:
             broken.append((rule.name, str(error)))
             cause = cause or error
         except Exception as error:  # noqa: BLE001 - whatever an adapter raises is what is being judged
             broken.append((rule.name, f"it raised {_named(error)}"))
             cause = cause or error
+        if tried or (broken and broken[-1][0] == rule.name):  # what can't even be cleaned up after is broken, too
+            checked.append(rule.name)
     if broken:
         raise ConformanceError(subject, broken, len(checked)) from cause
     return tuple(checked)

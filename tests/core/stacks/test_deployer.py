@@ -225,6 +225,8 @@ def test_a_deployment_that_was_left_half_done_is_told(scene):
 
 
 def test_a_stack_before_which_nothing_served_does_not_go_back(scene):
+    with pytest.raises(ConfigurationError, match="nothing of stack shop served before now, as it was never deployed"):
+        StackDeployer(scene.deployer()).rollback("shop")
     deploy(scene, whole("1"))
     with pytest.raises(ConfigurationError, match="nothing of stack shop served before its last deployment"):
         StackDeployer(scene.deployer()).rollback("shop")
