@@ -249,6 +249,26 @@ def test_that_requests_are_held_is_known_unless_they_went_on_so_shortly_before_t
     assert holds((1, True), (2, False), refused=[1])
 
 
+def test_that_requests_are_held_is_known_when_edges_were_seen_to_let_them_go_on_to_what_had_no_traffic_before():
+    def route(at_s, held, **weights):
+        registrations = tuple(Registration(name, "web", "r1", "1.0", {}, weight) for name, weight in weights.items())
+        command = Route(registrations, held)
+        return CommandIntended(at_s=at_s, service="web", deployment="web-1", number=1, command=command)
+
+    def known(*events):
+        return read_history(events).holds
+
+    begun = (route(1, False, old=5), seen(1, "old"), route(2, True, old=5), route(3, True, old=0))
+    gone_on, again = route(5, False, old=0, new=5), route(7, True, old=0, new=5)
+    assert not known(*begun, gone_on, again)
+    assert not known(*begun, gone_on, again, seen(7, "new"))  # in a look from before
+    assert known(*begun, gone_on, seen(6, "new"), again)
+    assert not known(*begun, seen(4, "new"), gone_on, again)
+    for first in (0, 2):
+        assert not known(*begun[first:3], route(5, False, old=5), seen(6, "old"), again)  # it may never have held
+    assert not known(*begun, gone_on, seen(6, "new"), again, route(8, False, new=5), route(9, True, new=5))
+
+
 def routes(*told, refused=()):
     """Return the events of telling discovery (when, what)."""
     about, events = {"service": "web", "deployment": "web-1"}, []

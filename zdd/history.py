@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 
 from attrs import evolve, field, frozen
 
@@ -96,7 +95,7 @@ class History:
         routed: What discovery was told last, unless it refused that; None: nothing.
         routed_s: When, in seconds since the epoch.
         given: Instance → how it was given traffic lately, where no deployer saw every edge show it since.
-        holds: Discovery was told last to hold requests back. An edge that does so does not still show an earlier time,
+        holds: Discovery was told last to hold requests back, and an edge that does so does not show an earlier time,
             after which they went on.
     """
 
@@ -195,8 +194,7 @@ def read_history(events: Iterable[Event]) -> History:
         (one.command, one.at_s) for one in told if isinstance(one, CommandIntended) if isinstance(one.command, Route)
     ]
     routed, routed_s = routes[-1] if routes else (None, 0.0)
-    holds = _holds([command for command, _ in routes])
-    return History(tuple(deployments.values()), revisions, routed, routed_s, _given(told), holds)
+    return History(tuple(deployments.values()), revisions, routed, routed_s, _given(told), _holds(told))
 
 
 def _told_lately(events: Sequence[Event]) -> list[CommandIntended | InstanceMoved]:
@@ -237,10 +235,26 @@ def _given(told: Sequence[CommandIntended | InstanceMoved]) -> dict[str, Given]:
     return given
 
 
-def _holds(routes: Sequence[Route]) -> bool:
-    """Tell whether discovery was told to hold requests back, and not to let them go on shortly before that."""
-    went_on = any(before.held and not after.held for before, after in pairwise(routes))
-    return bool(routes) and routes[-1].held and not went_on
+def _holds(told: Sequence[CommandIntended | InstanceMoved]) -> bool:
+    """Tell whether requests are held, and no edge that shows so can be about an earlier time, after which they went on.
+
+    That every edge sends requests to what had no traffic before that time shows that they went on there.
+    """
+    held, went_on = False, False
+    weights: Mapping[str, int] | None = None
+    new: set[str] = set()
+    for event in told:
+        if isinstance(event, InstanceMoved):
+            went_on = went_on and (held or event.instance not in new)
+        elif isinstance(event.command, Route):
+            before, weights = weights, {one.instance: one.weight for one in event.command.registrations}
+            if event.command.held and not held:
+                new.clear()
+            if before is not None:
+                new.update(name for name, weight in weights.items() if weight and not before.get(name))
+            went_on = went_on or (held and not event.command.held)
+            held = event.command.held
+    return held and not went_on
 
 
 def read_intent(events: Iterable[Event]) -> Intent | None:

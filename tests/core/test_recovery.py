@@ -60,7 +60,8 @@ def test_what_was_failing_or_being_taken_back_is_undone(scene, web, killed, goin
 @pytest.mark.parametrize("call", range(13, 69, 3))  # requests are held before each
 def test_requests_are_held_no_longer_after_a_crash_than_without_one(scene, web, killed, call):
     singleton = web(overlap="forbidden", replicas=2, cells=1)
-    scene.deployer().deploy(singleton, OLD)
+    scene.deployer().deploy(singleton, Release("0.9", Behaviour()))
+    scene.deployer().deploy(singleton, OLD, Recreate())  # what it held back goes on a moment before
     with scene.ended_at_call(call, killed), pytest.raises(killed):
         scene.deployer().deploy(singleton, NEW, Recreate())
     assert scene.world.registered("web")[1]
