@@ -49,12 +49,18 @@ class Process:
         told: Cell, or nothing for discovery → the last command and when it was sent.
         plans: Every plan that it began.
         events: Everything it said.
-        stale: For its next looks, what the orchestrator shows instead.
+        last_key: Of what it told last.
+        commands: How many commands it has sent.
         interfered: A person changed something since its plan began.
-        looked: It has claimed its place, and looked.
         back: It takes a deployment back.
         ordered_pause: It was paused by an order, and not resumed yet.
         unwritten: It has heard that an event may not be written down.
+        old_died: Since its plan began, or just then, something that it did not start was not well.
+        claimed: It has taken the lease.
+        looked: It has claimed its place, and looked.
+        killed: It was, and does nothing any more.
+        ended: It has come to its end.
+        paused_s: Until when it stands still.
     """
 
     number: int
