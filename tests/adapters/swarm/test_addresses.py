@@ -8,6 +8,7 @@ import pytest
 from attrs import define
 
 from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses, TaskAddresses
+from zdd.errors import ConfigurationError
 from zdd.model.address import Address
 from zdd.model.service import Service
 
@@ -69,6 +70,30 @@ def test_what_is_stated_holds_then_the_address_among_managers(
 ) -> None:
     addresses = TaskAddresses(Manager({"Addr": "10.0.0.7"}, manager), NodePorts(nodes))
     assert found(addresses) == {"http": Address(host, 32768)}
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "fd00::7", "fe80::7%eth0", "worker-1", "worker_1.example.org"])
+def test_a_stated_address_is_one_of_ip_or_a_name(host: str) -> None:
+    assert NodePorts({"worker-1": host}).nodes == {"worker-1": host}
+    assert NodePorts({"worker-1": f"[{host}]"}).nodes == {"worker-1": host}
+
+
+@pytest.mark.parametrize("nodes", [
+    "worker-1", None, {"worker-1": ""}, {"worker-1": 7}, {7: "10.0.0.1"}, {"worker-1": "10.0.0.1:80"},
+    {"worker-1": "[fd00::7]:80"}, {"worker-1": "http://worker-1"}, {"worker-1": "two words"},
+])  # fmt: skip
+def test_what_is_no_address_of_a_node_is_refused(nodes: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"'node-1': '10\.0\.0\.1'"):
+        NodePorts(nodes)
+
+
+def test_another_way_is_refused() -> None:
+    for network in ("", None, 7):
+        with pytest.raises(ConfigurationError, match="network of OverlayAddresses"):
+            OverlayAddresses(network)
+    for way in ("back", NodePorts, {"worker-1": "10.0.0.1"}):
+        with pytest.raises(ConfigurationError, match=r"use NodePorts\(\) or OverlayAddresses"):
+            TaskAddresses(Manager({}), way)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,10 +11,36 @@ from attrs import field, frozen
 
 from zdd.adapters.swarm.engine import Engine
 from zdd.adapters.swarm.observed import container_ports
+from zdd.errors import ConfigurationError
 from zdd.model.address import Address
+from zdd.model.names import pairs_of
 from zdd.model.service import Service
 
 Json = dict[str, Any]
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+def _hosts(value: Any) -> dict[str, str]:
+    """Return host name of a node → address, without the brackets that one of IPv6 has beside a port."""
+    hosts = {}
+    for node, stated in pairs_of("nodes of NodePorts", value, {"node-1": "10.0.0.1"}).items():
+        host = stated.removeprefix("[").removesuffix("]") if isinstance(stated, str) else ""
+        if not isinstance(node, str) or not (_is_ip(host) or _HOST_NAME.fullmatch(host)):
+            raise ConfigurationError(
+                f"node {node!r} of NodePorts is at {stated!r}: use its host name, and an IP address or a name without "
+                "a port, for example {'node-1': '10.0.0.1'}"
+            )
+        hosts[node] = host
+    return hosts
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @frozen
@@ -24,10 +52,11 @@ class NodePorts:
 
     Attributes:
         nodes: Host name of a node → the address at which the edges and the deployer reach it. A node that isn't
-            there has the address by which the swarm knows it.
+            there has the address by which the swarm knows it. A name is taken for that of an IPv4 address: the ports of
+            IPv4 and of IPv6 can differ.
     """
 
-    nodes: Mapping[str, str] = field(factory=dict, converter=dict)
+    nodes: Mapping[str, str] = field(factory=dict, converter=_hosts)
 
 
 @frozen
@@ -38,7 +67,12 @@ class OverlayAddresses:
         network: The network's name.
     """
 
-    network: str
+    network: str = field()
+
+    @network.validator
+    def _check(self, _: object, value: object) -> None:
+        if not isinstance(value, str) or not value:
+            raise ConfigurationError(f"network of OverlayAddresses is {value!r}: use its name, for example 'back'")
 
 
 class TaskAddresses:
@@ -46,9 +80,14 @@ class TaskAddresses:
 
     The addresses of nodes are asked for once, and again for a node that is new or had none: a leader of the swarm that
     has just been elected knows no address of a worker until that has reported to it.
+
+    Raises:
+        ConfigurationError: The way is none of the two.
     """
 
     def __init__(self, engine: Engine, way: NodePorts | OverlayAddresses) -> None:
+        if not isinstance(way, NodePorts | OverlayAddresses):
+            raise ConfigurationError(f"addresses of Swarm is {way!r}: use NodePorts() or OverlayAddresses('back')")
         self._engine = engine
         self._way = way
         self._nodes: dict[str, str] = {}
