@@ -275,7 +275,7 @@ BUGS = (
     Planted(
         "stopped before drained",
         (Invariant.DRAINED, Invariant.COMMAND_KEEPS_FLOOR, Invariant.CAPACITY),
-        ((Picture, "quiet", _yes),),
+        ((RULES, "quiet", _yes),),
     ),
     Planted(
         "in flight not known counts as none",

@@ -30,6 +30,7 @@ MENDED = {
     47093: "an edge that was stuck, and could not be asked, had no time to follow before what it sent to was stopped",
     60053: "what failed behind an old list, before an edge followed, was held against the deployer",
     60564: "an older list showed what had failed as ready, and what served left for it",
+    61312: "the lease of one that was killed was held against the one that it had overtaken",
     3961: "what a person took out of traffic was held against the plan that began in that moment",
 }
 

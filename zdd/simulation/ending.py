@@ -36,9 +36,10 @@ def check_events(play: Play, process: Process, report: Report | None) -> None:
 
 def check_ending(play: Play, process: Process, report: Report) -> None:
     """Check that exactly what should run does, unless the world has broken something just now."""
-    others = [one for one in play.processes if one.claimed and not one.ended and not one.killed]
-    if not others and play.lease.holder(play.scenario.service.name) is not None:
-        play.watch.say(Invariant.TIDY, "the lease is still held")
+    holder = play.lease.holder(play.scenario.service.name)
+    ended = [f"deployer {one.number}" for one in play.processes if one.ended and not one.killed]
+    if holder is not None and holder.name in ended:
+        play.watch.say(Invariant.TIDY, f"the lease is still held by {holder.name}")
     if report.outcome not in (Outcome.SUCCEEDED, Outcome.ROLLED_BACK):
         return
     quiet_s = play.world.clock.now() - play.watch.disturbed_s
