@@ -95,8 +95,8 @@ class History:
         routed: What discovery was told last, unless it refused that; None: nothing.
         routed_s: When, in seconds since the epoch.
         given: Instance → how it was given traffic lately, where no deployer saw every edge show it since.
-        holds: Discovery was told last to hold requests back, and an edge that does so does not show an earlier time,
-            after which they went on.
+        holds: Discovery was told last to hold requests back.
+        went_on_s: When held requests were last told to go on, lately, and not every edge was seen to know; else 0.
     """
 
     deployments: tuple[Deployment, ...] = ()
@@ -105,6 +105,7 @@ class History:
     routed_s: float = 0.0
     given: Mapping[str, Given] = field(factory=dict)
     holds: bool = False
+    went_on_s: float = 0.0
 
     @property
     def last(self) -> Deployment | None:
@@ -194,7 +195,7 @@ def read_history(events: Iterable[Event]) -> History:
         (one.command, one.at_s) for one in told if isinstance(one, CommandIntended) if isinstance(one.command, Route)
     ]
     routed, routed_s = routes[-1] if routes else (None, 0.0)
-    return History(tuple(deployments.values()), revisions, routed, routed_s, _given(told), _holds(told))
+    return History(tuple(deployments.values()), revisions, routed, routed_s, _given(told), *_holding(told))
 
 
 def _told_lately(events: Sequence[Event]) -> list[CommandIntended | InstanceMoved]:
@@ -235,26 +236,28 @@ def _given(told: Sequence[CommandIntended | InstanceMoved]) -> dict[str, Given]:
     return given
 
 
-def _holds(told: Sequence[CommandIntended | InstanceMoved]) -> bool:
-    """Tell whether requests are held, and no edge that shows so can be about an earlier time, after which they went on.
+def _holding(told: Sequence[CommandIntended | InstanceMoved]) -> tuple[bool, float]:
+    """Return whether requests are held, and when held ones last went on, unless every edge was seen to know.
 
-    That every edge sends requests to what had no traffic before that time shows that they went on there.
+    That every edge sends requests to what had no traffic before that time shows it.
     """
-    held, went_on = False, False
+    held, went_on_s = False, 0.0
     weights: Mapping[str, int] | None = None
     new: set[str] = set()
     for event in told:
         if isinstance(event, InstanceMoved):
-            went_on = went_on and (held or event.instance not in new)
+            if not held and event.instance in new:
+                went_on_s = 0.0
         elif isinstance(event.command, Route):
             before, weights = weights, {one.instance: one.weight for one in event.command.registrations}
             if event.command.held and not held:
                 new.clear()
             if before is not None:
                 new.update(name for name, weight in weights.items() if weight and not before.get(name))
-            went_on = went_on or (held and not event.command.held)
+            if held and not event.command.held:
+                went_on_s = event.at_s
             held = event.command.held
-    return held and not went_on
+    return held, went_on_s
 
 
 def read_intent(events: Iterable[Event]) -> Intent | None:

@@ -150,7 +150,13 @@ class Operations:
         return self._standing(last).paused if same else None
 
     def _driver(self, service: Service, taken: Taken, deployment: str, history: History, continues: str = "") -> Driver:
-        known = Progress(routed=history.routed, routed_s=history.routed_s, given=history.given, holds=history.holds)
+        known = Progress(
+            routed=history.routed,
+            routed_s=history.routed_s,
+            given=history.given,
+            holds=history.holds,
+            went_on_s=history.went_on_s,
+        )
         return Driver(self.around, service.name, taken.fence, deployment, self.actor, taken.asked_s, continues, known)
 
     def under_lease(self, service: Service, work: Callable[[Service, Taken, History], Report]) -> Report:

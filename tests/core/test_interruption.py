@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zdd.adapters.memory import Behaviour, Blame
-from zdd.errors import ConfigurationError, DeploymentInterrupted
+from zdd.errors import ConfigurationError, DeploymentFailed, DeploymentInterrupted
 from zdd.events import CommandAnswered, CommandIntended, DeploymentStarted, Outcome
 from zdd.model.command import Route
 from zdd.model.release import Release
@@ -79,6 +79,19 @@ def test_a_rolling_update_goes_on_when_a_changed_instance_had_no_traffic_yet(sce
         scene.deployer().deploy(service, NEW)
     scene.deployer().resume("web")
     assert scene.untidy(service, "2.0") == []
+
+
+def test_an_edge_that_lags_is_not_believed_to_hold_requests_when_they_went_on_before_it_did(make_scene, web):
+    scene, service = make_scene(edge_lags_s=(2.0,)), web(replicas=2, cells=2, overlap="forbidden")
+    scene.deployer().deploy(service, OLD)
+    scene.pass_s(60)
+    scene.after_s(0.5, lambda: scene.deployer().abort("web"))
+    with pytest.raises(DeploymentFailed):
+        scene.deployer().deploy(service, Release("1.5", Behaviour()), Recreate())
+    began_s = scene.world.clock.now()
+    scene.deployer().deploy(service, NEW, Recreate())
+    assert scene.untidy(service, "2.0") == []
+    assert scene.world.clock.now() - began_s < 20
 
 
 @pytest.mark.parametrize(("strategy", "number"), [(BlueGreen(), 1), (Canary((50, 100), hold_s=1), 2)], ids=str)

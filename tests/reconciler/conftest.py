@@ -17,7 +17,8 @@
                                          else in the look before, which may have been the newer one
     lost: web.z web in=250 missing=1     registered, but not listed for so many looks; since=SECONDS: since so long
     told: web retire 2                   the last command to a cell, so many seconds ago
-    edge: deaf=4 | held                  the edge can't be reached since so long, or holds requests back
+    edge: deaf=4 | held went-on=3        the edge can't be reached since so long, or holds requests back; held requests
+                                         were told to go on so long ago, and it was not seen to know
     routed: web.a=500 2                  what discovery was told last, so many seconds ago
     settles: 3                           a request without an answer may take effect for so long
     reached: 20                          its traffic was reached so many seconds ago; plan: hold=60 is its hold time
@@ -100,6 +101,7 @@ class Reader:
         self.flags: dict[str, str] = {}
         self.deaf_s: float | None = None
         self.held = False
+        self.went_on_s = 0.0
         self.settles_s = 0.0
         self.stage_passed = False
         self.reached_s: float | None = None
@@ -149,6 +151,7 @@ class Reader:
 
     def _edge(self, pairs: dict[str, Any]) -> None:
         self.held = "held" in pairs
+        self.went_on_s = NOW - float(pairs["went-on"]) if "went-on" in pairs else 0.0
         self.deaf_s = pairs.get("deaf")
 
     def _instance(self, words: list[str]) -> None:
@@ -245,6 +248,7 @@ class Reader:
             Progress(
                 stage=1 if self.stage_passed else 0,
                 entered_s=NOW - 10,
+                went_on_s=self.went_on_s,
                 reached_s=self.reached_s,
                 paused=pause if "paused" in self.ordered else None,
                 paused_s=NOW - 5,

@@ -140,6 +140,21 @@ def test_an_edge_that_holds_requests_back_since_an_earlier_deployer_has_let_go_o
     assert learn(known, PLAN, Sent(Route((), held=True)), 19).holds
 
 
+def test_an_edge_may_hold_requests_that_went_on_until_it_sends_them_to_what_had_none_before_or_has_had_time_to_follow():
+    told = learn(Progress(routed=Route((), held=True)), PLAN, Sent(Route((), held=False)), 20)
+    assert told.went_on_s == 20
+    assert learn(Progress(routed=Route(())), PLAN, Sent(Route(())), 20).went_on_s == 0
+    shown = look(21, weight=5, edges=[("edge", True, 0)])
+    assert after(shown, progress=told).went_on_s == 20  # it may have had traffic all the time
+    assert after(look(19), shown, progress=told).went_on_s == 0
+    assert after(look(19), evolve(shown, held=True), progress=told).went_on_s == 20
+    assert after(look(18), evolve(shown, as_of_s=19), progress=told).went_on_s == 20
+    again = evolve(told, holds=True)
+    late = 20 + EDGE_FOLLOWS_S
+    assert record(held(24, 5), held(25, 0), held(late - 0.1, 0), progress=again).gone_s is None
+    assert record(held(24, 5), held(25, 0), held(late, 0), progress=again).gone_s == late
+
+
 def test_it_is_idle_after_two_looks_in_which_nothing_was_in_flight():
     assert IDLE_LOOKS == 2
     assert record(IN, OUT, away(22)).idle_s is None

@@ -17,7 +17,7 @@ from zdd.model.command import Change, Launch, Retire, Scale
 from zdd.model.service import Overlap
 from zdd.reconciler.draining import draining, just_missing, quiet
 from zdd.reconciler.guard import Guard
-from zdd.reconciler.learn import LOOK_AGAIN_S
+from zdd.reconciler.learn import LOOK_AGAIN_S, follows_until_s
 from zdd.reconciler.picture import Picture
 from zdd.reconciler.proposals import (
     Hold,
@@ -257,12 +257,15 @@ def _seen_before_out(picture: Picture, proposal: Traffic, tally: Tally) -> str |
     return None
 
 
-def _hold_before_out(picture: Picture, proposal: Traffic, tally: Tally) -> str | None:
+def _hold_before_out(picture: Picture, proposal: Traffic, tally: Tally) -> tuple[str, float] | None:
     if not picture.must_hold:
         return None
+    # An edge may still show an earlier time, after which requests went on and will do so there, too.
+    followed_s = follows_until_s(picture.progress.went_on_s)
     for view in picture.observation.edges:
-        if not view.held:
-            return f"{view.edge} to hold requests back before {proposal.instance} is taken out"
+        if not view.held or view.as_of_s < followed_s:
+            why = f"{view.edge} to hold requests back before {proposal.instance} is taken out"
+            return why, followed_s if view.held else picture.deadline_s
     return None
 
 

@@ -69,8 +69,10 @@ def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
                 told[command.cell] = Told(command, now, unknown=settles_s > now)
             if isinstance(command, Route):
                 # Without an answer it may take effect at the last moment, and be shown only after that.
-                holds = progress.holds and command.held
-                progress = evolve(progress, routed=command, routed_s=max(now, settles_s), holds=holds)
+                told_s, holds = max(now, settles_s), progress.holds and command.held
+                goes_on = not command.held and progress.routed is not None and progress.routed.held
+                went_on_s = told_s if goes_on else progress.went_on_s
+                progress = evolve(progress, routed=command, routed_s=told_s, holds=holds, went_on_s=went_on_s)
             return evolve(progress, told=told)
         case Performed(number, succeeded, note):
             if not succeeded:
@@ -124,6 +126,7 @@ def _observed(progress: Progress, plan: Plan, observation: Observation, settled:
     changed: dict[str, InstanceRecord] = {}
     doubted = {name: at_s for name, at_s in progress.doubted.items() if in_doubt(at_s, as_of_s)}
     holds = progress.holds and observation.held
+    held_surely = holds and as_of_s >= follows_until_s(progress.went_on_s)
     for cell in observation.cells:
         listed.update(cell.members)
         for name, instance in cell.members.items() if cell.name not in settled else ():
@@ -136,7 +139,7 @@ def _observed(progress: Progress, plan: Plan, observation: Observation, settled:
             elif record.state is not instance.state:
                 doubted.pop(name, None)
             record = _listed(record, instance, plan, as_of_s)
-            record = _traffic(record, instance, registration, observation, plan, holds)
+            record = _traffic(record, instance, registration, observation, plan, held_surely)
             if record is not before:
                 changed[name] = record
     for name, registration in registrations.items():
@@ -151,7 +154,21 @@ def _observed(progress: Progress, plan: Plan, observation: Observation, settled:
     if not changed and (deaf, doubted, holds) == (progress.deaf, progress.doubted, progress.holds):
         return progress
     instances = {**known, **changed} if changed else known
-    return evolve(progress, instances=instances, deaf=deaf, doubted=doubted, holds=holds)
+    seen = not observation.held and any(_shows_that_they_went_on(one, progress.went_on_s) for one in changed.values())
+    went_on_s = 0.0 if seen else progress.went_on_s
+    return evolve(progress, instances=instances, deaf=deaf, doubted=doubted, holds=holds, went_on_s=went_on_s)
+
+
+def follows_until_s(at_s: float) -> float:
+    """Return when every edge has had time to follow what discovery was told at that time; 0: it was told nothing."""
+    return at_s + EDGE_FOLLOWS_S if at_s else 0.0
+
+
+def _shows_that_they_went_on(record: InstanceRecord, went_on_s: float) -> bool:
+    """Tell whether every edge sends requests to an instance that had no traffic before held requests went on."""
+    if record.seen_s is None or record.admitted_s is None or record.launched_s is None:
+        return False
+    return record.launched_s < record.admitted_s and went_on_s <= record.admitted_s
 
 
 def _first_seen(progress: Progress, cell: str, instance: Instance, observation: Observation) -> InstanceRecord:

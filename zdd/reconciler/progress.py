@@ -147,6 +147,8 @@ class Progress:
         given: Instance → how an earlier deployer gave it traffic, where it did not see every edge show it.
         holds: An earlier deployer held requests back, and nobody has let them go on since: an edge that shows that it
             holds them sends nobody any.
+        went_on_s: When discovery was last told to let held requests go on, until every edge was seen to know: an edge
+            that shows that it holds them may have missed that. 0: never, or it was seen.
         complete_s: Cell → when it was last seen to have all its instances, proven.
         paused: The order by which no stage is passed until another one; None: it is not paused.
         paused_s: When that order was heeded.
@@ -171,6 +173,7 @@ class Progress:
     routed_s: float = 0.0
     given: Mapping[str, Given] = field(factory=dict)
     holds: bool = False
+    went_on_s: float = 0.0
     complete_s: Mapping[str, float] = field(factory=dict)
     paused: Order | None = None
     paused_s: float = 0.0
@@ -280,6 +283,7 @@ def going_back(progress: Progress, now: float) -> Progress:
         routed_s=progress.routed_s,
         given=progress.given,
         holds=progress.holds,
+        went_on_s=progress.went_on_s,
     )
 
 
