@@ -133,7 +133,7 @@ class Orchestrator(Protocol):
         """Raise `ConfigurationError` if it could not run this workload for this service. Change nothing.
 
         Everything that can be known beforehand is looked at: the kind of workload, the program or image, directories,
-        ports. The message names the thing and the fix.
+        ports. The message names the thing and the fix. Where nobody can say at the moment, it raises `TemporaryError`.
         """
 
     def claim(self, service: Service, fence: Fence) -> None:
@@ -351,7 +351,8 @@ class StackHost(Protocol):
     def check(self, stack: Stack, *, adopt: bool) -> None:
         """Raise `ConfigurationError` if the stack can't be deployed here, or is somebody else's. Change nothing.
 
-        `adopt` allows to take over one that somebody else has deployed.
+        `adopt` allows to take over one that somebody else has deployed. Where nobody can say at the moment, it raises
+        `TemporaryError`.
         """
 
     def adopt(self, stack: Stack) -> None:

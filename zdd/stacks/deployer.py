@@ -338,9 +338,8 @@ class _Run:
         while True:
             deployments = self.deployer.history(name)
             served = self._served(name)
-            last = (
-                deployments[-1] if deployments[-1].half_done else next(one for one in deployments if one.id == served)
-            )
+            last = deployments[-1]
+            last = last if last.half_done else next(one for one in deployments if one.id == served)
             report = self.deployer._operations.take_back(last, f"another service of stack {self.stack.name} failed")
             if not self._served(name):
                 return report
@@ -351,8 +350,8 @@ class _Run:
             try:
                 self.deployer.remove(name)
             except (DeploymentError, *_BEFORE_ANYTHING) as error:
-                reason = f"everything serves, but {name} could not be removed: {error}"
-                raise self._error(Outcome.FROZEN, reason) from error
+                serves, self.gone = ("everything serves, but ", self.gone) if self.stack.services else ("", ())
+                raise self._error(Outcome.FROZEN, f"{serves}{name} could not be removed: {error}") from error
             self.removed.append(name)
         self.gone = ()
 
@@ -373,10 +372,11 @@ class _Run:
 
     def _error(self, outcome: Outcome, reason: str) -> StackFailed:
         report = self._end(outcome, reason)
+        again = "remove" if outcome is Outcome.FROZEN and not self.stack.services else "deploy"
         steps = {
             Outcome.ROLLED_BACK: "",
             Outcome.INTERRUPTED: "call deploy again with this stack or another one: it goes on from what runs now",
-        }.get(outcome, "look at the reports of its services; when what is in the way has gone, call deploy again")
+        }.get(outcome, f"look at the reports of its services; when what is in the way has gone, call {again} again")
         return StackFailed(str(report), report=report, next_steps=steps)
 
     def _end(self, outcome: Outcome, reason: str) -> StackReport:

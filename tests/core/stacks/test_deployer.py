@@ -233,6 +233,19 @@ def test_a_stack_before_which_nothing_served_does_not_go_back(scene):
     assert serving(scene) == {name: ["1"] for name in NAMES}
 
 
+def test_one_that_cannot_be_removed_is_not_called_left_out_of_the_stack_and_remove_is_what_goes_on(scene):
+    deploy(scene, whole("1"))
+    scene.world.edges[0].cut_off()
+    with pytest.raises(StackFailed, match="could not be removed: edge can't be reached") as failed:
+        StackDeployer(scene.deployer()).remove("shop")
+    assert failed.value.report.outcome is Outcome.FROZEN
+    assert "serves" not in str(failed.value)
+    assert "not in the stack" not in str(failed.value)
+    assert failed.value.next_steps.endswith("when what is in the way has gone, call remove again")
+    scene.world.edges[0].reconnect()
+    assert set(StackDeployer(scene.deployer()).remove("shop").removed) == set(NAMES)
+
+
 class DeployedMeanwhile:
     """A lease that somebody else had, and has used, right before it was got."""
 

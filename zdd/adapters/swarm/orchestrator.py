@@ -127,13 +127,13 @@ class SwarmOrchestrator:
     # -- looking ------------------------------------------------------------------------------------------------------
 
     def check(self, service: Service, workload: Specification) -> None:
-        """Raise `ConfigurationError` if this workload could not run here. The registry is asked. Change nothing."""
+        """Raise `ConfigurationError` if it could not run here, `TemporaryError` if nobody can say. Asks a registry."""
         container = read_container(workload)
         try:
             found = self._found(service)
             base = self._archive.base(service, found, self._names.first(service))
             nodes = self._engine.nodes()
-        except AdapterError as error:
+        except PermanentError as error:
             raise ConfigurationError(f"{service.name} can't be deployed here: {error}") from error
         check_spec(service, container, base)
         self._check_name(service, container, found)

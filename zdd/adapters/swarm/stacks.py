@@ -53,7 +53,9 @@ class SwarmStacks:
         self._contents.close()
 
     def check(self, stack: Stack, *, adopt: bool) -> None:
-        """Raise `ConfigurationError` if the stack can't be deployed here. Nothing is changed.
+        """Raise `ConfigurationError` if the stack can't be deployed here, `TemporaryError` if nobody can say now.
+
+        Nothing is changed.
 
         Args:
             stack: What is wanted.
@@ -64,7 +66,7 @@ class SwarmStacks:
             there = self._there()
             for wanted in stack.objects:
                 _check_object(stack, wanted, there.get((wanted.kind, wanted.name)))
-        except AdapterError as error:
+        except PermanentError as error:
             raise ConfigurationError(f"stack {stack.name} can't be deployed here: {error}") from error
         for image in sorted({str(one.release.workload["image"]) for one in stack.services}):
             try:
