@@ -262,8 +262,8 @@ class Driver:
                     return Ending(blind, progress.stage >= len(plan.stages), progress, observation)
                 continue
             untidy = self._tidying.tidy(plan.service)
-            settled = self._memory.settled(progress, observation) if self._memory is not None else frozenset()
-            progress = self._learn(plan, progress, Observed(observation, settled))
+            look = Observed(observation) if self._memory is None else self._memory.look(progress, observation)
+            progress = self._learn(plan, progress, look)
             progress = self._collect(plan, progress, sampler)
             progress, decision = self._decide(plan, progress, observation)
             if decision.failed:

@@ -194,8 +194,8 @@ class CellPicture:
         """When the next instance without gates will count as proven."""
         plan, ready = self.facts.plan, InstanceState.READY
         said = zip(self.facts.cell.instances, self.facts.said, strict=True)
-        known = self._records
-        found = [steady_at_s(plan, one, known[one.id]) for one, gates in said if not gates and one.state is ready]
+        waiting = [one for one, gates in said if not gates and one.state is ready]
+        found = [steady_at_s(plan, one, self._records[one.id]) for one in waiting]
         return min([at_s for at_s in found if at_s > self.now], default=inf)
 
     @cached_property

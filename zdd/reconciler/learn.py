@@ -56,8 +56,8 @@ edge's choice of an instance and the connection it then makes."""
 def learn(progress: Progress, plan: Plan, fact: Fact, now: float) -> Progress:
     """Return the progress with one more fact in it."""
     match fact:
-        case Observed(observation, settled):
-            return _observed(progress, plan, observation, settled)
+        case Observed():
+            return _observed(progress, plan, fact)
         case Sampled():
             return learn_looks(progress, plan, [fact], now)
         case Sent(command, settles_s, refused):
@@ -119,9 +119,11 @@ def _all_passed(plan: Plan, fact: Sampled, gates: Mapping[tuple[str, str], GateR
     return all(record is not None and record.passed_s is not None for record in records)
 
 
-def _observed(progress: Progress, plan: Plan, observation: Observation, settled: frozenset[str]) -> Progress:
+def _observed(progress: Progress, plan: Plan, look: Observed) -> Progress:
+    observation, registrations = look.observation, look.registered
+    if registrations is None:
+        registrations = {registration.instance: registration for registration in observation.registrations}
     as_of_s, known = observation.as_of_s, progress.instances
-    registrations = {registration.instance: registration for registration in observation.registrations}
     listed: set[str] = set()
     changed: dict[str, InstanceRecord] = {}
     doubted = {name: at_s for name, at_s in progress.doubted.items() if in_doubt(at_s, as_of_s)}
@@ -129,7 +131,7 @@ def _observed(progress: Progress, plan: Plan, observation: Observation, settled:
     held_surely = holds and as_of_s >= follows_until_s(progress.went_on_s)
     for cell in observation.cells:
         listed.update(cell.members)
-        for name, instance in cell.members.items() if cell.name not in settled else ():
+        for name, instance in cell.members.items() if cell.name not in look.settled else ():
             before, registration = known.get(name), registrations.get(name)
             if nothing_new(before, instance, registration):
                 continue
@@ -142,14 +144,13 @@ def _observed(progress: Progress, plan: Plan, observation: Observation, settled:
             record = _traffic(record, instance, registration, observation, plan, held_surely)
             if record is not before:
                 changed[name] = record
-    for name, registration in registrations.items():
-        if name not in listed:
-            record = known.get(name) or InstanceRecord(registration.cell, registration.revision)
-            since_s = record.missing_s if record.missing_s is not None else as_of_s
-            changed[name] = evolve(record, missing_looks=record.missing_looks + 1, missing_s=since_s)
-    for name, record in known.items():
-        if record.stopped_s is None and name not in listed and record.launched_s is not None:
-            changed[name] = evolve(changed.get(name, record), stopped_s=as_of_s)
+    for name in [name for name in registrations if name not in listed]:
+        record = known.get(name) or InstanceRecord(registrations[name].cell, registrations[name].revision)
+        since_s = record.missing_s if record.missing_s is not None else as_of_s
+        changed[name] = evolve(record, missing_looks=record.missing_looks + 1, missing_s=since_s)
+    for name in [name for name in known if name not in listed]:
+        if known[name].stopped_s is None and known[name].launched_s is not None:
+            changed[name] = evolve(changed.get(name, known[name]), stopped_s=as_of_s)
     deaf = {view.edge: progress.deaf.get(view.edge, as_of_s) for view in observation.edges if not view.reachable}
     if not changed and (deaf, doubted, holds) == (progress.deaf, progress.doubted, progress.holds):
         return progress

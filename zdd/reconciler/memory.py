@@ -11,7 +11,7 @@ from zdd.model.observation import Observation
 from zdd.model.plan import Plan
 from zdd.reconciler.cell_pictures import CellPictures
 from zdd.reconciler.discovered import Discovered
-from zdd.reconciler.progress import Progress
+from zdd.reconciler.progress import Observed, Progress
 
 
 @frozen
@@ -32,12 +32,12 @@ class Memory:
     sent_to: tuple[Mapping[Address, int], ...]
     cells: CellPictures
 
-    def settled(self, progress: Progress, observation: Observation) -> frozenset[str]:
-        """Return the cells of which a look says nothing that is not in the evidence."""
-        if progress.instances is not self.progress.instances:
-            return frozenset()
+    def look(self, progress: Progress, observation: Observation) -> Observed:
+        """Return a look, with the cells of which it says nothing that is not in the evidence."""
         same = observation.registrations is self.discovered.registrations
         discovered = self.discovered if same else Discovered(observation.registrations, self.discovered.ports)
+        if progress.instances is not self.progress.instances:
+            return Observed(observation, frozenset(), discovered.by_instance)
         found, pictures = [], self.cells.by_name
         for cell in observation.cells:
             known = pictures.get(cell.name)
@@ -45,4 +45,4 @@ class Memory:
                 continue
             if same or known.facts.registrations == discovered.of(cell):
                 found.append(cell.name)
-        return frozenset(found)
+        return Observed(observation, frozenset(found), discovered.by_instance)

@@ -318,10 +318,10 @@ class Picture:
     def told_to_stop(self, cell: Cell) -> bool:
         """Tell whether instances are listed that were told to stop: the list is older than that."""
         told = self.progress.told.get(cell.name)
-        if told is None or told.unknown or not stops_all(told.command):
+        if told is None or told.unknown:
             return False
         kept = told.command.revision if isinstance(told.command, Change) else ""
-        if kept == cell.revision and not cell.mixed:
+        if (kept == cell.revision and not cell.mixed) or not stops_all(told.command):
             return False
         before = [one for one in cell.instances if one.revision != kept and one.state is not InstanceState.STOPPING]
         records = [self.record(one.id) for one in before]

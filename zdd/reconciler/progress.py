@@ -12,6 +12,7 @@ from zdd.model.gate import Gate, Target
 from zdd.model.observation import Observation
 from zdd.model.order import Order
 from zdd.model.plan import Plan
+from zdd.model.traffic import Registration
 from zdd.model.verdict import Sample, Verdict
 
 SAMPLES_KEPT = 64
@@ -189,10 +190,12 @@ class Observed:
     Attributes:
         observation: What was seen.
         settled: The cells of which it says nothing that was not learnt before, as far as that is known.
+        registered: What discovery knows, by instance, where that was looked up already.
     """
 
     observation: Observation
     settled: frozenset[str] = frozenset()
+    registered: Mapping[str, Registration] | None = None
 
 
 @frozen

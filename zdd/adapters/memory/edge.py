@@ -181,13 +181,8 @@ class MemoryEdge:
             return
         route = self._route(service)
         sending_before = {} if route.held else route.weights
-        known: dict[Address, None] = {}
-        weights: dict[Address, int] = {}
-        for registration in registrations:
-            for address in registration.addresses.values():
-                known[address] = None
-                if registration.weight > 0:
-                    weights[address] = registration.weight
+        known = dict.fromkeys([address for one in registrations for address in one.addresses.values()])
+        weights = {address: one.weight for one in registrations if one.weight > 0 for address in one.addresses.values()}
         there = self._world.cells.at  # of what has gone there is nothing to count any more: see `forget`
         left = [address for address in route.known if address not in known and there(address) is not None]
         route.left.update(dict.fromkeys(left))
