@@ -115,6 +115,16 @@ def test_a_workload_without_an_environment_is_refused(configuration: ConsulConfi
         configuration.configure(Release("1", Behaviour()), "0123456789abcdef")
 
 
+def test_what_could_never_be_read_is_not_published(configuration: ConsulConfiguration) -> None:
+    for service in ("../web", Service("web"), ""):
+        with pytest.raises(ConfigurationError, match="service name"):
+            configuration.publish(service, {"database": "a"})  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="'nope' is no hash of a configuration"):
+        configuration.configure(Release("1.0", Process(["true"])), "nope")
+    with pytest.raises(ConfigurationError, match="one of the revisions is a str"):
+        configuration.clean("web", ["web"])  # type: ignore[list-item]
+
+
 def test_current_is_watched(configuration: ConsulConfiguration, reader: Callable[[str], ConfigurationReader]) -> None:
     first, second = (configuration.publish("web", {"database": text}) for text in "ab")
     found: Queue[Settings] = Queue()

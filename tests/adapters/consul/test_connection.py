@@ -217,6 +217,10 @@ def test_the_token_is_in_no_text(server: Server) -> None:
         ({"address": "http://127.0.0.1:0"}, "use http://host:port"),
         ({"address": "http://127.0.0.1:8500/consul"}, "use http://host:port"),
         ({"address": "http://ann:secret@127.0.0.1:8500"}, "has a user name or a password"),
+        ({"address": 8500}, "Consul address is a int: use text"),
+        ({"token": 7}, "the token for http://127.0.0.1:8500 is a int: use text"),
+        ({"ca_file": 7}, "a file for http://127.0.0.1:8500 is 7: use a path"),
+        ({"certificate": "client.pem"}, r"certificate is 'client.pem': use a list, for example \(file, key\)"),
         ({"timeout_s": 0}, "timeout_s of http://127.0.0.1:8500 is 0"),
         ({"ca_file": Path("/there/is/no.pem")}, "/there/is/no.pem for http://127.0.0.1:8500 is not there"),
     ],
@@ -225,6 +229,10 @@ def test_what_can_not_work_is_refused_beforehand(arguments: dict[str, Any], mess
     with pytest.raises(ConfigurationError, match=message) as caught:
         ConsulConnection(**arguments)
     assert "secret" not in str(caught.value)
+
+
+def test_a_token_that_the_environment_does_not_have_is_none() -> None:
+    assert ConsulConnection(token=None).token == ""  # type: ignore[arg-type]
 
 
 def test_threads_and_forks_have_connections_of_their_own(connection: ConsulConnection) -> None:

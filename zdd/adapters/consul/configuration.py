@@ -21,6 +21,7 @@ from zdd.adapters.consul.connection import NOT_FOUND, ConsulConnection
 from zdd.adapters.consul.settings import Settings, convert
 from zdd.adapters.consul.store import DEFAULT_PREFIX, Entry, Operation, Store, encode_record, parse_entries, replace
 from zdd.errors import ConfigurationError, OutcomeUnknown
+from zdd.model.names import check_kind, check_name, list_of
 from zdd.model.release import Release, Revision
 
 VARIABLE = "ZDD_CONFIGURATION"
@@ -63,7 +64,7 @@ class ConsulConfiguration:
             values: Key → text, number, truth value, list or mapping; or an object of an attrs class.
 
         Raises:
-            ConfigurationError: A key is none, or a value can't be written as JSON.
+            ConfigurationError: A key is none, a value can't be written as JSON, or no service has such a name.
             TemporaryError, PermanentError, OutcomeUnknown: As of Consul. To publish again does no harm.
         """
         texts = _texts(asdict(values) if has(type(values)) else values)
@@ -86,8 +87,9 @@ class ConsulConfiguration:
         """Return the release with the hash in its environment.
 
         Raises:
-            ConfigurationError: The workload has no environment.
+            ConfigurationError: The workload has no environment, or that is no hash.
         """
+        _check_hash(name)
         environment = release.workload.get("environment")
         if not isinstance(environment, Mapping):
             raise ConfigurationError(f"the workload of {release.version} has no environment to put {VARIABLE} into")
@@ -113,7 +115,7 @@ class ConsulConfiguration:
 
     def names(self, service: str) -> tuple[str, ...]:
         """Return the hashes of the configurations that are there, sorted."""
-        return tuple(self._store.folders(f"{self._store.prefix}/config/{service}/"))
+        return tuple(self._store.folders(_folder_of_all(self._store, service)))
 
     def clean(self, service: str, revisions: Iterable[Revision], *, kept_s: float = KEPT_S) -> tuple[str, ...]:
         """Remove what none of the revisions needs, `current` does not name, and nobody published lately.
@@ -126,7 +128,10 @@ class ConsulConfiguration:
         Returns:
             The hashes of what was removed.
         """
-        needed = {configuration_of(revision) for revision in revisions}
+        used = list_of("revisions", revisions, "[revision]")
+        for revision in used:
+            check_kind("one of the revisions", revision, Revision, "those of the plans of deployer.history(…)")
+        needed = {configuration_of(revision) for revision in used}
         needed.add(self._store.get(pointer_of(self._store, service)).value.decode(errors="replace"))
         removed = []
         for name in self.names(service):
@@ -205,12 +210,16 @@ def configuration_of(revision: Revision) -> str:
 
 def folder_of(store: Store, service: str, name: str) -> str:
     """Return what the keys of a configuration begin with."""
-    return f"{store.prefix}/config/{service}/{_check_hash(name)}/"
+    return f"{_folder_of_all(store, service)}{_check_hash(name)}/"
 
 
 def pointer_of(store: Store, service: str) -> str:
     """Return the key that names the current configuration."""
-    return f"{store.prefix}/config/{service}/current"
+    return f"{_folder_of_all(store, service)}current"
+
+
+def _folder_of_all(store: Store, service: str) -> str:
+    return f"{store.prefix}/config/{check_name('service name', service)}/"
 
 
 def read_values(store: Store, service: str, name: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 
 from zdd.adapters.consul.session import bound
 from zdd.errors import AdapterError, ConfigurationError, OutcomeUnknown, PermanentError, TemporaryError
-from zdd.model.names import check_number
+from zdd.model.names import check_number, check_text, list_of, path_text
 
 OK, FORBIDDEN, NOT_FOUND, CONFLICT = 200, 403, 404, 409
 _ANSWER_BYTES_MAX = 64 << 20
@@ -68,6 +68,10 @@ class Answer:
         return value
 
 
+def _token(value: Any) -> Any:
+    return "" if value is None else value  # as `os.environ.get` gives it
+
+
 @frozen(kw_only=True)
 class ConsulConnection:
     """One Consul agent, and how to speak with it. What is given here holds: the environment overrides nothing.
@@ -76,7 +80,7 @@ class ConsulConnection:
 
     Attributes:
         address: ``http://host:port`` or ``https://host:port``.
-        token: The ACL token. It is in no text that this object or its errors make.
+        token: The ACL token; None or empty: there is none. It is in no text that this object or its errors make.
         ca_file: The authority that has signed the agent's certificate; None: those that the machine trusts.
             Certificates are always verified.
         certificate: Files of the client's own certificate and its key, where the agent asks for one.
@@ -89,7 +93,7 @@ class ConsulConnection:
     """
 
     address: str = "http://127.0.0.1:8500"
-    token: str = field(default="", repr=False)
+    token: str = field(default="", repr=False, converter=_token)
     ca_file: Path | None = None
     certificate: tuple[Path, Path] | None = None
     connect_timeout_s: float = 1.0
@@ -99,12 +103,14 @@ class ConsulConnection:
 
     def __attrs_post_init__(self) -> None:
         _check_address(self.address)
+        check_text(f"the token for {self.address}", self.token)
         if not (self.token.isascii() and self.token.isprintable()) or " " in self.token:
             raise ConfigurationError(f"the token for {self.address} has characters that no token has: copy it again")
         for name in ("connect_timeout_s", "timeout_s", "settles_within_s"):
             check_number(f"{name} of {self.address}", getattr(self, name), least=0.01, most=600)
-        for path in (self.ca_file, *(self.certificate or ())):
-            if path is not None and not Path(path).is_file():
+        certificate = () if self.certificate is None else list_of("certificate", self.certificate, "(file, key)")
+        for path in (self.ca_file, *certificate):
+            if path is not None and not Path(path_text(f"a file for {self.address}", path)).is_file():
                 raise ConfigurationError(f"{path} for {self.address} is not there: name the file in PEM form")
 
     def ask(self, path: str, *, parameters: Mapping[str, str] | None = None, right: str = "") -> Answer:
@@ -263,6 +269,7 @@ def _never_connected(error: BaseException) -> bool:
 
 
 def _check_address(address: str) -> None:
+    check_text("Consul address", address)
     try:
         parts = urlsplit(address)
         legal = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and (parts.port is None or parts.port > 0)
