@@ -155,8 +155,9 @@ def _observed(progress: Progress, plan: Plan, look: Observed) -> Progress:
     if not changed and (deaf, doubted, holds) == (progress.deaf, progress.doubted, progress.holds):
         return progress
     instances = {**known, **changed} if changed else known
-    seen = not observation.held and any(_shows_that_they_went_on(one, progress.went_on_s) for one in changed.values())
-    went_on_s = 0.0 if seen else progress.went_on_s
+    went_on_s = progress.went_on_s
+    if went_on_s and not observation.held and any(_shows_that_they_went_on(one, went_on_s) for one in changed.values()):
+        went_on_s = 0.0
     return evolve(progress, instances=instances, deaf=deaf, doubted=doubted, holds=holds, went_on_s=went_on_s)
 
 
