@@ -14,7 +14,7 @@ from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 from zdd.errors import ConfigurationError, LeaseLost, OutcomeUnknown, PermanentError, TemporaryError
 from zdd.interfaces import Fence
 from zdd.model.cell import Cell, Instance, InstanceState
-from zdd.model.command import Launch, Retire, Scale
+from zdd.model.command import Change, Launch, Retire, Scale
 from zdd.model.release import Revision
 from zdd.model.service import Service
 
@@ -82,6 +82,33 @@ def test_a_change_by_hand_in_between_is_told_and_kept(
     assert swarm.spec("web")["Mode"]["Replicated"]["Replicas"] == 1
     orchestrator.scale(service, running, Scale("web", 2), ONE)
     assert swarm.spec("web")["Labels"]["owner"] == "me"
+
+
+def test_a_change_of_which_the_first_half_was_done_does_not_say_that_nothing_was_changed(
+    swarm: Any,
+    orchestrator: SwarmOrchestrator,
+    service: Service,
+    running: Revision,
+    monkeypatch: pytest.MonkeyPatch,
+    wait_until: Callable[..., Any],
+) -> None:
+    write, written = Engine.update_service, []
+
+    def update(engine: Engine, *arguments: Any) -> None:
+        written.append(arguments)
+        if len(written) == 2:
+            swarm.client("service", "update", "--detach", "--label-add", "owner=me", "web")
+        write(engine, *arguments)
+
+    monkeypatch.setattr(Engine, "update_service", update)
+    other = new(swarm.workload(), 2)
+    with pytest.raises(
+        OutcomeUnknown, match="the tasks of web were told to stop, but then: web was changed by somebody"
+    ):
+        orchestrator.change(service, other, Change("web", other.id, 1), ONE)
+    assert one_cell(orchestrator, service).replicas == 0
+    orchestrator.change(service, other, Change("web", other.id, 1), ONE)
+    wait_until(lambda: [one.revision for one in ready(orchestrator, service)] == [other.id], "it runs")
 
 
 def test_a_version_that_grows_without_a_change_is_no_conflict(

@@ -1,6 +1,8 @@
 """What discovery keeps, whom it refuses, and that requests find their way."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -8,7 +10,8 @@ import pytest
 
 from zdd.adapters.traefik.discovery import TraefikDiscovery
 from zdd.adapters.traefik.proxy import TraefikProxy
-from zdd.errors import ConfigurationError, LeaseLost, PermanentError
+from zdd.adapters.traefik.room import HoldingRoom
+from zdd.errors import ConfigurationError, LeaseLost, OutcomeUnknown, PermanentError, TemporaryError
 from zdd.interfaces import Fence
 from zdd.model.address import Address
 from zdd.model.command import Route
@@ -50,6 +53,32 @@ def test_an_older_deployer_is_refused_and_nothing_changes(discovery) -> None:
         discovery.claim(service, Fence(1, "old"))
     assert discovery.registrations(service)[0] == (_registration("web-1"),)
     discovery.apply(Service("other"), Route(()), Fence(1, "old"))
+
+
+@pytest.mark.parametrize(("code", "kind"), [(errno.ENOSPC, TemporaryError), (errno.EACCES, PermanentError)])
+def test_what_can_t_be_written_has_changed_nothing_unless_held_requests_were_let_go(
+    discovery, proxy, kit, monkeypatch, code, kind
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    service, one = Service("web"), _registration("web-1")
+    with monkeypatch.context() as patch:
+        patch.setattr("zdd.adapters.traefik.discovery.write_record", refuse)
+        with pytest.raises(kind, match=r"web\.yaml can't be written"):
+            discovery.apply(service, Route((one,)), FENCE)
+    discovery.apply(service, Route((one,), held=True), FENCE)
+    (directory,) = proxy.rooms_directory.iterdir()
+    room = HoldingRoom(directory)
+    with monkeypatch.context() as patch:
+        patch.setattr("zdd.adapters.traefik.discovery.write_record", refuse)
+        with pytest.raises(OutcomeUnknown, match=r"held requests were let go, but then: .*web\.yaml can't be written"):
+            discovery.apply(service, Route((one,)), FENCE)
+    assert not room.holds(["http"])
+    discovery.apply(service, Route((one,)), FENCE)
+    assert discovery.registrations(service) == ((one,), False)
+    room.close()
+    kit.await_condition(lambda: not room.alive, "the room has ended")
 
 
 def test_the_ways_in_are_those_stated_with_the_last_route_and_a_claim_changes_none(world) -> None:

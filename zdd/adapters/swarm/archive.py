@@ -12,7 +12,7 @@ from zdd.adapters.swarm.drift import carried_over, changes, in_words
 from zdd.adapters.swarm.engine import Engine
 from zdd.adapters.swarm.placement import without_placing
 from zdd.adapters.swarm.revisions import Record, SwarmRevisions
-from zdd.adapters.swarm.specification import FOUND, pinned, resolved, revision_of
+from zdd.adapters.swarm.specification import FOUND, pinned, resolved, revision_in
 from zdd.errors import PermanentError
 from zdd.model.release import Revision
 from zdd.model.service import Service
@@ -55,7 +55,7 @@ class Archive:
         mount(self._engine, service.name, spec, container.files)
         self.keep_found(service, found, records)
         self._revisions.keep(service.name, Record(revision.id, spec, base))
-        dropped = self._revisions.prune(service.name, {revision.id, *(_revision(one) for one in found.values())})
+        dropped = self._revisions.prune(service.name, {revision.id, *(revision_in(one) for one in found.values())})
         kept = self._all(service)
         needed = [one["Spec"] for one in found.values()]
         needed += [each for one in kept.values() for each in (one.spec, one.base) if each]
@@ -70,7 +70,7 @@ class Archive:
             return None
         records = self._all(service) if records is None else records
         for _, one in sorted(found.items(), key=lambda item: (item[1]["Spec"]["Name"] != first, item[0])):
-            record = records.get(_revision(one)) or _found_record(one, records)
+            record = records.get(revision_in(one)) or _found_record(one, records)
             if one["Spec"]["Name"] == first and not record.revision.startswith(FOUND) and _drift(record, one):
                 return dict(carried_over(record.base, record.spec, without_placing(one["Spec"])))
             if record.base is not None:
@@ -79,12 +79,12 @@ class Archive:
 
     def keep_found(self, service: Service, found: Mapping[str, Json], records: Records | None = None) -> None:
         """Keep the specification of a service that zdd did not make, so that going back to it is possible."""
-        strange = [one for one in found.values() if _revision(one).startswith(FOUND)]
+        strange = [one for one in found.values() if revision_in(one).startswith(FOUND)]
         if not strange:
             return
         records = self._all(service) if records is None else records
         for one in strange:
-            if _revision(one) not in records:
+            if revision_in(one) not in records:
                 self._revisions.keep(service.name, _found_record(one, records))
 
     def changed(self, service: Service, one: Json, *, alone: bool) -> str:
@@ -100,7 +100,7 @@ class Archive:
         version = one["Version"]["Index"]
         if self._told.get(one["ID"], (-1, ""))[0] != version:
             records = self._records.get(service.name, {})
-            if _revision(one) not in records:
+            if revision_in(one) not in records:
                 records = self._all(service)
             self._told[one["ID"]] = (version, _changed(one, records, alone))
         return self._told[one["ID"]][1]
@@ -115,15 +115,11 @@ class Archive:
         return records
 
 
-def _revision(one: Json) -> str:
-    return revision_of(one["Spec"]["TaskTemplate"])
-
-
 def _changed(one: Json, records: Records, alone: bool) -> str:
     described = one["Spec"].get("Labels") or {}
     if labels.CHANGED in described:  # it was, before the last claim
         return str(described[labels.CHANGED])
-    record = records.get(_revision(one))
+    record = records.get(revision_in(one))
     known = record is not None and record.revision.startswith(FOUND)
     if known and labels.SERVICE not in described:  # a stack or a person has put back what was there before zdd
         record = _written(one, records) if alone else _labelled(one.get("PreviousSpec") or {}, records)
@@ -156,6 +152,6 @@ def _found_record(one: Json, records: Records) -> Record:
     spec = without_placing(one["Spec"])
     written = _written(one, records)
     if written is None:
-        return Record(_revision(one), spec, spec)
+        return Record(revision_in(one), spec, spec)
     base = carried_over(written.base, written.spec, spec)
-    return Record(_revision(one), spec, base)
+    return Record(revision_in(one), spec, base)

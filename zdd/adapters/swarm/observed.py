@@ -11,7 +11,7 @@ from attrs import evolve
 
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.in_place import kept
-from zdd.adapters.swarm.specification import is_empty, is_global, replicas_of, revision_of
+from zdd.adapters.swarm.specification import is_empty, is_global, replicas_of, revision_in, revision_of
 from zdd.model.address import Address
 from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.service import Service
@@ -147,7 +147,7 @@ def _instance(
     note = _words(task)
     if not note and earlier and state is not InstanceState.READY:
         note = f"the one before it ended: {_words(earlier[-1]) or earlier[-1]['Status']['State']}"
-    present = revision_of(task["Spec"]) == revision_of(swarm_service["Spec"]["TaskTemplate"])
+    present = revision_of(task["Spec"]) == revision_in(swarm_service)
     lost = addresses.lost(service, swarm_service, task) if present and state is InstanceState.READY else ""
     return Instance(
         id=task["ID"],

@@ -26,6 +26,7 @@ from typing import Any
 
 from attrs import evolve
 
+from zdd.adapters.half_done import half_done
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.addresses import NodePorts, OverlayAddresses, TaskAddresses
 from zdd.adapters.swarm.archive import Archive
@@ -53,7 +54,7 @@ from zdd.adapters.swarm.specification import (
     pinned,
     replicas_of,
     resolved,
-    revision_of,
+    revision_in,
     with_labels,
     with_replicas,
 )
@@ -243,18 +244,11 @@ class SwarmOrchestrator:
             if something_left(self._engine.tasks([current["ID"]])):
                 raise TemporaryError(f"cell {command.cell} of {service.name} is still being retired")
             self._engine.remove_service(current["ID"])
-            current = None
-        if current is not None:
+        elif current is not None:
             _check_revision(service, command.cell, current, revision)
             self._scale(service, found, current, command.replicas, fence)
             return
-        first = self._names.original(service, found, revision)
-        record = self._archive.record(service, revision, found, first)
-        name = self._names.of_cell(service, command.cell, first)
-        spec = for_cell(
-            record.spec, service.name, command.cell, name, revision.id, command.replicas, fence.token, first=first
-        )
-        spec = self._placer.placed(service, found, command.cell, spec, stays=False)
+        spec = self._wanted(service, found, revision, command, fence)
         try:
             self._engine.create_service(spec)
         except NameTaken as error:
@@ -265,7 +259,7 @@ class SwarmOrchestrator:
         self._fences.accept(service.name, fence)
         found = self._found(service)
         current = self._existing(service, found, command.cell)
-        same = _revision(current) == revision.id
+        same = revision_in(current) == revision.id
         if command.in_place is not None:
             so_far = places(self._engine.tasks([current["ID"]]), revision.id)
             if same and so_far.changed >= command.in_place.changed:
@@ -273,13 +267,7 @@ class SwarmOrchestrator:
         elif same and not is_under_way(current["Spec"]):
             self._scale(service, found, current, command.replicas, fence)
             return
-        first = self._names.original(service, found, revision)
-        record = self._archive.record(service, revision, found, first)
-        spec = for_cell(
-            record.spec, service.name, command.cell, current["Spec"]["Name"], revision.id, command.replicas,
-            fence.token, first=first,
-        )  # fmt: skip
-        spec = self._placer.placed(service, found, command.cell, spec, stays=command.in_place is not None)
+        spec = self._wanted(service, found, revision, command, fence)
         if command.in_place is not None:
             check_in_place(service, spec, command.in_place)
             parallelism = so_far.parallelism(command.in_place)
@@ -290,7 +278,10 @@ class SwarmOrchestrator:
         if not is_empty(current["Spec"]):
             empty = with_labels(with_replicas(current["Spec"], 0), {labels.TOKEN: str(fence.token)})
             self._update(service, current, empty, fence)
-            current = self._existing(service, self._found(service), command.cell)
+            with half_done(f"the tasks of {command.cell} were told to stop"):
+                current = self._existing(service, self._found(service), command.cell)
+                self._update(service, current, spec, fence)
+            return
         self._update(service, current, spec, fence)
 
     def scale(self, service: Service, revision: Revision, command: Scale, fence: Fence) -> None:
@@ -326,6 +317,19 @@ class SwarmOrchestrator:
             except NotThere:  # one of them was removed since
                 self._listing.forget(service.name)
         raise TemporaryError(f"services of {service.name} are removed all the time: {ATTEMPTS} looks were in vain")
+
+    def _wanted(
+        self, service: Service, found: dict[str, Json], revision: Revision, command: Launch | Change, fence: Fence
+    ) -> Json:
+        """Return what a cell is to run, where it fits beside the others."""
+        first = self._names.original(service, found, revision)
+        spec = self._archive.record(service, revision, found, first).spec
+        there = found.get(command.cell)
+        gone = there is None or is_retired(there)
+        name = self._names.of_cell(service, command.cell, first) if gone else found[command.cell]["Spec"]["Name"]
+        spec = for_cell(spec, service.name, command.cell, name, revision.id, command.replicas, fence.token, first=first)
+        stays = isinstance(command, Change) and command.in_place is not None
+        return self._placer.placed(service, found, command.cell, spec, stays=stays)
 
     def _scale(self, service: Service, found: dict[str, Json], current: Json, replicas: int, fence: Fence) -> None:
         spec = with_labels(with_replicas(current["Spec"], replicas), {labels.TOKEN: str(fence.token)})
@@ -389,12 +393,8 @@ class SwarmOrchestrator:
             check_free(service, first, self._engine.services([first]))
 
 
-def _revision(swarm_service: Json) -> str:
-    return revision_of(swarm_service["Spec"]["TaskTemplate"])
-
-
 def _check_revision(service: Service, cell: str, current: Json, revision: Revision) -> None:
-    if _revision(current) != revision.id:
+    if revision_in(current) != revision.id:
         raise PermanentError(
-            f"cell {cell} of {service.name} runs revision {_revision(current)}, not {revision.id}: change it instead"
+            f"cell {cell} of {service.name} runs revision {revision_in(current)}, not {revision.id}: change it instead"
         )

@@ -236,6 +236,11 @@ def revision_of(template: Json) -> str:
     return f"{FOUND}{digest(template)}"
 
 
+def revision_in(swarm_service: Json) -> str:
+    """Return the revision that a Swarm service is to run; see `revision_of`."""
+    return revision_of(swarm_service["Spec"]["TaskTemplate"])
+
+
 def _program(inside: Json) -> str:
     """Return the digest of what runs: of those parts of a container's specification that Swarm keeps word for word."""
     return digest({name: inside.get(name) or None for name in _PROGRAM})

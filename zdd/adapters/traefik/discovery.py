@@ -7,6 +7,7 @@ import re
 from attrs import evolve
 
 from zdd.adapters.fence_file import FenceFile
+from zdd.adapters.half_done import half_done
 from zdd.adapters.locked_file import PASSING
 from zdd.adapters.traefik.proxy import TraefikProxy
 from zdd.adapters.traefik.record import Record, RoomReference, read_record, write_record
@@ -96,11 +97,16 @@ class TraefikDiscovery:
             before = self._read(service)
             room = self._room(before)
             reference = before.room if room else None
-            if command.held and service.exposures:
+            holds = command.held and bool(service.exposures)
+            if holds:
                 reference = self._hold(service, room, reference)
-            elif room is not None:
-                room.release(registrations)
-            self._write(service, Record(service.name, service.exposures, registrations, command.held, reference))
+            record = Record(service.name, service.exposures, registrations, command.held, reference)
+            if room is None or holds:
+                self._write(service, record)
+                return
+            room.release(registrations)
+            with half_done("held requests were let go"):
+                self._write(service, record)
 
     def _hold(
         self, service: Service, room: HoldingRoom | None, reference: RoomReference | None
