@@ -9,6 +9,10 @@ import pytest
 from attrs import evolve, frozen
 
 import zdd
+from zdd.adapters.consul.journal import ConsulJournal
+from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge
+from zdd.adapters.consul.tree import ConsulTree
+from zdd.adapters.haproxy.edge import HaproxyEdge
 from zdd.adapters.memory import (
     Behaviour,
     Fault,
@@ -18,7 +22,9 @@ from zdd.adapters.memory import (
     MemoryOrchestrator,
     MemoryWorld,
 )
+from zdd.adapters.swarm.container import Container
 from zdd.backup import Backup, CommandOutput, Files
+from zdd.model.address import Address
 
 WEB = zdd.Service("web")
 RELEASE = zdd.Release("1.0", Behaviour())
@@ -108,6 +114,21 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "backup": (lambda: deployed().restore("web", using="there"), "using is a str: use a zdd.Backup"),  # type: ignore[arg-type]
     "versions": (lambda: MemoryWorld(versions=["2.0"]), "versions of MemoryWorld is a list: use a dict"),  # type: ignore[arg-type]
     "fault": (lambda: Fault("launch", "sometimes"), "'sometimes': use 'temporary' or 'permanent' or 'unknown'"),  # type: ignore[arg-type]
+}
+
+
+WRONG |= {
+    "entrances": (
+        lambda: HaproxyEdge("/s", {"http": "10.0.0.1:80"}),
+        r"entrance 'http' is '10\.0\.0\.1:80': use an addr",
+    ),  # type: ignore[dict-item]
+    "port of an entrance": (lambda: HaproxyEdge("/s", {"http": Address("10.0.0.1", "80")}), "use an address such as"),  # type: ignore[arg-type]
+    "no entrances": (lambda: CatalogTraefikEdge(Address("a", 1), None), "entrances is a NoneType: use a dict"),  # type: ignore[arg-type]
+    "api": (lambda: CatalogTraefikEdge("127.0.0.1:8080", {}), "api of CatalogTraefikEdge is '127.0.0.1:8080'"),  # type: ignore[arg-type]
+    "connection": (lambda: ConsulJournal("127.0.0.1:8500"), "connection is a str, which has no method ask: use a Cons"),  # type: ignore[arg-type]
+    "ports": (lambda: Container("web:1", ports=8080), r"ports is a int: use a dict, for example {'http': 8080}"),  # type: ignore[arg-type]
+    "command": (lambda: Container("web:1", command=7), r"command is 7: use a list, for example"),  # type: ignore[arg-type]
+    "tree": (lambda: ConsulTree(7), "prefix of ConsulTree is a int: use text"),  # type: ignore[arg-type]
 }
 
 

@@ -188,7 +188,7 @@ def directory_text(value: Any) -> str | None:
     return path
 
 
-def pairs_of(what: str, value: Any, example: Mapping[str, str]) -> dict[Any, Any]:
+def pairs_of(what: str, value: Any, example: Mapping[str, object]) -> dict[Any, Any]:
     """Return a mapping as a dict.
 
     Raises:

@@ -20,7 +20,7 @@ from zdd.adapters.consul.connection import OK, ConsulConnection
 from zdd.adapters.consul.listing import Listed, parse_listing
 from zdd.errors import ConfigurationError, TemporaryError
 from zdd.model.address import Address
-from zdd.model.names import check_number
+from zdd.model.names import check_methods, check_number
 
 _SRV, _A, _AAAA, _IN = 33, 1, 28, 1
 _NO_SUCH_NAME = 3
@@ -57,6 +57,7 @@ class ConsulLookup:
     """
 
     def __init__(self, connection: ConsulConnection) -> None:
+        check_methods("connection", connection, ("ask",), "a ConsulConnection(address=…)")
         self._connection = connection
 
     def instances(self, name: str, *, version: str | None = None) -> tuple[Found, ...]:

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from zdd.adapters.consul.connection import CONFLICT, OK, Answer, ConsulConnection
 from zdd.errors import ConfigurationError, OutcomeUnknown, PermanentError, TemporaryError
+from zdd.model.names import check_methods
 
 DEFAULT_PREFIX = "zdd"
 CONSISTENT = {"consistent": ""}
@@ -82,6 +83,7 @@ class Store:
             raise ConfigurationError(
                 f"prefix {prefix!r} of Consul's keys: use lower-case letters, digits and hyphens, parted by /"
             )
+        check_methods("connection", connection, ("ask", "tell"), "a ConsulConnection(address=…)")
         self.connection = connection
         self.prefix = prefix
 

@@ -14,7 +14,7 @@ from zdd.adapters.traefik.api import BoundedClient, Conversation, Freshness, rou
 from zdd.adapters.traefik.connections import called, can_count, established, process_at
 from zdd.adapters.traefik.rendering import priority, rule
 from zdd.errors import ConfigurationError, TemporaryError
-from zdd.model.address import Address
+from zdd.model.address import Address, check_address, entrances_of
 from zdd.model.finding import Demand, Finding, Severity
 from zdd.model.release import Specification
 from zdd.model.service import Exposure, Service
@@ -97,10 +97,11 @@ class CatalogTraefikEdge:
         weighs: bool = False,
         in_flight_path: str | None = None,
     ) -> None:
-        if in_flight_path is not None and not in_flight_path.startswith("/"):
+        check_address("api of CatalogTraefikEdge", api)
+        if in_flight_path is not None and not str(in_flight_path).startswith("/"):
             raise ConfigurationError(f"in_flight_path {in_flight_path!r}: use a path that begins with /")
         self._api = api
-        self._entrances = dict(entrances)
+        self._entrances: dict[str, Address] = entrances_of(entrances)
         self._name_for = name_for
         self._weighs = weighs
         self._in_flight_path = in_flight_path

@@ -15,6 +15,7 @@ from zdd.adapters.consul.connection import CONFLICT, OK, ConsulConnection
 from zdd.adapters.consul.store import CONSISTENT, DEFAULT_PREFIX
 from zdd.backup.source import failing_as_backup
 from zdd.errors import AdapterError, BackupError, ConfigurationError, PermanentError, TemporaryError
+from zdd.model.names import check_text
 
 _OPERATIONS_MAX = 64  # Consul's own limit for one transaction
 _TRANSACTION_BYTES = 400_000  # below Consul's limit of 512 KiB for its body, with the keys and the JSON around them
@@ -24,6 +25,7 @@ Change = dict[str, dict[str, Any]]
 
 
 def _folder(value: str) -> str:
+    check_text("prefix of ConsulTree", value)
     return f"{value.strip('/')}/"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from attrs import frozen
 
 from zdd.errors import ConfigurationError, TemporaryError
-from zdd.model.address import Address
+from zdd.model.address import Address, entrances_of
 from zdd.model.finding import Demand, Finding, Severity
 from zdd.model.names import check_number
 from zdd.model.release import Specification
@@ -99,7 +99,7 @@ class HaproxyEdge:
                 f"HAProxy's socket {str(stats_socket)!r}: use a path that begins with /, or an Address"
             )
         self._stats_socket = stats_socket
-        self._entrances = dict(entrances)
+        self._entrances: dict[str, Address] = entrances_of(entrances)
         self._backend_for = backend_for or _backend_of
         self._old_process_s = old_process_s
         self._newest: _Answers | None = None

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from zdd.adapters.swarm.mounted_file import MountedFile, mounted_files
 from zdd.errors import ConfigurationError
-from zdd.model.names import check_name, check_number, environment_texts
+from zdd.model.names import check_name, check_number, environment_texts, list_of, pairs_of
 from zdd.model.release import Specification
 
 KIND = "container"
@@ -23,7 +23,7 @@ def _words(value: Any) -> tuple[str, ...] | None:
         return None
     if isinstance(value, str):
         raise ConfigurationError(f"command {value!r}: use a list of words, for example {value.split()!r}")
-    words = tuple(value)
+    words = list_of("command", value, "['python3', 'server.py']")
     if not all(isinstance(word, str) and "\0" not in word for word in words):
         raise ConfigurationError(f"command {list(words)!r}: use a list of words")
     return words
@@ -38,7 +38,7 @@ def _environment(value: Any) -> Mapping[str, str]:
 
 
 def _ports(value: Any) -> Mapping[str, int]:
-    ports = dict(value)
+    ports = pairs_of("ports", value, {"http": 8080})
     for name, number in ports.items():
         check_name("port name", name)
         check_number(f"container port of {name}", number, least=1, most=_PORT_MAX, whole=True)
@@ -95,7 +95,7 @@ class Container:
         legal = isinstance(self.image, str) and self.image and not any(c.isspace() for c in self.image)
         if not legal:
             raise ConfigurationError(f"image {self.image!r}: use a name such as registry.example.org/web:2")
-        if self.service_name is not None and not _SWARM_NAME.fullmatch(self.service_name):
+        if self.service_name is not None and not _SWARM_NAME.fullmatch(str(self.service_name)):
             raise ConfigurationError(
                 f"service_name {self.service_name!r}: use up to 63 letters, digits, hyphens and underscores"
             )
