@@ -228,8 +228,8 @@ def check_plan(plan: Plan) -> Plan:
     """Return the plan if it can be carried out.
 
     Raises:
-        ConfigurationError: A stage names an unknown revision, ends below the floor, needs more instances than the
-            ceiling, sends traffic to nothing, or the plan does not end with the target alone.
+        ConfigurationError: A stage names an unknown revision, states a cell twice, ends below the floor, needs more
+            instances than the ceiling, sends traffic to nothing, or the plan does not end with the target alone.
     """
     before = plan.goals_at(-1)
     for number, stage in enumerate(plan.stages):
@@ -237,6 +237,10 @@ def check_plan(plan: Plan) -> Plan:
         where = f"stage {number + 1} ({stage.title!r}) of {plan.strategy or 'the plan'} for {plan.service.name}"
         if stage.stopped and plan.service.overlap is Overlap.ALLOWED:
             raise ConfigurationError(f"{where} stops everything first: that needs overlap='forbidden'")
+        if len({goal.cell for goal in stage.goals}) < len(stage.goals):
+            names = [goal.cell for goal in stage.goals]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ConfigurationError(f"{where} states {twice} twice: give each cell one goal")
         for goal in stage.goals:
             check_number(f"replicas of {goal.cell} in {where}", goal.replicas, least=0, whole=True)
             check_number(f"share of {goal.cell} in {where}", goal.share, least=0, whole=True)
