@@ -30,7 +30,7 @@ class Entry:
     Attributes:
         key: The whole key.
         value: Its bytes.
-        index: Changes with every write; 0: there is no such key.
+        index: Changes whenever another value is written, also one that was there before; 0: there is no such key.
         session: The session that has locked it, or nothing.
     """
 
@@ -118,6 +118,8 @@ class Store:
         parameters = {"keys": "", "separator": "/", **CONSISTENT}
         answer = self.connection.ask(f"/v1/kv/{prefix}", parameters=parameters, right=_right(prefix, "read"))
         names = answer.json(list) if answer.status == OK else []
+        if not all(isinstance(name, str) for name in names):
+            raise TemporaryError(f"{answer.what} was not answered as Consul does: {names!r:.200}")
         return sorted(name.removeprefix(prefix).rstrip("/") for name in names if name.endswith("/"))
 
     def commit(self, operations: Sequence[Operation]) -> bool:
