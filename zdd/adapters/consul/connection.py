@@ -26,6 +26,8 @@ _ANSWER_BYTES_MAX = 64 << 20
 _CHUNK_BYTES = 1 << 16
 _WORDS_MAX = 300
 _SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] ([^\"')]+)")
+_POOL = re.compile(r"^\w+\(host=[^)]*\): ")
+"""What requests puts before its reason, of its own inside; the address is said already."""
 _DEFAULT_PORTS = {"http": 8500, "https": 8501}
 _UNKNOWN = re.compile(r"^Unknown |^CheckID .* does not have associated TTL$")
 """How older agents say, with a 500, that they don't know an id: the second way where they have no ACLs."""
@@ -199,7 +201,8 @@ class ConsulConnection:
         return client
 
     def _unanswered(self, what: str, error: Exception, *, writes: bool) -> AdapterError:
-        reason = _short(str(error).replace(self.token, "…") if self.token else str(error))
+        reason = _POOL.sub("", str(error))
+        reason = _short(reason.replace(self.token, "…") if self.token else reason)
         if isinstance(error, requests.exceptions.SSLError):
             return PermanentError(
                 f"{what}: its certificate is not trusted, or it wants one: set ca_file or certificate ({reason})"
