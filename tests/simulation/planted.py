@@ -33,6 +33,7 @@ from zdd.reconciler.progress import Sent
 from zdd.reconciler.proposals import Shift
 from zdd.simulation import FaultClass, Invariant, Scenario, StrategyKind, Trouble, draw, simulate
 from zdd.simulation.small import moments, pauses, world
+from zdd.tidying import Tidying
 
 RECONCILE: Any = importlib.import_module("zdd.reconciler.reconcile")
 ASKING: Any = importlib.import_module("zdd.reconciler.asking")
@@ -255,6 +256,10 @@ def _no(*arguments: Any) -> bool:
     return False
 
 
+def _all_is_right(*arguments: Any) -> str:
+    return ""
+
+
 def _yes(*arguments: Any) -> bool:
     return True
 
@@ -288,6 +293,7 @@ BUGS = (
         ((LEARN, "_let_go", _yes),),
     ),
     Planted("fences are ignored", (Invariant.FENCED,), ((MemoryFences, "accept", _nothing),)),
+    Planted("nothing is put right", (Invariant.TIDY,), ((Tidying, "tidy", _all_is_right),)),
     Planted("the lease is not renewed", (Invariant.FENCED,), ((HeldLease, "keep", _nothing),)),
     Planted("the lease is not let go", (Invariant.TIDY, Invariant.ENDS), ((MemoryLease, "release", _nothing),)),
     Planted("one list is trusted", (Invariant.TIDY,), ((RULES, "GONE_LOOKS", 1), (RULES, "GONE_AFTER_S", 0.0))),

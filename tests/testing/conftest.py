@@ -18,6 +18,11 @@ from zdd.testing.rules import Rule, try_rules
 SERVICE = Service("kit", exposures=(Exposure("http"), Exposure("admin", path="/admin")), stop_grace_s=3.0)
 
 
+def _records(world: MemoryWorld) -> set[str]:
+    """Return of which cells there is a record: those that exist, and those that have gone and were not tidied up."""
+    return {*world.cells.left(SERVICE.name), *(cell.name for cell in world.cells.observe(SERVICE.name))}
+
+
 def _check(
     kind: Callable[[MemoryWorld], MemoryOrchestrator],
     rules: tuple[Rule[OrchestratorTrial], ...] = ORCHESTRATOR_RULES,
@@ -41,7 +46,7 @@ def _check(
         refused={"kind": "memory", "speed": 3},
         answers=lambda address: worlds[-1].health_at(address).healthy,
         kill=lambda instance: worlds[-1].kill(instance.id),
-        written=lambda: dict(worlds[-1].orchestrator_fences._greatest),
+        written=lambda: (dict(worlds[-1].orchestrator_fences._greatest), _records(worlds[-1])),
         clock=clock,
     )
     return try_rules("the orchestrator", rules, trials)

@@ -45,6 +45,9 @@ def check_ending(play: Play, process: Process, report: Report) -> None:
     quiet_s = play.world.clock.now() - play.watch.disturbed_s
     if play.loose or quiet_s < UNNOTICED_S or process.interfered:
         return
+    left = play.world.cells.left(play.scenario.service.name)
+    if left and not any("was not put right" in text for text in report.unproven):
+        play.watch.say(Invariant.TIDY, f"{report.outcome.value}, but a record of {', '.join(left)} is left")
     for invariant, text in wrong(play, process):
         play.watch.say(invariant, f"{report.outcome.value}, but {text}")
 

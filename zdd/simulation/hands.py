@@ -34,6 +34,7 @@ def register_by_hand(world: MemoryWorld, service: Service, pick: int, by_hand: s
     by_hand.add(chosen.instance)
     if world.discovery_lag_s:  # what it was told and does not show yet is undone by this, for all of them
         by_hand.update(one.instance for one in registrations)
+        by_hand.update(one.id for one in world.instances(service.name))
     changed = () if weight is None else (evolve(chosen, weight=weight),)
     world.register_by_hand(service.name, (*others, *changed), held=held)
     return True

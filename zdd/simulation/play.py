@@ -44,6 +44,7 @@ from zdd.simulation.surroundings import (
 )
 from zdd.simulation.trouble import (
     BEHAVIOURS,
+    CHANGES,
     JOURNAL_FAULTS,
     THREADED,
     WRITES,
@@ -203,7 +204,7 @@ class Play:
                 self._ends_here(trouble, process, actor, method)
         if process.unwritten and method in WRITES:
             self.watch.say(Invariant.HONEST, f"{method} was sent by a deployer that can't write down what it does")
-        self.watch.caller = (process, self.world.clock.now()) if method in WRITES else None
+        self.watch.caller = (process, self.world.clock.now()) if method in CHANGES else None
         if method == "observe":
             process.looked = process.claimed
             looked(self.watch, process, wrong_list=bool(self.lists.next))

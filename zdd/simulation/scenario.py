@@ -23,6 +23,14 @@ APART_AT_ONCE = (0, 0, 0, 1, 1, 2)
 """How many of those that are drawn apart are on at once, besides."""
 
 
+TIDYING_FAILS = 0.2
+"""In how many lives something goes wrong when what commands left behind is put right."""
+
+CALLS = (FaultClass.CONFLICT, FaultClass.REFUSED, FaultClass.UNANSWERED, FaultClass.LATE, FaultClass.LOST)
+"""What goes wrong with a call that changes something."""
+
+_ORDER = {kind: number for number, kind in enumerate(FaultClass)}
+
 OFTEN = ("launch", "apply", "apply", "apply", "apply")
 """Writes that are made in most lives: what goes wrong with the others often finds none of them."""
 
@@ -218,7 +226,17 @@ def _troubles(seed: int, steps: int) -> tuple[Trouble, ...]:
     ):  # every class has its own generator, so that none changes what another one draws
         if kind in chosen:
             found += _of_class(_chance(seed, kind.name), kind, steps)
-    return tuple(found)
+    found += _while_tidying(_chance(seed, "tidying"), steps)
+    return tuple(sorted(found, key=lambda one: _ORDER[one.kind]))
+
+
+def _while_tidying(chance: Random, steps: int) -> list[Trouble]:
+    """Draw what goes wrong, in one life of five, when what commands left behind is put right."""
+    if chance.random() >= TIDYING_FAILS:
+        return []
+    kind = chance.choice(CALLS)
+    often, lasts_s = chance.choice((1, 1, 2, 6)), _lasts_s(chance, kind)
+    return [Trouble(kind, chance.randrange(steps), 0.0, lasts_s, method="tidy") for _ in range(often)]
 
 
 def _of_class(chance: Random, kind: FaultClass, steps: int) -> list[Trouble]:
@@ -251,6 +269,6 @@ def _lasts_s(chance: Random, kind: FaultClass) -> float:
 def _method(chance: Random, kind: FaultClass) -> str:
     if kind is FaultClass.UNSEEN:
         return chance.choice((*READS, "claim"))
-    if kind in (FaultClass.CONFLICT, FaultClass.REFUSED, FaultClass.UNANSWERED, FaultClass.LATE, FaultClass.LOST):
+    if kind in CALLS:
         return chance.choice((*WRITES, *OFTEN))
     return ""

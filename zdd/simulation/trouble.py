@@ -66,6 +66,9 @@ BEHAVIOURS: dict[FaultClass, tuple[Behaviour, ...]] = {
 """Classes that are a property of a version, and the ways in which its instances then behave."""
 
 WRITES = ("launch", "change", "scale", "retire", "apply")
+CHANGES = (*WRITES, "tidy")
+"""Every call that changes something. What goes wrong with the last is drawn by itself."""
+
 READS = ("observe", "registrations", "view")
 
 JOURNAL_FAULTS = (

@@ -93,6 +93,28 @@ def test_a_retired_cell_is_listed_until_its_last_instance_has_gone(stage: Any) -
     assert stage.cells() == ()
 
 
+def test_the_record_of_a_retired_cell_is_left_until_it_is_put_right_or_launched_again(stage: Any) -> None:
+    def tidy(token: int = 1) -> bool:
+        return stage.orchestrator.tidy(stage.service, Fence(token, "me"))
+
+    stage.running(1)
+    stage.running(1, cell="b")
+    stage.retire()
+    stage.retire("b")
+    assert not tidy()  # later, when they have gone
+    stage.pass_s(0.6)
+    assert stage.world.cells.left("web") == ("a", "b")
+    stage.launch(1, cell="b")
+    assert stage.world.cells.left("web") == ("a",)
+    stage.orchestrator.claim(stage.service, Fence(7, "newer"))
+    with pytest.raises(LeaseLost, match="newer"):
+        tidy()
+    assert tidy(token=7)
+    assert stage.world.cells.left("web") == ()
+    assert [cell.name for cell in stage.cells()] == ["b"]
+    assert tidy()  # nothing is left, so nobody asks whose turn it is
+
+
 def test_an_instance_that_does_not_want_to_stop_is_stopped_by_force_after_the_grace_time(make_stage: Any) -> None:
     stage = make_stage(Behaviour(stop_s=600.0))
     stage.running(1)

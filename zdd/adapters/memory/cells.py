@@ -33,6 +33,7 @@ class MemoryCells:
         self._number = 0
         self._revisions: dict[tuple[str, str], Revision] = {}
         self.existing: dict[str, MemoryInstance] = {}
+        self._left: dict[str, dict[str, None]] = {}
         self._lost: dict[tuple[str, str], int] = {}
         self._at_address: dict[Address, MemoryInstance] = {}
         self._was_at_address: dict[Address, MemoryInstance] = {}
@@ -69,6 +70,7 @@ class MemoryCells:
         if cell is None:
             cell = MemoryCell(service, name, revision, replicas)
             self._services.setdefault(service.name, {})[name] = cell
+            self._left.get(service.name, {}).pop(name, None)
         elif cell.revision.id != revision.id:
             raise PermanentError(f"cell {name} of {service.name} exists with revision {cell.revision.id}")
         self._resize(cell, service, replicas, by_command=True)
@@ -127,6 +129,19 @@ class MemoryCells:
         for instance in cell.staying():
             self._stop(cell, instance, by_command=True, cut=cut)
         self._forget_if_empty(cell)
+
+    def left(self, service: str) -> tuple[str, ...]:
+        """Return the cells that are retired and gone, and of which a record is left."""
+        return tuple(self._left.get(service, ()))
+
+    def is_retiring(self, service: str) -> bool:
+        """Tell whether a retired cell still has instances."""
+        return any(cell.retired for cell in self._services.get(service, {}).values())
+
+    def tidy(self, service: str) -> None:
+        """Remove the records of what is gone."""
+        for name in self._left.pop(service, {}):
+            self._world.record(What.CELL, service, cell=name, note="record removed")
 
     def _whole(self, service: Service, revision: Revision) -> Revision:
         """Return the revision with what it runs: of one that it did not make, a deployer knows the id alone."""
@@ -243,6 +258,7 @@ class MemoryCells:
         cells = self._services[cell.service.name]
         if cell.retired and not cell.instances and cells.get(cell.name) is cell:
             del cells[cell.name]
+            self._left.setdefault(cell.service.name, {})[cell.name] = None
             self._world.record(What.CELL, cell.service.name, cell=cell.name, note="forgotten")
 
     def crash(self, instance: MemoryInstance) -> None:

@@ -39,9 +39,12 @@ class MemoryOrchestrator:
         self._world.attempt("observe", service.name)
         return self._world.listed(service.name)
 
-    def tidy(self, service: Service, fence: Fence) -> bool:  # noqa: ARG002 - nothing is ever left
-        """Do nothing: commands leave nothing behind."""
-        return True
+    def tidy(self, service: Service, fence: Fence) -> bool:
+        """Remove the records of retired cells that have gone."""
+        cells = self._world.cells
+        if cells.left(service.name):
+            self._write("tidy", service, fence, partial(cells.tidy, service.name))
+        return not cells.is_retiring(service.name)
 
     def launch(self, service: Service, revision: Revision, command: Launch, fence: Fence) -> None:
         """Create the cell and begin to start its instances. If the cell exists with this revision: like `scale`."""
