@@ -22,7 +22,7 @@ _PYTHON = re.compile(
 
 _OF_CALLERS = re.compile(
     r"Deployer\(|StackDeployer|zdd\.(Backup|HttpGate|FunctionAction|FunctionGate|RollingUpdate|Release|Failover|Soak)|"
-    r"ContentStore|Container\(|lease_s=|format=|zdd-"
+    r"ContentStore|Container\(|NodePorts\(|lease_s=|format=|zdd-"
 )
 """What only who calls the library can come to read, since the command line makes these parts itself."""
 

@@ -130,7 +130,7 @@ class ConsulConfiguration:
         """
         used = list_of("revisions", revisions, "[revision]")
         for revision in used:
-            check_kind("one of the revisions", revision, Revision, "those of the plans of deployer.history(…)")
+            check_kind("one of the revisions", revision, Revision, "those of the plans in the history of the service")
         needed = {configuration_of(revision) for revision in used}
         needed.add(self._store.get(pointer_of(self._store, service)).value.decode(errors="replace"))
         removed = []
