@@ -1,4 +1,4 @@
-"""`evolve`: what `attrs.evolve` does, in an eighth of its time, for plain values that are changed again and again."""
+"""`evolve`: what `attrs.evolve` does, in less time, for plain values that are changed again and again."""
 
 from __future__ import annotations
 
