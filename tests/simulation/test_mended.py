@@ -41,6 +41,7 @@ MENDED_WITH_ORDERS = {
     45187: "what a slow discovery was told to send requests to was stopped before it showed that",
     46529: "what an earlier deployer had told a slow discovery was held against the canary that followed",
     47056: "what a person undid in a slow discovery, which did not show it yet, was held against the next deployer",
+    91123: "going back, the last one left traffic when it was condemned, and nobody held the requests back",
     772: "a deployment that follows an aborted one at once did not know what discovery had been told",
 }
 

@@ -208,8 +208,12 @@ def _may_serve(picture: Picture, name: str) -> bool:
 
 
 def _someone_serves(picture: Picture, proposal: Traffic, tally: Tally) -> str | None:
-    if not picture.weight(proposal.instance) or picture.plan.service.overlap is Overlap.FORBIDDEN:
+    if not picture.weight(proposal.instance):
         return None
+    if picture.plan.service.overlap is Overlap.FORBIDDEN:
+        held = picture.must_hold or picture.observation.held
+        if proposal.shift is Shift.FORGET or held or not picture.stage.held:
+            return None  # it leaves before another one comes, and requests are held back meanwhile where they can be
     if not any(goal.share for goal in picture.goals.values()):  # taking back a first deployment: nothing is to serve
         return None
     in_traffic = [cell.in_traffic for cell in picture.of_cells.values()]
