@@ -31,6 +31,7 @@ MENDED = {
     60053: "what failed behind an old list, before an edge followed, was held against the deployer",
     60564: "an older list showed what had failed as ready, and what served left for it",
     61312: "the lease of one that was killed was held against the one that it had overtaken",
+    141324: "that the last ones ended behind an old list was held against the deployer",
     3961: "what a person took out of traffic was held against the plan that began in that moment",
 }
 

@@ -132,7 +132,8 @@ def _someone(watch: Watch, process: Process, weights: Mapping[str, int], lost: s
         return
     if not any(goal.share for goal in plan.goals_at(process.stage).values()):
         return
-    if not any(weight and name in watch.world.cells.existing for name, weight in weights.items()):
+    known = watch.world.cells.existing.keys() | watch.frozen  # what ended behind a frozen list is there for all to see
+    if not any(weight and name in known for name, weight in weights.items()):
         watch.say(Invariant.SOMEONE_SERVES, f"{', '.join(sorted(lost))} was the last one in traffic")
 
 
