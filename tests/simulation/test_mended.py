@@ -43,6 +43,7 @@ MENDED_WITH_ORDERS = {
     46529: "what an earlier deployer had told a slow discovery was held against the canary that followed",
     47056: "what a person undid in a slow discovery, which did not show it yet, was held against the next deployer",
     91123: "going back, the last one left traffic when it was condemned, and nobody held the requests back",
+    130328: "taken back, it ended while a request to start something could still take effect, behind an older list",
     772: "a deployment that follows an aborted one at once did not know what discovery had been told",
 }
 

@@ -107,6 +107,8 @@ def _stage_gates_pass(picture: Picture) -> bool:
 
 
 def _tidy(picture: Picture) -> bool:
+    if picture.now < picture.progress.settles_s:  # a request without an answer may still leave something
+        return False
     if any(not goal.replicas and goal.cell in picture.cells for goal in picture.goals.values()):
         return False
     if picture.observation.held or picture.unlisted:
