@@ -54,7 +54,7 @@ def test_what_was_printed_in_a_container_is_read_in_it_and_what_fails_is_told(
         list(make(dump=python(FAILS)).save())
     with pytest.raises(BackupError, match="ended with status 1: not my format"):
         make(restore=python(REFUSES)).load([bytes(1_000_000)] * 4)
-    with pytest.raises(BackupError):
+    with pytest.raises(BackupError, match=r"ended with status 12\d: .*no-such-program"):
         list(make(dump=["no-such-program"]).save())
     with pytest.raises(ConfigurationError, match="use a list of words"):
         make(restore="psql -f -")

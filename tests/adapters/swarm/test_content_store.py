@@ -30,10 +30,9 @@ def store(swarm: Any) -> Iterator[ContentStore]:
 
 
 def read(swarm: Any, *paths: str) -> str:
-    """What the files are in the container that runs."""
+    """What the files are in the container that runs. By the docker client: the library loses what comes at once."""
     (container,) = swarm.api.containers(filters={"label": "com.docker.swarm.service.name=web"})
-    command = swarm.api.exec_create(container["Id"], ["cat", *paths])
-    return str(swarm.api.exec_start(command).decode())
+    return str(swarm.client("exec", container["Id"], "cat", *paths))
 
 
 def names(swarm: Any) -> set[str]:

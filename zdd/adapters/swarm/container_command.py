@@ -25,6 +25,7 @@ from zdd.model.names import command_words, environment_texts
 _SERVICE = "com.docker.swarm.service.name"
 _HEAD = struct.Struct(">BxxxL")  # which stream, and how many bytes of it follow
 _OUTPUT, _ERRORS = 1, 2
+_NOT_RUN = b"OCI runtime exec failed"  # the Engine says this as if the command had printed it
 _ENDS_WITHIN_S = 10.0
 _POLL_S = 0.05
 _STILL_THERE_S = 1.0
@@ -153,7 +154,7 @@ class ContainerCommand:
                         raise BackupError(f"{self.name}: what {words[0]} prints is cut short")
                     if stream == _OUTPUT:
                         yield piece
-                    else:
+                    if stream == _ERRORS or piece.startswith(_NOT_RUN):
                         errors = (errors + piece)[-4 * NOTE_CHARACTERS :]
             self._check_end(api, command, words, errors)
 
