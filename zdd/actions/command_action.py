@@ -12,7 +12,15 @@ from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.model.action import ActionContext
-from zdd.model.names import check_number, check_program, check_text, command_words, directory_text, environment_texts
+from zdd.model.names import (
+    check_number,
+    check_program,
+    check_text,
+    command_words,
+    directory_text,
+    environment_texts,
+    names_only,
+)
 
 NOTE_CHARACTERS = 300
 
@@ -37,7 +45,7 @@ class CommandAction:
     """
 
     command: Sequence[str] = field(converter=command_words)
-    environment: Mapping[str, str] = field(factory=dict, kw_only=True, converter=environment_texts)
+    environment: Mapping[str, str] = field(factory=dict, kw_only=True, converter=environment_texts, repr=names_only)
     directory: str | None = field(default=None, kw_only=True, converter=directory_text)
     title: str = field(default="", kw_only=True)
     deadline_s: float = field(default=600.0, kw_only=True)

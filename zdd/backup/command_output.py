@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from zdd.backup.source import CHUNK_BYTES
 from zdd.errors import BackupError, ConfigurationError
-from zdd.model.names import command_words, environment_texts
+from zdd.model.names import command_words, environment_texts, names_only
 
 NOTE_CHARACTERS = 300
 
@@ -43,7 +43,7 @@ class CommandOutput:
     dump: tuple[str, ...] = field(converter=command_words)
     restore: tuple[str, ...] = field(converter=command_words)
     log_position: tuple[str, ...] = field(default=(), kw_only=True, converter=_optional_words)
-    environment: Mapping[str, str] = field(factory=dict, kw_only=True, converter=environment_texts)
+    environment: Mapping[str, str] = field(factory=dict, kw_only=True, converter=environment_texts, repr=names_only)
 
     @property
     def repeats(self) -> bool:

@@ -18,7 +18,7 @@ from zdd.errors import ConfigurationError
 from zdd.gates.looks import last_look, port_names
 from zdd.model.address import Address
 from zdd.model.gate import Target, check_pace
-from zdd.model.names import check_program, command_words, directory_text, environment_texts
+from zdd.model.names import check_program, command_words, directory_text, environment_texts, names_only
 from zdd.model.verdict import Result, Sample, Verdict
 
 EXIT_INCONCLUSIVE = 75
@@ -54,7 +54,7 @@ class CommandGate:
     """
 
     command: Sequence[str] = field(converter=command_words)
-    environment: Mapping[str, str] = field(factory=dict, kw_only=True, converter=environment_texts)
+    environment: Mapping[str, str] = field(factory=dict, kw_only=True, converter=environment_texts, repr=names_only)
     directory: str | None = field(default=None, kw_only=True, converter=directory_text)
     port_names: Sequence[str] = field(default=(), kw_only=True, converter=port_names)
     timeout_s: float = field(default=10.0, kw_only=True)

@@ -220,5 +220,10 @@ def environment_texts(value: Any, what: str = "environment variable") -> dict[st
     return pairs
 
 
+def names_only(environment: Mapping[str, str]) -> str:
+    """Return an environment as a ``repr`` shows it. What the variables are set to may be secret."""
+    return "{" + ", ".join(f"{name!r}: …" for name in environment) + "}"
+
+
 def _kind(value: object) -> str:
     return f"a {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"

@@ -11,12 +11,17 @@ from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
 from zdd.model.gate import Gate, gate_tuple
-from zdd.model.names import check_flag, command_words, directory_text, environment_texts
+from zdd.model.names import check_flag, command_words, directory_text, environment_texts, names_only
 
 VERSION_LENGTH_MAX = 128
 
 Specification = Mapping[str, Any]
 """What an orchestrator needs in order to run an instance, as plain data; the key ``kind`` says whose it is."""
+
+
+def kind_only(specification: Specification) -> str:
+    """Return it as a ``repr`` shows it. The rest is long, and what is in an environment may be secret."""
+    return f"{{'kind': {specification.get('kind')!r}, …}}"
 
 
 class Workload(Protocol):
@@ -40,7 +45,7 @@ class Process:
     """
 
     command: Sequence[str] = field(converter=command_words)
-    environment: Mapping[str, str] = field(factory=dict, converter=environment_texts)
+    environment: Mapping[str, str] = field(factory=dict, converter=environment_texts, repr=names_only)
     directory: str | None = field(default=None, converter=directory_text)
 
     def specification(self) -> Specification:
@@ -83,7 +88,7 @@ class Release:
     """
 
     version: str
-    workload: Specification = field(converter=_specification)
+    workload: Specification = field(converter=_specification, repr=kind_only)
     gates: tuple[Gate, ...] | None = field(default=None, converter=_optional_gates)
     changes_data: bool = field(default=False, kw_only=True)
 
@@ -111,7 +116,7 @@ class Revision:
 
     id: str
     version: str
-    workload: Specification
+    workload: Specification = field(repr=kind_only)
     gates: tuple[Gate, ...] = ()
     ports: tuple[str, ...] = ()
     changes_data: bool = False

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from zdd.adapters.swarm.mounted_file import MountedFile, mounted_files
 from zdd.errors import ConfigurationError
-from zdd.model.names import check_name, check_number, environment_texts, list_of, pairs_of
+from zdd.model.names import check_name, check_number, environment_texts, list_of, names_only, pairs_of
 from zdd.model.release import Specification
 
 KIND = "container"
@@ -51,6 +51,11 @@ def _plain(value: Any) -> Mapping[str, Any] | None:
     return None if value is None else dict(value)
 
 
+def _whether(value: Mapping[str, Any] | None) -> str:
+    """Return it as a ``repr`` shows it: it is long, and what is in its environment may be secret."""
+    return "None" if value is None else "{…}"
+
+
 @frozen
 class Container:
     """An image, run by Docker Swarm.
@@ -85,10 +90,10 @@ class Container:
     image: str
     command: Sequence[str] | None = field(default=None, converter=_words)
     entrypoint: Sequence[str] | None = field(default=None, converter=_words)
-    environment: Mapping[str, str] = field(factory=dict, converter=_environment)
+    environment: Mapping[str, str] = field(factory=dict, converter=_environment, repr=names_only)
     ports: Mapping[str, int] = field(factory=dict, converter=_ports)
     files: tuple[MountedFile, ...] = field(default=(), converter=mounted_files)
-    service_spec: Mapping[str, Any] | None = field(default=None, converter=_plain)
+    service_spec: Mapping[str, Any] | None = field(default=None, converter=_plain, repr=_whether)
     service_name: str | None = None
 
     def __attrs_post_init__(self) -> None:

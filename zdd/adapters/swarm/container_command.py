@@ -20,7 +20,7 @@ from zdd.backup.command_output import NOTE_CHARACTERS
 from zdd.backup.sealing import ChunkReader
 from zdd.backup.source import CHUNK_BYTES, failing_as_backup
 from zdd.errors import AdapterError, BackupError, ConfigurationError, PermanentError
-from zdd.model.names import command_words, environment_texts
+from zdd.model.names import command_words, environment_texts, names_only
 
 _SERVICE = "com.docker.swarm.service.name"
 _HEAD = struct.Struct(">BxxxL")  # which stream, and how many bytes of it follow
@@ -57,7 +57,7 @@ class ContainerCommand:
     dump: tuple[str, ...] = field(converter=command_words, kw_only=True)
     restore: tuple[str, ...] = field(converter=command_words, kw_only=True)
     log_position: tuple[str, ...] = field(default=(), kw_only=True, converter=_optional_words)
-    environment: Mapping[str, str] = field(factory=dict, kw_only=True, converter=environment_texts)
+    environment: Mapping[str, str] = field(factory=dict, kw_only=True, converter=environment_texts, repr=names_only)
     docker_host: str | None = field(default=None, kw_only=True)
     silence_s: float = field(default=600.0, kw_only=True)
 
