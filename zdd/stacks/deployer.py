@@ -350,7 +350,9 @@ class _Run:
             try:
                 self.deployer.remove(name)
             except (DeploymentError, *_BEFORE_ANYTHING) as error:
-                serves, self.gone = ("everything serves, but ", self.gone) if self.stack.services else ("", ())
+                serves = "everything serves, but "
+                if not self.stack.services:
+                    serves, self.gone = "", ()
                 raise self._error(Outcome.FROZEN, f"{serves}{name} could not be removed: {error}") from error
             self.removed.append(name)
         self.gone = ()

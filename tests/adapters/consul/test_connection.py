@@ -81,18 +81,21 @@ def resets(client: socket.socket, _: bytes) -> None:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
 
 
+def drip(client: socket.socket, piece: bytes) -> None:
+    """Send a byte from time to time, each well within the time-out for reading, and never an end."""
+    for _ in range(100):
+        client.sendall(piece)
+        time.sleep(0.2)
+
+
 def trickles(client: socket.socket, _: bytes) -> None:
     client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-    for _ in range(100):
-        client.sendall(b" ")
-        time.sleep(0.2)
+    drip(client, b" ")
 
 
 def trickles_headers(client: socket.socket, _: bytes) -> None:
     client.sendall(b"HTTP/1.1 200 OK\r\nX-Nothing: ")
-    for _ in range(100):
-        client.sendall(b".")
-        time.sleep(0.2)
+    drip(client, b".")
 
 
 def cuts_short(client: socket.socket, _: bytes) -> None:

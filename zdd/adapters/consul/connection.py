@@ -17,7 +17,7 @@ from attrs import evolve, field, frozen
 from consul.std import HTTPClient  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from zdd.adapters.consul.session import bound
+from zdd.adapters.consul.bounded_answers import bound_answers
 from zdd.errors import AdapterError, ConfigurationError, OutcomeUnknown, PermanentError, TemporaryError
 from zdd.model.names import check_number, check_text, list_of, path_text
 
@@ -196,7 +196,7 @@ class ConsulConnection:
         )
         client.session.trust_env = False  # no proxy, no .netrc, no other authority from the environment
         client.session.max_redirects = 0  # the token goes nowhere else
-        bound(client.session)
+        bound_answers(client.session)
         client.session.stream = True  # so that an answer without end can be left
         return client
 

@@ -1,4 +1,4 @@
-"""HTTP sessions whose answers have an end: the first line and the headers too, however slowly they come.
+"""Answers over HTTP that have an end: the first line and the headers too, however slowly they come.
 
 The time-out of the requests library is one for each piece that is read. A server that sends a byte from time to time
 never lets it expire.
@@ -18,7 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 
-def bound(session: requests.Session) -> None:
+def bound_answers(session: requests.Session) -> None:
     """Let each answer of a session be there as a whole within its time-out for reading, from when it is awaited."""
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Bounded())
