@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
 
 
 @contextmanager
-def half_done(done: str) -> Iterator[None]:
+def half_done(done: Callable[[], str]) -> Iterator[None]:
     """Do the rest of a request.
 
     Args:
-        done: What was done of it already, in words.
+        done: Returns what was done of it by then, in words; empty: nothing.
 
     Raises:
         OutcomeUnknown: Instead of what says that nothing was changed.
@@ -21,4 +21,7 @@ def half_done(done: str) -> Iterator[None]:
     try:
         yield
     except (TemporaryError, PermanentError) as error:
-        raise OutcomeUnknown(f"{done}, but then: {error}", settles_within_s=0.0) from error
+        words = done()
+        if not words:
+            raise
+        raise OutcomeUnknown(f"{words}: {error}", settles_within_s=0.0) from error

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from attrs import define, field
 
 from zdd.adapters.consul.connection import NOT_FOUND, OK, Answer, ConsulConnection
 from zdd.adapters.consul.listing import OUT, Listed, Wanted, check_id
-from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
+from zdd.adapters.half_done import half_done
+from zdd.errors import OutcomeUnknown, TemporaryError
 from zdd.interfaces import Fence
 from zdd.model.address import Address
 
@@ -58,19 +59,13 @@ class Registrar:
         path, expected = "/v1/catalog/deregister", (OK, NOT_FOUND)
         self._do(f"strike out {listed.id}", lambda: self._tell(self.catalog, path, right, body=body, expected=expected))
 
-    @contextmanager
-    def as_one(self, what: str = "") -> Iterator[None]:
+    def as_one(self, what: str = "") -> AbstractContextManager[None]:
         """Let what the block does be one: what fails in it after something was written leaves it half done.
 
         Raises:
             OutcomeUnknown: Instead of what says that nothing was changed.
         """
-        try:
-            yield
-        except (TemporaryError, PermanentError) as error:
-            if not self.done:
-                raise
-            raise OutcomeUnknown(f"after {self.done} changes{what}: {error}", settles_within_s=0.0) from error
+        return half_done(lambda: f"after {self.done} changes{what}" if self.done else "")
 
     def _do(self, what: str, write: Callable[[], object]) -> None:
         with self.as_one(f", could not {what}"):

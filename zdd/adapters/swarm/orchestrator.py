@@ -278,7 +278,7 @@ class SwarmOrchestrator:
         if not is_empty(current["Spec"]):
             empty = with_labels(with_replicas(current["Spec"], 0), {labels.TOKEN: str(fence.token)})
             self._update(service, current, empty, fence)
-            with half_done(f"the tasks of {command.cell} were told to stop"):
+            with half_done(lambda: f"the tasks of {command.cell} were told to stop, but then"):
                 current = self._existing(service, self._found(service), command.cell)
                 self._update(service, current, spec, fence)
             return

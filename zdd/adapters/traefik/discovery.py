@@ -105,7 +105,7 @@ class TraefikDiscovery:
                 self._write(service, record)
                 return
             room.release(registrations)
-            with half_done("held requests were let go"):
+            with half_done(lambda: "held requests were let go, but then"):
                 self._write(service, record)
 
     def _hold(
