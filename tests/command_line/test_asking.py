@@ -15,8 +15,6 @@ from zdd.command_line.main import main
     ("words", "text", "data"),
     [
         (["status"], "nothing was ever deployed", []),
-        (["history", "web"], "web was never deployed", []),
-        (["backups", "web"], "there are none", []),
         (["doctor"], "nothing was found", []),
     ],
 )
@@ -28,17 +26,6 @@ def test_that_there_is_nothing_is_said_in_words_or_as_an_empty_list(
     assert capsys.readouterr().out == f"{text}\n"
     assert main([*words, *place, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == data
-
-
-@pytest.mark.parametrize("words", [["status", "web"], ["report", "web"], ["report", "web", "web-1"]])
-def test_what_was_never_deployed_has_no_evidence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
-) -> None:
-    assert main([*words, "--state", str(tmp_path), "--json"]) == 2
-    said = capsys.readouterr()
-    assert said.err.startswith("zdd: web ")
-    assert said.err.count("\n") == 1
-    assert json.loads(said.out) == {"error": "ConfigurationError", "message": said.err[5:-1], "report": None}
 
 
 def test_a_deployment_whose_deployer_has_died_is_told_from_one_that_is_under_way(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import zdd
+from zdd.command_line.main import main
 from zdd.stacks.stack import Stack, StackService
 
 
@@ -57,6 +60,39 @@ def test_what_is_of_a_service_alone_names_the_stack_s_services(site: Any) -> Non
     refused = site.run("report", "site")
     assert refused.returncode == 2
     assert refused.stderr == "zdd: site is a stack: name one of its services, site-api, site-front\n"
+
+
+BY_NAME = ("status", "history", "report", "backups", "rollback", "restore", "remove", "resume", "pause", "recover")
+STANDING_BY = ("standby", "failover", "watch", "failback")
+
+
+@pytest.mark.parametrize("command", [*BY_NAME, *STANDING_BY, "doctor"])
+def test_a_name_of_nothing_is_refused_with_those_that_are_known(
+    command: str, played: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "wbe", *played.parts, "--json"]) == 2
+    said = capsys.readouterr()
+    assert said.err == (
+        "zdd: wbe was never deployed, by what is written here. These were: web. If it is none of them, look at "
+        "--state, --consul, --prefix and --deployer\n"
+    )
+    assert json.loads(said.out) == {"error": "ConfigurationError", "message": said.err[5:-1], "report": None}
+
+
+@pytest.mark.parametrize("words", [["status", "web"], ["history", "web"], ["report", "web", "web-1"]])
+def test_where_nothing_was_deployed_a_name_is_refused_too(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--state", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("zdd: web was never deployed, and nothing else was, by what is written here: look at ")
+    assert (said.out, said.err.count("\n")) == ("", 1)
+
+
+def test_stacks_are_among_the_names_that_are_known(site: Any) -> None:
+    refused = site.run("history", "sites")
+    assert refused.returncode == 2
+    assert "These were: site-api, site-front, site (a stack)." in refused.stderr
 
 
 def test_a_stack_is_removed_as_a_whole(site: Any) -> None:

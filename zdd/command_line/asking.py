@@ -93,7 +93,7 @@ def history(arguments: argparse.Namespace, parts: Parts) -> int:
         for one in found
     ]
     lines = [f"{date_and_time(one.started_s)}  {one}" for one in found]
-    tell("\n".join(lines) or f"{arguments.service} was never deployed", data, as_json=arguments.json)
+    tell("\n".join(lines), data, as_json=arguments.json)
     return DONE
 
 

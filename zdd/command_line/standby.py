@@ -8,6 +8,7 @@ import shlex
 from zdd.actions import CommandAction
 from zdd.command_line.changing import told
 from zdd.command_line.exit_status import DONE
+from zdd.command_line.naming import one_service
 from zdd.command_line.parts import Parts
 from zdd.command_line.printing import note, tell
 from zdd.command_line.wanted import read_release
@@ -18,24 +19,25 @@ from zdd.gates import HttpGate
 
 def stand_by(arguments: argparse.Namespace, parts: Parts) -> int:
     """Start the standby beside what serves, without traffic."""
-    failover = Failover(read_release(arguments, arguments.service), warm=True)
-    return told(parts.deployer.stand_by(arguments.service, failover), arguments)
+    service = one_service(parts, arguments.service)
+    failover = Failover(read_release(arguments, service), warm=True)
+    return told(parts.deployer.stand_by(service, failover), arguments)
 
 
 def fail_over(arguments: argparse.Namespace, parts: Parts) -> int:
     """Put the standby in the place of what serves."""
-    failover = Failover(
-        read_release(arguments, arguments.service), deadline_s=arguments.deadline, actions=_actions(arguments)
-    )
-    done = parts.deployer.fail_over(arguments.service, failover, cut_off_confirmed=arguments.cut_off_confirmed)
+    service = one_service(parts, arguments.service)
+    failover = Failover(read_release(arguments, service), deadline_s=arguments.deadline, actions=_actions(arguments))
+    done = parts.deployer.fail_over(service, failover, cut_off_confirmed=arguments.cut_off_confirmed)
     return told(done, arguments)
 
 
 def watch(arguments: argparse.Namespace, parts: Parts) -> int:
     """Look at what serves until it has failed, then put the standby in its place."""
+    service = one_service(parts, arguments.service)
     port = arguments.port[0].partition("=")[0] if arguments.port else "http"
     failover = Failover(
-        read_release(arguments, arguments.service),
+        read_release(arguments, service),
         gate=HttpGate(arguments.health, port=port) if arguments.health else None,
         failures=arguments.failures,
         interval_s=arguments.interval,
@@ -43,20 +45,20 @@ def watch(arguments: argparse.Namespace, parts: Parts) -> int:
         warm=arguments.warm,
         actions=_actions(arguments),
     )
-    known = parts.deployer.history(arguments.service)
-    if known and known[-1].plan.agreed.exposures:
-        parts.check_edges(arguments.service)  # not only when it is time to switch
-    note(f"watching {arguments.service}; Ctrl-C ends it")
-    done = parts.deployer.watch(arguments.service, failover, for_s=arguments.for_s)
+    if parts.deployer.history(service)[-1].plan.agreed.exposures:
+        parts.check_edges(service)  # not only when it is time to switch
+    note(f"watching {service}; Ctrl-C ends it")
+    done = parts.deployer.watch(service, failover, for_s=arguments.for_s)
     if done is None:
-        tell(f"{arguments.service} did not fail", None, as_json=arguments.json)
+        tell(f"{service} did not fail", None, as_json=arguments.json)
         return DONE
     return told(done, arguments)
 
 
 def fail_back(arguments: argparse.Namespace, parts: Parts) -> int:
     """Put back what served before."""
-    done = parts.deployer.fail_back(arguments.service, arguments.to, cut_off_confirmed=arguments.cut_off_confirmed)
+    service = one_service(parts, arguments.service)
+    done = parts.deployer.fail_back(service, arguments.to, cut_off_confirmed=arguments.cut_off_confirmed)
     return told(done, arguments)
 
 
