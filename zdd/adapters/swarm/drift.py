@@ -9,6 +9,7 @@ from typing import Any
 
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.in_place import is_under_way
+from zdd.adapters.swarm.networks import TOP, networks_of
 from zdd.adapters.swarm.placement import without_placing
 from zdd.adapters.swarm.specification import STACK, Json, replicas_of
 
@@ -87,6 +88,7 @@ def _comparable(spec: Json) -> Json:
     inside = template.get("ContainerSpec") or {}
     inside["Labels"] = _user_labels(inside)
     told["Labels"] = _user_labels(told)
+    told.pop(TOP, None)
     inside["Env"] = {
         name: text
         for name, _, text in (line.partition("=") for line in inside.get("Env") or [])
@@ -98,7 +100,7 @@ def _comparable(spec: Json) -> Json:
 
 
 def _networks(spec: Json) -> list[str]:
-    return [str(one.get("Target", "")) for one in spec["TaskTemplate"].get("Networks") or spec.get("Networks") or []]
+    return [str(one.get("Target", "")) for one in networks_of(spec)]
 
 
 def _user_labels(described: Mapping[str, Any]) -> dict[str, str]:

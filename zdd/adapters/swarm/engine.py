@@ -64,7 +64,7 @@ class Engine:
         Raises:
             NameTaken: There is one of that name.
         """
-        created: Json = self._write("create service", lambda api: api.create_service(**_arguments(spec)))
+        created: Json = self._write("create service", lambda api: _send(api, "/services/create", spec))
         return str(created["ID"])
 
     def update_service(self, service_id: str, version: int, spec: Json) -> None:
@@ -74,11 +74,8 @@ class Engine:
             OutOfSequence: It has been written since that version.
             NotThere: It has been removed.
         """
-        arguments = _arguments(spec)
-        self._write(
-            "update service",
-            lambda api: api.update_service(service_id, version, fetch_current_spec=False, **arguments),
-        )
+        path = f"/services/{service_id}/update"
+        self._write("update service", lambda api: _send(api, path, spec, version=version))
 
     def remove_service(self, service_id: str) -> None:
         """Remove a service, if it is there."""
@@ -203,17 +200,15 @@ class EventStream:
             return  # AttributeError and ValueError: what the client says when another thread closes it
 
 
-def _arguments(spec: Json) -> Json:
-    """Return a specification as the client takes it. It is passed on as it is: nothing is merged or filled in."""
-    return {
-        "task_template": spec["TaskTemplate"],
-        "name": spec["Name"],
-        "labels": spec.get("Labels"),
-        "mode": spec["Mode"],
-        "update_config": spec.get("UpdateConfig"),
-        "rollback_config": spec.get("RollbackConfig"),
-        "endpoint_spec": spec.get("EndpointSpec"),
-    }
+def _send(api: docker.APIClient, path: str, spec: Json, **parameters: int) -> Any:
+    """Send a service's specification as it is, with what the registry of its image asks for.
+
+    The client's own calls know no networks at the top level, without which Swarm refuses a service that has some there.
+    """
+    image = (spec["TaskTemplate"].get("ContainerSpec") or {}).get("Image")
+    login = docker.auth.get_config_header(api, docker.auth.resolve_repository_name(image)[0]) if image else None
+    headers = {"X-Registry-Auth": login} if login else {}
+    return api._result(api._post_json(api._url(path), data=spec, headers=headers, params=parameters), True)
 
 
 def _create_secret(api: docker.APIClient, spec: Json, content: bytes) -> Any:

@@ -40,6 +40,7 @@ from zdd.adapters.swarm.fences import SwarmFences, check_token, token_of
 from zdd.adapters.swarm.in_place import check_in_place, handed_back, is_under_way, places, stepped
 from zdd.adapters.swarm.inspection import Inspection, findings
 from zdd.adapters.swarm.listing import Listing
+from zdd.adapters.swarm.networks import as_permitted, check_networks
 from zdd.adapters.swarm.nodes import ailing
 from zdd.adapters.swarm.observed import cell_of, is_retired, observed_cell, something_left
 from zdd.adapters.swarm.placer import Placer
@@ -47,6 +48,7 @@ from zdd.adapters.swarm.platforms import check_platforms
 from zdd.adapters.swarm.revisions import KEPT, SwarmRevisions
 from zdd.adapters.swarm.specification import (
     PinnedImage,
+    check_revision,
     check_spec,
     for_cell,
     is_empty,
@@ -137,6 +139,7 @@ class SwarmOrchestrator:
         except PermanentError as error:
             raise ConfigurationError(f"{service.name} can't be deployed here: {error}") from error
         check_spec(service, container, base)
+        check_networks(service.name, container.service_spec, found)
         self._check_name(service, container, found)
         check_files(self._engine, service.name, container.files)
         try:
@@ -245,7 +248,7 @@ class SwarmOrchestrator:
                 raise TemporaryError(f"cell {command.cell} of {service.name} is still being retired")
             self._engine.remove_service(current["ID"])
         elif current is not None:
-            _check_revision(service, command.cell, current, revision)
+            check_revision(service, command.cell, current, revision)
             self._scale(service, found, current, command.replicas, fence)
             return
         spec = self._wanted(service, found, revision, command, fence)
@@ -289,7 +292,7 @@ class SwarmOrchestrator:
         self._fences.accept(service.name, fence)
         found = self._found(service)
         current = self._existing(service, found, command.cell)
-        _check_revision(service, command.cell, current, revision)
+        check_revision(service, command.cell, current, revision)
         self._scale(service, found, current, command.replicas, fence)
 
     def retire(self, service: Service, command: Retire, fence: Fence) -> None:
@@ -352,7 +355,7 @@ class SwarmOrchestrator:
         check_token(service.name, token_of(base), fence)
         for _ in range(ATTEMPTS):
             try:
-                self._engine.update_service(current["ID"], version, spec)
+                self._engine.update_service(current["ID"], version, as_permitted(base, spec))
             except OutOfSequence:
                 self._fences.accept(service.name, fence)
                 fresh = self._engine.service(current["ID"])
@@ -391,10 +394,3 @@ class SwarmOrchestrator:
         first = self._names.wanted(service, container)
         if not any(one["Spec"]["Name"] == first for one in found.values()):
             check_free(service, first, self._engine.services([first]))
-
-
-def _check_revision(service: Service, cell: str, current: Json, revision: Revision) -> None:
-    if revision_in(current) != revision.id:
-        raise PermanentError(
-            f"cell {cell} of {service.name} runs revision {revision_in(current)}, not {revision.id}: change it instead"
-        )

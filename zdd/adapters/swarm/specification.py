@@ -13,8 +13,9 @@ from attrs import frozen
 
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.container import Container
+from zdd.adapters.swarm.networks import in_template, networks_of
 from zdd.adapters.swarm.placement import as_stated
-from zdd.errors import ConfigurationError
+from zdd.errors import ConfigurationError, PermanentError
 from zdd.model.release import Revision
 from zdd.model.service import Service
 
@@ -152,7 +153,7 @@ def for_cell(
             to no stack, so that ``docker stack deploy --prune`` does not remove it, and has the first one's name as an
             alias on its networks, so that Swarm's own DNS leads to all of them.
     """
-    made = copy.deepcopy(spec)
+    made = copy.deepcopy(in_template(spec))
     found = {k: v for k, v in (spec.get("Labels") or {}).items() if not k.startswith("zdd.")}
     if name != first:
         found = {key: value for key, value in found.items() if not key.startswith(STACK)}
@@ -167,9 +168,8 @@ def for_cell(
 
 
 def _add_alias(spec: Json, alias: str) -> None:
-    for networks in (spec["TaskTemplate"].get("Networks"), spec.get("Networks")):
-        for network in networks or []:
-            network["Aliases"] = list(dict.fromkeys([*(network.get("Aliases") or []), alias]))
+    for network in networks_of(spec):
+        network["Aliases"] = list(dict.fromkeys([*(network.get("Aliases") or []), alias]))
 
 
 def _sign(template: Json, revision: str) -> None:
@@ -239,6 +239,14 @@ def revision_of(template: Json) -> str:
 def revision_in(swarm_service: Json) -> str:
     """Return the revision that a Swarm service is to run; see `revision_of`."""
     return revision_of(swarm_service["Spec"]["TaskTemplate"])
+
+
+def check_revision(service: Service, cell: str, current: Json, revision: Revision) -> None:
+    """Raise `PermanentError` unless the Swarm service that is this cell runs this revision."""
+    if revision_in(current) != revision.id:
+        raise PermanentError(
+            f"cell {cell} of {service.name} runs revision {revision_in(current)}, not {revision.id}: change it instead"
+        )
 
 
 def _program(inside: Json) -> str:
