@@ -11,9 +11,9 @@ from zdd.actions import FunctionAction
 from zdd.adapters.memory import Behaviour, Fault, HealthyGate, MemoryWorld
 from zdd.deployer import Deployer
 from zdd.errors import DeploymentError, DeploymentFailed, DeploymentInterrupted, RollbackFailed
-from zdd.events import CommandIntended, DeploymentEnded, Outcome
+from zdd.events import CapacityChanged, CommandIntended, DeploymentEnded, Outcome
 from zdd.failure import TIMES
-from zdd.gates import FunctionGate
+from zdd.gates import FunctionGate, InARow
 from zdd.model.release import Release
 from zdd.model.service import Service
 from zdd.report import Report
@@ -77,6 +77,15 @@ def test_succeeded_returns_the_report_and_only_the_new_version_is_there(scene, w
     assert report.capacity_floor == 3
     assert scene.untidy(web(), "2.0") == []
     assert scene.world.lost() == ()
+
+
+def test_capacity_is_not_called_lost_while_a_gate_that_needs_several_looks_has_not_concluded(scene, web):
+    gate = InARow(HealthyGate(scene.world), 4)
+    scene.deployer(gate).deploy(web(), OLD)
+    scene.events.clear()
+    report = scene.deployer(gate).deploy(web(), NEW)
+    assert report.summary.endswith("never below 3 of 3 (floor 3)")
+    assert all(event.useful >= 3 for event in scene.events if isinstance(event, CapacityChanged))
 
 
 def test_the_report_can_be_had_again_from_the_journal(scene, web):

@@ -259,9 +259,19 @@ def test_a_worker_serves_when_it_is_ready(one: One, serves: bool) -> None:
 
 @pytest.mark.parametrize(
     ("one", "measured"),
-    [(One(), True), (One((FAILING,)), True), (One((None,)), False), (One((None,), weight=0), True)],
+    [
+        (One(), True),
+        (One((FAILING,)), True),
+        (One((None,)), False),
+        (One((None,), weight=0), True),
+        (One((said(INCONCLUSIVE, asked_ago_s=5),)), False),  # the first of several looks that it needs, say
+        (One((said(INCONCLUSIVE, asked_ago_s=5),), weight=0), True),
+        (One((said(INCONCLUSIVE, passed_ago_s=5),)), True),
+        (One((said(INCONCLUSIVE, passed_ago_s=31),)), True),  # it has concluded once, and that is too long ago
+        (One((said(INCONCLUSIVE, asked_ago_s=10),)), True),  # it has had all its time
+    ],
 )
-def test_the_capacity_is_measured_when_all_that_seem_to_serve_were_looked_at(one: One, measured: bool) -> None:
+def test_the_capacity_is_measured_when_the_gates_of_all_that_seem_to_serve_concluded(one: One, measured: bool) -> None:
     assert picture(One(), one).measured is measured
 
 
@@ -310,6 +320,7 @@ def test_those_have_too_much_that_are_to_keep_less(
     [
         (One((said(PASSED, passed_ago_s=10),)), WEB, 20.0),  # then its proof is too old
         (One((said(FAILED, asked_ago_s=4),)), WEB, 6.0),  # then it is condemned
+        (One((said(INCONCLUSIVE, asked_ago_s=4),)), WEB, 6.0),  # then it counts as one that does not serve
         (One((), since_s=NOW_S), WORKER, 5.0),  # then it is steady
     ],
 )
@@ -319,7 +330,7 @@ def test_it_is_so_until_time_alone_changes_something(one: One, service: Service,
     assert list(later.values()) == [False, True, True, False]
     again = picture(one, service=service, gates=(GATE,) * len(one.gates))
     anew = CellPicture(again.facts, again.intent, NOW_S + for_s + 0.1)
-    assert (anew.proven, anew.condemned) != (found.proven, found.condemned)
+    assert (anew.proven, anew.condemned, anew.measured) != (found.proven, found.condemned, found.measured)
 
 
 def test_where_nothing_is_awaited_it_is_so_for_ever() -> None:

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from zdd.model.cached import cached_property
 from zdd.model.cell import Cell, Instance, InstanceState
-from zdd.model.gate import shown
+from zdd.model.gate import Gate, shown
 from zdd.model.plan import Goal, Plan
 from zdd.model.traffic import Registration, TrafficIntent
 from zdd.model.verdict import Result
@@ -81,8 +81,8 @@ class CellPicture:
         for instance, said in zip(self.facts.cell.instances, self.facts.said, strict=True):
             if not said:
                 found.append(steady_at_s(plan, instance, self._records[instance.id]))
-            elif instance.id in self._failing:
-                found.extend(at_s for at_s, _ in self._patience(instance, said))
+            elif instance.id in self._failing or self._undecided(said):
+                found.extend([at_s for _, _, at_s in self._times(instance, said)])
         return min([at_s for at_s in found if at_s > self.now])
 
     @cached_property
@@ -145,24 +145,32 @@ class CellPicture:
     def condemned(self) -> Mapping[str, str]:
         """Instance → why: it had all its time to pass its gates and failed. Inconclusive never condemns."""
         found = {}
-        for name in [one.id for one in self.facts.cell.instances if one.id in self._failing]:
-            reasons = self._patience(self.facts.cell.members[name], self.verdicts[name])
-            reason = next((reason for at_s, reason in reasons if self.now >= at_s), "")
-            if reason:
-                found[name] = reason
+        for instance in [one for one in self.facts.cell.instances if one.id in self._failing]:
+            for gate, record, at_s in self._times(instance, self.verdicts[instance.id]):
+                if record.verdict.result is Result.FAILED and self.now >= at_s:
+                    patience_s = self._patience_s(gate)
+                    reason = f"{shown(gate)} did not pass within {patience_s:g} s: {record.verdict.reason}"
+                    found[instance.id] = reason
+                    break
         return found
 
-    def _patience(self, instance: Instance, said: tuple[GateRecord | None, ...]) -> list[tuple[float, str]]:
-        """Return for each gate that has failed when its time is over, and what is then said of the instance."""
-        plan, found = self.facts.plan, []
-        revision = plan.revisions.get(instance.revision)
-        for gate, record in zip(revision.gates if revision else (), said, strict=True):
-            if record is not None and record.verdict.result is Result.FAILED:
-                patience_s = gate.deadline_s if gate.deadline_s is not None else plan.service.start_deadline_s
-                since_s = max(record.asked_s, record.passed_s or 0.0)
-                reason = f"{shown(gate)} did not pass within {patience_s:g} s: {record.verdict.reason}"
-                found.append((since_s + patience_s, reason))
-        return found
+    def _patience_s(self, gate: Gate) -> float:
+        return gate.deadline_s if gate.deadline_s is not None else self.facts.plan.service.start_deadline_s
+
+    def _times(self, instance: Instance, said: tuple[GateRecord | None, ...]) -> list[tuple[Gate, GateRecord, float]]:
+        """Return each gate that was asked at the instance, what it said, and when all its time to pass is over."""
+        revision = self.facts.plan.revisions.get(instance.revision)
+        each = zip(revision.gates if revision else (), said, strict=True)
+        return [
+            (gate, one, max(one.asked_s, one.passed_s or 0.0) + self._patience_s(gate))
+            for gate, one in each
+            if one is not None
+        ]
+
+    @staticmethod
+    def _undecided(said: tuple[GateRecord | None, ...]) -> bool:
+        """Tell whether a gate has not concluded yet, or was not asked: that an instance does not serve is not known."""
+        return any(one is None or (one.passed_s is None and one.verdict.result is Result.INCONCLUSIVE) for one in said)
 
     @cached_property
     def asks(self) -> tuple[tuple[float, Instance, int], ...]:
@@ -271,8 +279,16 @@ class CellPicture:
 
     @cached_property
     def measured(self) -> bool:
-        """Whether every instance that seems to serve has been looked at by its gates."""
-        return not any(None in self.verdicts[name] for name in self.serving)
+        """Whether the gates of every instance that seems to serve have concluded, or have had all their time to."""
+        unsure = [name for name in self.serving if self._undecided(self.verdicts[name])]
+        return not any(self._may_conclude(name) for name in unsure)
+
+    def _may_conclude(self, name: str) -> bool:
+        said = self.verdicts[name]
+        if None in said:
+            return True
+        each = self._times(self.facts.cell.members[name], said)
+        return any(self._undecided((record,)) and self.now < at_s for _, record, at_s in each)
 
     @cached_property
     def serves_wholly(self) -> bool:
