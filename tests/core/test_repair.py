@@ -47,3 +47,16 @@ def test_one_broken_instance_of_the_old_version_is_enough_to_try(scene, web, str
     scene.world.mark(scene.world.instances()[0].id, healthy=False)
     scene.deployer().deploy(web(), NEW, strategy)
     assert scene.untidy(web(), "2.0") == []
+
+
+@pytest.mark.parametrize("broken", ["web", "web-2"])
+def test_what_has_ended_of_a_worker_is_replaced_first_since_the_others_have_to_serve_meanwhile(scene, web, broken):
+    worker = web(exposures=(), replicas=2, cells=2)
+    scene.deployer().deploy(worker, OLD)
+    scene.world.set_behaviour("1.0", Behaviour(fails_after_s=1))
+    for instance in scene.world.instances():
+        if instance.cell == broken:
+            scene.world.kill(instance.id)
+    scene.pass_s(10)
+    scene.deployer().deploy(worker, NEW, RollingUpdate())
+    assert scene.untidy(worker, "2.0") == []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from zdd.errors import ConfigurationError
 from zdd.gates import TcpGate
+from zdd.model.cell import Cell, Instance, InstanceState
 from zdd.model.plan import OnFailure
 from zdd.strategies.rolling_update import RollingUpdate
 
@@ -51,6 +53,24 @@ def test_a_half_done_one_goes_on_with_the_spare_cell_that_is_there(situation, st
         "web-2: 1 new 33 %",
         "web-3: 1 new 33 %",
         "web-4: 0 new 0 %",
+    ]
+
+
+def test_of_what_is_replaced_the_cells_that_lack_something_go_first(situation, steps):
+    whole, failed = InstanceState.READY, InstanceState.FAILED
+    states = {"web": [whole], "web-2": [failed], "web-3": [whole], "web-4": []}
+    cells = tuple(
+        Cell(name, "old", 1, tuple(Instance(f"{name}.1", "old", state) for state in found))
+        for name, found in states.items()
+    )
+    four = evolve(situation(*OLD, ("web-4", "old", 1, None), replicas=4, parts=4), cells=cells)
+    assert [step.partition(":")[0] for step in steps(RollingUpdate(), four)] == [
+        "web-5",
+        "web-2",
+        "web-4",
+        "web",
+        "web-3",
+        "web-5",
     ]
 
 

@@ -7,7 +7,7 @@ import itertools
 from attrs import field, frozen
 
 from zdd.errors import ConfigurationError
-from zdd.model.cell import Cell
+from zdd.model.cell import Cell, InstanceState
 from zdd.model.gate import Gate, gate_tuple
 from zdd.model.names import check_number
 from zdd.model.plan import Goal, OnFailure, Stage, to_on_failure
@@ -111,9 +111,14 @@ class RollingUpdate:
         return [situation.serve(name, replicas) for name, replicas in zip(names, sizes, strict=False)]
 
     def _groups(self, situation: Situation) -> list[list[tuple[str, int]]]:
-        """Return the batches: each cell that is replaced, and how many instances it is to have."""
+        """Return the batches: each cell that is replaced, and how many instances it is to have.
+
+        Those that lack something go first. Nothing is lost with them, and once they serve again there is capacity to
+        replace the others: the other way round, one that has ended could hold up the deployment that is to mend it.
+        """
         parts = dict(zip((cell.name for cell in situation.in_order()), situation.parts, strict=False))
-        return batches([(cell.name, parts[cell.name]) for cell in _stale(situation)], self._batch(situation))
+        stale = sorted(_stale(situation), key=_is_whole)
+        return batches([(cell.name, parts[cell.name]) for cell in stale], self._batch(situation))
 
     def _needed(self, situation: Situation) -> int:
         """Return how many stand in: as many as a batch, or more if too few serve beside one of the batches.
@@ -148,6 +153,11 @@ def _stale(situation: Situation) -> list[Cell]:
     """Return the cells that are replaced in place: they run something else, or are larger than they are to be."""
     homes = zip(situation.in_order(), situation.parts, strict=False)
     return [cell for cell, replicas in homes if cell.replicas > replicas or not situation.runs_target(cell)]
+
+
+def _is_whole(cell: Cell) -> bool:
+    """Tell whether all that it should have is ready, by the orchestrator's word."""
+    return sum(1 for one in cell.instances if one.state is InstanceState.READY) >= cell.replicas
 
 
 def _names(goals: list[Goal]) -> str:
