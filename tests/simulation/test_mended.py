@@ -44,6 +44,8 @@ MENDED_WITH_ORDERS = {
     47056: "what a person undid in a slow discovery, which did not show it yet, was held against the next deployer",
     91123: "going back, the last one left traffic when it was condemned, and nobody held the requests back",
     130328: "taken back, it ended while a request to start something could still take effect, behind an older list",
+    132772: "a worker's good instance was to be replaced before the one that had ended, and could not be spared",
+    133731: "what had ended behind an old list, in the moment of an abort, was held against the deployer",
     772: "a deployment that follows an aborted one at once did not know what discovery had been told",
 }
 

@@ -171,7 +171,10 @@ def _lowered(watch: Watch, look: Look, weights: Mapping[str, int]) -> set[str]:
 
 
 def _proven(watch: Watch, goal: Goal) -> int:
-    return sum(1 for one in staying(watch.world, goal.cell) if one.revision == goal.revision and one.id in watch.passed)
+    """Count the proven instances of a goal; what ended behind a frozen list is there for all to see."""
+    there = {one.id for one in staying(watch.world, goal.cell) if one.revision == goal.revision}
+    hidden = {name for name in watch.frozen if name.rpartition(".")[0] == goal.cell}
+    return len((there | hidden) & watch.passed)
 
 
 def _others_first(
