@@ -1,17 +1,19 @@
-"""Little servers on loopback, each of which answers in one way, good or bad."""
+"""Little servers on loopback, each of which answers in one way, good or bad; and gates that see what they are told."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from attrs import frozen
 
 from zdd.model.address import Address
 from zdd.model.gate import Target
+from zdd.model.verdict import Result, Sample, Verdict
 
 
 class Server:
@@ -114,3 +116,49 @@ def full_listener() -> Iterator[Address]:
         finally:
             for client in waiting:
                 client.close()
+
+
+@frozen
+class Scripted:
+    """A gate that sees what it is told to, in order, and judges by the last look."""
+
+    name: str
+    script: list[Result]
+    interval_s: float = 1.0
+    deadline_s: float | None = None
+
+    def ports(self) -> frozenset[str]:
+        return frozenset({self.name})
+
+    def sample(self, target: Target) -> Sample:
+        result = self.script.pop(0)
+        return Sample(result, f"saw {result.value}", {"seen": 1.0})
+
+    def judge(self, samples: Sequence[Sample]) -> Verdict:
+        if not samples:
+            return Verdict(Result.INCONCLUSIVE, "new")
+        return Verdict(samples[-1].result, samples[-1].reason, samples[-1].figures)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@pytest.fixture
+def scripted() -> Callable[..., Any]:
+    """Make a gate that sees these results, one at each look."""
+
+    def make(name: str, *results: Result) -> Scripted:
+        return Scripted(name, list(results))
+
+    return make
+
+
+@pytest.fixture
+def run() -> Callable[[Any, int], tuple[list[Sample], Verdict]]:
+    """Let a gate look so many times, and return the looks and what it concludes from them."""
+
+    def look(gate: Any, looks: int) -> tuple[list[Sample], Verdict]:
+        samples = [gate.sample(Target("web", "1.0", "r1", "web-1")) for _ in range(looks)]
+        return samples, gate.judge(samples)
+
+    return look

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 
 from zdd.errors import ConfigurationError
 from zdd.gates import TcpGate
-from zdd.gates.connection import connect
 from zdd.model.address import Address
 from zdd.model.gate import Target
 from zdd.model.verdict import Result, Sample
@@ -42,22 +40,6 @@ def test_a_host_that_does_not_answer_fails_within_the_time(full_address: Address
 
 def test_an_address_that_is_not_known_yet_is_inconclusive() -> None:
     assert TcpGate("db").sample(target(Address("127.0.0.1", 1))).result is Result.INCONCLUSIVE
-
-
-def test_a_connection_to_itself_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On loopback the kernel may choose the very port that is asked for as the asker's own."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        address = Address(*holder.getsockname())
-
-    class SamePort(socket.socket):
-        def connect(self, place: Any) -> None:
-            self.bind(place)
-            super().connect(place)
-
-    monkeypatch.setattr(socket, "socket", SamePort)
-    with pytest.raises(ConnectionRefusedError, match="nobody listens"):
-        connect(address, time.monotonic() + 30)
 
 
 def test_it_says_what_it_does() -> None:
