@@ -86,7 +86,7 @@ def test_a_first_deployment_does_not_claim_a_floor() -> None:
     assert report.first
     assert report.capacity_floor == 0
     assert report.summary == (
-        "web: first deployment of 1.5.0 succeeded in 6.0 s; nothing served before, 3 of 3 (floor 3) at the end"
+        "web: start of 1.5.0 succeeded in 6.0 s; nothing served before, 3 of 3 (floor 3) at the end"
     )
 
 
@@ -242,6 +242,7 @@ def test_the_data_can_be_written_as_strict_json_with_stable_keys() -> None:
         "strategy",
         "from_version",
         "to_version",
+        "beside",
         "first",
         "outcome",
         "succeeded",

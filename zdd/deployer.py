@@ -20,7 +20,7 @@ from zdd.clock import SystemClock
 from zdd.errors import ConfigurationError
 from zdd.events import Event
 from zdd.failover import Failover, Switching
-from zdd.history import Deployment
+from zdd.history import Deployment, read_history
 from zdd.interfaces import STACK, Clock, Control, Discovery, Edge, Intents, Journal, Lease, Orchestrator
 from zdd.mirror import Mirror
 from zdd.model.finding import Finding
@@ -250,7 +250,8 @@ class Deployer:
         own = [event for event in events if event.deployment == name]
         if not own:
             raise ConfigurationError(f"{service} has no deployment {deployment or 'yet'}")
-        return Report.of(own)
+        first_ever = any(one.first and one.id == name for one in read_history(events).deployments)
+        return Report.of(own, first_ever=first_ever)
 
     def backups(self, service: str) -> tuple[Manifest, ...]:
         """Return the backups that deployments of a service made and that are kept, oldest first.

@@ -164,7 +164,8 @@ class Driver:
             if not ending.reason:
                 return self._end(Outcome.SUCCEEDED, "")
             if ending.passed:
-                return self._end(Outcome.FROZEN, f"{to_version} serves, but clearing away: {ending.reason}")
+                does = "stands by" if plan.beside else "serves"
+                return self._end(Outcome.FROZEN, f"{to_version} {does}, but clearing away: {ending.reason}")
             stage = plan.stages[ending.progress.stage]
             self._recorder.emit(StageFailed, stage=ending.progress.stage, title=stage.title, reason=ending.reason)
             if stage.on_failure is OnFailure.FREEZE:

@@ -59,7 +59,7 @@ class DeploymentStarted(Event):
 
     Attributes:
         plan: All of it.
-        from_version: What served until then; empty at a first deployment.
+        from_version: What served until then; empty if nothing did.
         to_version: What is to serve.
         actor: Who started it, as ``user@host:process id``.
         strategy: The strategy object that made the plan, so that another process can ask it again; None going back.

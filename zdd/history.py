@@ -38,7 +38,7 @@ class Deployment:
     Attributes:
         id: The deployment's id.
         plan: Its plan forward.
-        from_version: What served before; empty at a first deployment.
+        from_version: What served before; empty if nothing did.
         to_version: What was to serve.
         actor: Who started it.
         started_s: When, in seconds since the epoch.
@@ -52,6 +52,7 @@ class Deployment:
         acted: The names of the actions that succeeded, those of going back not among them.
         undone: An action of going back has succeeded.
         edges: The names of the edges that it watched; none if it was before they were written down.
+        first: Nothing of the service was ever deployed before it.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Deployment:
     acted: tuple[str, ...] = ()
     undone: bool = False
     edges: tuple[str, ...] = ()
+    first: bool = False
 
     @property
     def half_done(self) -> bool:
@@ -81,7 +83,8 @@ class Deployment:
 
     def __str__(self) -> str:
         outcome = self.outcome.value if self.outcome else "not ended"
-        what = f"{self.id}  {self.plan.service.name}: {change(self.from_version, self.to_version)}"
+        what = change(self.from_version, self.to_version, beside=self.plan.beside, first=self.first)
+        what = f"{self.id}  {self.plan.service.name}: {what}"
         return f"{what}  {printable(self.plan.strategy)}  {outcome}  by {printable(self.actor)}"
 
 
@@ -178,6 +181,7 @@ def read_history(events: Iterable[Event]) -> History:
                     event.at_s,
                     strategy=event.strategy,
                     edges=event.edges,
+                    first=not deployments,
                 )
         elif isinstance(event, StagePassed) and known is not None:
             if not known.went_back:

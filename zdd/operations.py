@@ -191,11 +191,11 @@ class Operations:
             plan = chosen.plan(observation, history, self.around)
             version = chosen.revision.version
             if not restart and runs_already(plan, observation, history):
-                return Report.of(driver.unchanged(plan, version, f"{version} runs already"))
+                return Report.of(driver.unchanged(plan, version, _already(plan, version)))
             from_version = serving_version(plan, observation)
             pause = self._standing_pause(journalled, chosen.revision)
             work = partial(driver.carry_out, plan, from_version, request.strategy, notes, pause)
-            return self._run(plan, driver, work)
+            return self._run(plan, driver, work, first_ever=not journalled.deployments)
 
         return self.under_lease(request.service, work)
 
@@ -217,7 +217,7 @@ class Operations:
             def take_back() -> DeploymentEnded:
                 return driver.take_back(plan, reason, last.from_version, undo)
 
-            return self._run(plan, driver, take_back, undo=True)
+            return self._run(plan, driver, take_back, undo=True, first_ever=last.first)
 
         self.check_edges(last.plan.service.name)
         return self.under_lease(last.plan.service, work)
@@ -245,7 +245,15 @@ class Operations:
         from_version = serving_version(plan, observation)
         return self._run(plan, driver, lambda: driver.carry_out(plan, from_version))
 
-    def _run(self, plan: Plan, driver: Driver, work: Callable[[], DeploymentEnded], *, undo: bool = False) -> Report:
+    def _run(
+        self,
+        plan: Plan,
+        driver: Driver,
+        work: Callable[[], DeploymentEnded],
+        *,
+        undo: bool = False,
+        first_ever: bool = False,
+    ) -> Report:
         driver.mean(Intent(at_rest(plan), False, driver.deployment))
         try:
             ended = work()
@@ -258,10 +266,14 @@ class Operations:
             except ZddError as error:  # the journal has it too, and what was done must still be told
                 logger.warning("zdd.intent_not_written: mirrors read the journal of %s: %s", plan.service.name, error)
         wanted = Outcome.ROLLED_BACK if undo else Outcome.SUCCEEDED
-        report = Report.of(driver.events)
+        report = Report.of(driver.events, first_ever=first_ever)
         if ended.outcome is wanted:
             return report
         raise failure_of(plan, report, ended.outcome, driver.observe)
+
+
+def _already(plan: Plan, version: str) -> str:
+    return f"{version} stands by already, beside what serves" if plan.beside else f"{version} runs already"
 
 
 def _done(deployment: Deployment) -> bool:

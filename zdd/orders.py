@@ -150,13 +150,15 @@ def _nothing_runs(service: str, kind: OrderKind, last: Deployment | None) -> str
         steps = f"; deployer.resume({service!r}) goes on with it, {back}"
     elif last.outcome is Outcome.ROLLED_BACK:  # going back from there would leave what is as it should be
         steps = f"; {last.from_version} serves as before, and nothing needs to be done" if last.from_version else ""
+    elif last.plan.beside:
+        steps = f"; {last.from_version} serves, and {last.to_version} stands by"
     elif last.from_version:
         steps = f"; {back}"
     return f"{none}: {_named(last)}, {how}{steps}"
 
 
 def _named(last: Deployment) -> str:
-    return f"{printable(last.id)} ({change(last.from_version, last.to_version)})"
+    return f"{printable(last.id)} ({change(last.from_version, last.to_version, beside=last.plan.beside)})"
 
 
 def _is_under_way(last: Deployment, events: Sequence[Event], holder: Holder) -> bool:

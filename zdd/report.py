@@ -149,8 +149,10 @@ class Report:
         actor: Who started it, as ``user@host:process id``.
         resumed_by: Who went on with it later, in order.
         strategy: What made the plan, in words.
-        from_version: What served before; empty at a first deployment.
+        from_version: What served before; empty if nothing did.
         to_version: What was to serve.
+        beside: What was to serve was put beside what serves, as a standby without traffic.
+        first_ever: It is known that nothing of the service was ever deployed before.
         outcome: How it ended; None if there is no end on record.
         reason: Why it ended so.
         started_s: When it began.
@@ -158,7 +160,7 @@ class Report:
         replicas: How many instances the service wants.
         floor: What was agreed: no command makes useful capacity smaller than this, or than it already was.
         capacity_floor: The smallest useful capacity seen from start to end, in instances; None if it was never
-            measured. At a first deployment nothing serves at the start, so it is 0 there.
+            measured. Where nothing serves at the start it is 0.
         below_floor_s: For how many seconds useful capacity was below the floor.
         capacity: Every capacity seen, in order.
         stages: The stages that began, in order, those on the way back among them.
@@ -180,6 +182,8 @@ class Report:
     strategy: str
     from_version: str
     to_version: str
+    beside: bool = False
+    first_ever: bool = False
     outcome: Outcome | None
     reason: str
     started_s: float
@@ -201,8 +205,12 @@ class Report:
     events: tuple[Event, ...] = field(repr=False)
 
     @classmethod
-    def of(cls, events: Iterable[Event]) -> Report:
+    def of(cls, events: Iterable[Event], *, first_ever: bool = False) -> Report:
         """Return the report of one deployment from its events, oldest first, those of the way back among them.
+
+        Args:
+            events: All of its own, and no others.
+            first_ever: Nothing of the service was ever deployed before, which they can't tell.
 
         Raises:
             ValueError: There are no events, or they are of more than one deployment.
@@ -225,6 +233,8 @@ class Report:
             strategy=status.strategy,
             from_version=status.from_version,
             to_version=status.to_version,
+            beside=status.beside,
+            first_ever=first_ever,
             outcome=status.outcome,
             reason=status.reason or status.failure,
             started_s=everything[0].at_s,

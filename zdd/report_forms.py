@@ -28,7 +28,8 @@ def summary_of(report: Report) -> str:
         return f"{printable(report.service)}: nothing was changed: {why}"
     ending = "has no end on record after" if report.outcome is None else f"{report.outcome.value} in"
     reason = f": {printable(report.reason)}" if report.reason and report.outcome is not Outcome.SUCCEEDED else ""
-    what = f"{printable(report.service)}: {change(report.from_version, report.to_version)}"
+    what = change(report.from_version, report.to_version, beside=report.beside, first=report.first_ever)
+    what = f"{printable(report.service)}: {what}"
     return f"{what} {ending} {duration(report.seconds)}{reason}; {capacity_words_of(report)}"
 
 
@@ -44,6 +45,8 @@ def capacity_words_of(report: Report) -> str:
     of = f"{report.replicas} (floor {report.floor})"
     if report.first:
         return f"nothing served before, {report.capacity[-1].useful} of {of} at the end"
+    if not report.capacity_floor and not report.floor:
+        return f"down to none of {of}, as was agreed"
     if report.capacity_floor >= report.floor:
         return f"never below {report.capacity_floor} of {of}"
     return f"down to {report.capacity_floor} of {of}, below the floor for {duration(report.below_floor_s)}"
@@ -119,7 +122,10 @@ def _instance_lines(report: Report) -> list[tuple[str, str]]:
     new = [one for one in report.instances if not one.found]
     stopped, lost = (sum(end in one.times for one in report.instances) for end in (Moment.STOPPED, Moment.LOST))
     served = sum(Moment.SEEN in one.times for one in new)
-    words = f"{found} found, {len(new)} launched of which {served} took traffic, {stopped} stopped, {lost} lost"
+    launched = f"{len(new)} launched" + (f" of which {served} took traffic" if new else "")
+    if new and report.beside:
+        launched = f"{len(new)} launched to stand by" + (f" of which {served} TOOK TRAFFIC" if served else "")
+    words = f"{found} found, {launched}, {stopped} stopped, {lost} lost"
     lines = [("instances", words)]
     slow = [
         (_slowest(report, Moment.LAUNCHED, Moment.SEEN), "from launch to traffic"),
@@ -156,6 +162,7 @@ def data_of(report: Report) -> dict[str, Any]:
         "strategy": report.strategy,
         "from_version": report.from_version,
         "to_version": report.to_version,
+        "beside": report.beside,
         "first": report.first,
         "outcome": None if report.outcome is None else report.outcome.value,
         "succeeded": report.succeeded,

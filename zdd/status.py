@@ -92,8 +92,9 @@ class Status:
         deployment: The id of the deployment.
         actor: Who runs it, as ``user@host:process id``.
         strategy: What made the plan, in words.
-        from_version: What served before; empty at a first deployment.
+        from_version: What served before; empty if nothing did.
         to_version: What is to serve.
+        beside: What is to serve is put beside what serves, as a standby without traffic.
         direction: Forward, or back after a failure.
         stage: Number of the current stage, from 1; 0 before the first.
         stages: How many stages the plan has.
@@ -130,6 +131,7 @@ class Status:
     strategy: str = ""
     from_version: str = ""
     to_version: str = ""
+    beside: bool = False
     direction: Direction = Direction.FORWARD
     stage: int = 0
     stages: int = 0
@@ -287,6 +289,7 @@ def _started(status: Status, event: DeploymentStarted) -> dict[str, Any]:
         "strategy": status.strategy if again else plan.strategy,
         "from_version": status.from_version if again else event.from_version,
         "to_version": status.to_version if again else event.to_version,
+        "beside": status.beside if again else plan.beside,
         "direction": plan.direction,
         "stage": 0,
         "stages": len(plan.stages),

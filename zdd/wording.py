@@ -23,12 +23,20 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
-def change(from_version: str, to_version: str) -> str:
-    """Return from what to what: ``1.4.2 → 1.5.0``, ``first deployment of 1.4.2``, or ``removal of 1.4.2``."""
+def change(from_version: str, to_version: str, *, beside: bool = False, first: bool = False) -> str:
+    """Return from what to what: ``1.4.2 → 1.5.0``, ``start of 1.4.2`` from nothing, or ``removal of 1.4.2``.
+
+    A start is the ``first deployment of 1.4.2`` where it is known that nothing was deployed before. What is put
+    `beside` what serves, and gets no traffic, is a ``standby 1.5.0 beside 1.4.2``.
+    """
     if not to_version:
         return f"removal of {printable(from_version)}"
-    after = printable(to_version)
-    return f"{printable(from_version)} → {after}" if from_version else f"first deployment of {after}"
+    before, after = printable(from_version), printable(to_version)
+    if beside:
+        return f"standby {after} beside {before or 'nothing'}"
+    if from_version:
+        return f"{before} → {after}"
+    return f"first deployment of {after}" if first else f"start of {after}"
 
 
 def duration(seconds: float) -> str:

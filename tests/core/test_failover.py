@@ -48,6 +48,7 @@ def test_by_hand_the_standby_takes_over_and_nothing_runs_beside_it(served, web):
     report = served.deployer().fail_over("web", FAILOVER)
     assert report.outcome is Outcome.SUCCEEDED
     assert (report.from_version, report.to_version) == ("primary", "standby")
+    assert report.summary.endswith("; down to none of 3 (floor 0), as was agreed")
     assert served.untidy(web(), "standby") == []
     assert both == []
     assert served.deployer().fail_back("web").to_version == "primary"
@@ -294,7 +295,13 @@ def test_a_warm_standby_runs_beside_what_serves_and_has_no_traffic_until_the_pri
     assert report.outcome is Outcome.SUCCEEDED
     assert len(served.of_version("standby")) == 3
     assert {one.version for one in served.world.serving("web")} == {"primary"}
-    assert served.deployer().stand_by("web", failover).outcome is Outcome.UNCHANGED
+    assert report.summary.startswith("web: standby standby beside primary succeeded in ")
+    assert "3 found, 3 launched to stand by, 0 stopped, 0 lost" in str(report)
+    known = served.deployer().history("web")[-1]
+    assert str(known).startswith("web-2  web: standby standby beside primary  StandBy()  succeeded")
+    again = served.deployer().stand_by("web", failover)
+    assert again.outcome is Outcome.UNCHANGED
+    assert again.reason == "standby stands by already, beside what serves"
     waiting = sorted(one.id for one in served.of_version("standby"))
     report = served.deployer().fail_over("web", failover)
     assert report.outcome is Outcome.SUCCEEDED

@@ -81,8 +81,13 @@ def test_what_was_removed_is_gone_and_can_be_brought_back(scene, web, overlap):
     assert scene.world.cells.observe("web") == ()
     assert scene.world.registered("web") == ((), False)
     assert scene.world.lost(Blame.STOPPED_BY_COMMAND) == ()
-    scene.deployer().rollback("web")
+    again = scene.deployer().rollback("web")
     assert scene.untidy(service, "1.0") == []
+    assert again.summary.startswith("web: start of 1.0 succeeded in ")
+    assert scene.deployer().report("web").summary == again.summary
+    assert scene.deployer().report("web", "web-1").summary.startswith("web: first deployment of 1.0 succeeded in ")
+    changes = [str(one).split("  ")[1] for one in scene.deployer().history("web")]
+    assert changes == ["web: first deployment of 1.0", "web: removal of 1.0", "web: start of 1.0"]
 
 
 def test_removing_what_is_gone_does_nothing(scene, web):

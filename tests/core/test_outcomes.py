@@ -92,7 +92,7 @@ def test_the_report_can_be_had_again_from_the_journal(scene, web):
     report = scene.deployer().deploy(web(), NEW)
     read = scene.deployer().report("web")
     assert read.summary == report.summary
-    assert read == Report.of(scene.journal.read("web"))
+    assert read == report == Report.of(scene.journal.read("web"), first_ever=True)
 
 
 def test_unchanged_sends_no_command_and_writes_nothing_down(scene, web):

@@ -22,7 +22,7 @@ def test_a_plan_reads_as_expected(name: str, plans: dict[str, Plan], golden: Cal
 
 def test_a_first_deployment_promises_no_floor(plans: dict[str, Plan]) -> None:
     text = plan_text(evolve(plans["rolling"], origin=()))
-    assert text.splitlines()[0] == "web: first deployment of 1.5.0 by RollingUpdate(surge=1)"
+    assert text.splitlines()[0] == "web: start of 1.5.0 by RollingUpdate(surge=1)"
     assert "nothing serves yet; 3 instances at the end" in text
     assert "no cell of this service runs" in text
 

@@ -28,7 +28,7 @@ def status(arguments: argparse.Namespace, parts: Parts) -> int:
 
 
 def _line(status: Status, under_way: bool) -> str:
-    words = [f"{status.service}  {change(status.from_version, status.to_version)}"]
+    words = [f"{status.service}  {change(status.from_version, status.to_version, beside=status.beside)}"]
     if status.outcome is not None:
         words.append(f"{status.outcome.value} {date_and_time(status.updated_s)}")
     else:
@@ -51,6 +51,7 @@ def _data(status: Status, under_way: bool) -> dict[str, Any]:
         "deployment": status.deployment,
         "from_version": status.from_version,
         "to_version": status.to_version,
+        "beside": status.beside,
         "outcome": status.outcome.value if status.outcome else None,
         "under_way": under_way,
         "direction": status.direction.value,
@@ -82,6 +83,7 @@ def history(arguments: argparse.Namespace, parts: Parts) -> int:
             "deployment": one.id,
             "from_version": one.from_version,
             "to_version": one.to_version,
+            "beside": one.plan.beside,
             "revision": one.plan.target,
             "strategy": one.plan.strategy,
             "outcome": one.outcome.value if one.outcome else None,

@@ -154,7 +154,7 @@ def _section(
         replicas=report.replicas,
         traffic=samples,
     )
-    what = html.escape(change(report.from_version, report.to_version))
+    what = html.escape(change(report.from_version, report.to_version, beside=report.beside))
     outcome = f'<span class="{outcome_kind(report)}">{outcome_words(report)}</span>'
     reason = f'<p class="reason">{_text(report.reason)}</p>' if report.reason and not report.succeeded else ""
     if report.outcome is Outcome.UNCHANGED:

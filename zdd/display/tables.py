@@ -38,17 +38,22 @@ def summary_table(reports: Sequence[Report]) -> str:
     return _table(head, [_summary_row(number, report) for number, report in enumerate(reports, start=1)])
 
 
+def _what(report: Report) -> str:
+    before, after = _text(report.from_version) or "nothing", _text(report.to_version) or "nothing"
+    return f"standby {after} beside {before}" if report.beside else f"{before} → {after}"
+
+
 def _summary_row(number: int, report: Report) -> list[Cell]:
     if report.capacity_floor is None:
         least = "not measured"
     elif report.first:
-        least = "first deployment"
+        least = "nothing served before"
     else:
         least = f"{report.capacity_floor} of {report.replicas}, floor {report.floor}"
     return [
         (f'<a href="#deployment-{number}">{number}</a>', "tight"),
         (_text(report.service), "tight"),
-        (f"{_text(report.from_version) or 'nothing'} → {_text(report.to_version) or 'nothing'}", "text"),
+        (_what(report), "text"),
         (_text(report.strategy), "text"),
         (outcome_words(report), f"tight {outcome_kind(report)}"),
         (duration(report.seconds), "number"),

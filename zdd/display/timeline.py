@@ -147,7 +147,8 @@ def _deployments(picture: Picture, top: float) -> Part:
         sign = OUTCOMES[report.outcome] if report.outcome else None
         word = f"{sign.glyph} {sign.word}" if sign else "? no end on record"
         kind = report.outcome.name.lower() if report.outcome else "open"
-        change = f"{place + 1}  {report.from_version or 'nothing'} → {report.to_version}"
+        way = "+" if report.beside else "→"
+        change = f"{place + 1}  {report.from_version or 'nothing'} {way} {report.to_version}"
         part.append(label(0, y + _BAR, short(change, 34), "name"))
         part.append(box(from_x, y + 2, max(3, to_x - from_x), _BAR, f"outcome-{kind}", text_of(report.summary)))
         room = WIDTH - to_x > len(word) * CHARACTER + 12

@@ -67,7 +67,7 @@ RESULTS = {
 def change_words(status: Status) -> str:
     """Return from what to what; nothing before that is known."""
     known = status.from_version or status.to_version
-    return change(status.from_version, status.to_version) if known else ""
+    return change(status.from_version, status.to_version, beside=status.beside) if known else ""
 
 
 def stage_words(status: Status) -> str:

@@ -22,7 +22,7 @@ class ActionContext:
     Attributes:
         service: The service's name.
         deployment: The id of the deployment.
-        from_version: What ran before; empty at a first deployment.
+        from_version: What ran before; empty if nothing did.
         to_version: What is being deployed.
         continues: The id of the interrupted deployment that this one goes on with; empty: it is a new one.
         tell: Call it with one line now and then, if it takes long: how far it is. May be called from any thread.

@@ -28,7 +28,9 @@ def plan_title(plan: Plan) -> str:
     before = _names(plan, sorted({goal.revision for goal in plan.origin if goal.replicas}))
     after = _names(plan, [plan.target])
     strategy = f" by {printable(plan.strategy)}" if plan.strategy else ""
-    change = f"{before} → {after}" if before else f"first deployment of {after}"
+    change = f"{before} → {after}" if before else f"start of {after}"
+    if plan.beside and plan.direction is Direction.FORWARD:
+        change = f"standby {after} beside {before}"
     way = "back, " if plan.direction is Direction.BACK else ""
     return f"{printable(plan.service.name)}: {way}{change}{strategy}"
 

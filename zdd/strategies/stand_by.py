@@ -46,7 +46,8 @@ class StandBy:
             )
         if any(situation.shares.get(cell.name) for cell in situation.current()):
             raise ConfigurationError(
-                f"{situation.target.version} of {situation.service.name} serves: it can't stand by"
+                f"{situation.target.version} of {situation.service.name} serves already, so it can't stand by: give "
+                "another release, or call fail_back first"
             )
         standing, leaving = green_cells(situation)
         goals = [Goal(goal.cell, goal.revision, goal.replicas, 0) for goal in standing]
