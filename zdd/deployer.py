@@ -249,7 +249,9 @@ class Deployer:
         name = deployment or (events[-1].deployment if events else "")
         own = [event for event in events if event.deployment == name]
         if not own:
-            raise ConfigurationError(f"{service} has no deployment {deployment or 'yet'}")
+            ids = [one.id for one in read_history(events).deployments]
+            known = f"; the last on record: {', '.join(ids[-5:])}" if ids else ""
+            raise ConfigurationError(f"{service} has no deployment {deployment or 'yet'}{known}")
         first_ever = any(one.first and one.id == name for one in read_history(events).deployments)
         return Report.of(own, first_ever=first_ever)
 

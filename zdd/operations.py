@@ -191,7 +191,7 @@ class Operations:
             plan = chosen.plan(observation, history, self.around)
             version = chosen.revision.version
             if not restart and runs_already(plan, observation, history):
-                return Report.of(driver.unchanged(plan, version, _already(plan, version)))
+                return _unchanged(driver, plan, version, _already(plan, version), journalled)
             from_version = serving_version(plan, observation)
             pause = self._standing_pause(journalled, chosen.revision)
             work = partial(driver.carry_out, plan, from_version, request.strategy, notes, pause)
@@ -241,7 +241,7 @@ class Operations:
         refuse_deaf_edges(observation)
         plan = make_removal(service, observation, known_revisions(history, observation))
         if not observation.cells and not observation.registrations:
-            return Report.of(driver.unchanged(plan, "", "nothing of it runs"))
+            return _unchanged(driver, plan, "", "nothing of it runs", history)
         from_version = serving_version(plan, observation)
         return self._run(plan, driver, lambda: driver.carry_out(plan, from_version))
 
@@ -270,6 +270,12 @@ class Operations:
         if ended.outcome is wanted:
             return report
         raise failure_of(plan, report, ended.outcome, driver.observe)
+
+
+def _unchanged(driver: Driver, plan: Plan, version: str, reason: str, history: History) -> Report:
+    """Return the report of what had nothing to do. Nothing is written of it, so it names the last one on record."""
+    report = Report.of(driver.unchanged(plan, version, reason))
+    return evolve(report, deployment=history.last.id if history.last is not None else "")
 
 
 def _already(plan: Plan, version: str) -> str:

@@ -145,7 +145,8 @@ class Report:
 
     Attributes:
         service: The service's name.
-        deployment: The id of the deployment.
+        deployment: The id of the deployment. Nothing is written of one that had nothing to do: what such a call returns
+            has the id of the last one on record, or none.
         actor: Who started it, as ``user@host:process id``.
         resumed_by: Who went on with it later, in order.
         strategy: What made the plan, in words.

@@ -10,7 +10,7 @@ from attrs import evolve
 from zdd.actions import FunctionAction
 from zdd.adapters.memory import Behaviour, Fault, HealthyGate, MemoryWorld
 from zdd.deployer import Deployer
-from zdd.errors import DeploymentError, DeploymentFailed, DeploymentInterrupted, RollbackFailed
+from zdd.errors import ConfigurationError, DeploymentError, DeploymentFailed, DeploymentInterrupted, RollbackFailed
 from zdd.events import CapacityChanged, CommandIntended, DeploymentEnded, Outcome
 from zdd.failure import TIMES
 from zdd.gates import FunctionGate, InARow
@@ -92,7 +92,7 @@ def test_the_report_can_be_had_again_from_the_journal(scene, web):
     report = scene.deployer().deploy(web(), NEW)
     read = scene.deployer().report("web")
     assert read.summary == report.summary
-    assert read == report == Report.of(scene.journal.read("web"), first_ever=True)
+    assert read == Report.of(scene.journal.read("web"), first_ever=True)
 
 
 def test_unchanged_sends_no_command_and_writes_nothing_down(scene, web):
@@ -101,6 +101,9 @@ def test_unchanged_sends_no_command_and_writes_nothing_down(scene, web):
     scene.events.clear()
     report = scene.deployer().deploy(web(), OLD)
     assert (report.outcome, report.reason) == (Outcome.UNCHANGED, "1.0 runs already")
+    assert scene.deployer().report("web", report.deployment).to_version == "1.0"  # what brought it
+    with pytest.raises(ConfigurationError, match="web has no deployment web-2; the last on record: web-1"):
+        scene.deployer().report("web", "web-2")
     assert (report.commands.count, report.stages) == (0, ())
     assert "0 found" not in str(report)  # two serve, and nobody counted them
     assert scene.journal.read("web") == written
