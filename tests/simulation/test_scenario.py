@@ -7,7 +7,9 @@ from collections import Counter
 import pytest
 
 from zdd.model.service import Overlap
+from zdd.reconciler.learn import EDGE_FOLLOWS_S
 from zdd.simulation import ASKED_FOR, DRAWN_APART, FaultClass, StrategyKind, draw
+from zdd.simulation.trouble import BEHIND_S
 
 SCENARIOS = [draw(seed) for seed in range(2000)]
 
@@ -39,6 +41,20 @@ def test_what_is_drawn_apart_changes_nothing_else():
 
 def test_in_one_life_of_five_something_goes_wrong_when_what_is_left_is_put_right():
     assert 0.15 < sum(any(one.method == "tidy" for one in each.troubles) for each in SCENARIOS) / len(SCENARIOS) < 0.25
+
+
+def test_in_one_life_of_six_an_edge_follows_seconds_late_within_the_time_that_it_has():
+    slow = [one for one in SCENARIOS if one != draw(one.seed, slow_edges=False)]
+    assert 0.14 < len(slow) / len(SCENARIOS) < 0.19
+    longest_s = max(BEHIND_S)  # of an edge that lags besides
+    for one in slow:
+        assert 1.0 <= max(one.edge_lags_s) <= 4.0
+        assert max(longest_s, *one.edge_lags_s) + one.discovery_lag_s < EDGE_FOLLOWS_S
+        before = draw(one.seed, slow_edges=False)
+        assert (one.service, one.behaviour, one.looks_s) == (before.service, before.behaviour, before.looks_s)
+        assert set(before.troubles) <= set(one.troubles)
+        assert draw(one.seed, faults=False).troubles == ()
+        assert {step.pause_s for step in one.steps} == {1.0}
 
 
 def test_some_lives_have_no_faults_some_one_class_and_some_many():

@@ -44,6 +44,7 @@ from zdd.simulation.surroundings import (
 )
 from zdd.simulation.trouble import (
     BEHAVIOURS,
+    BEHIND_S,
     CHANGES,
     JOURNAL_FAULTS,
     THREADED,
@@ -357,7 +358,7 @@ class Play:
         elif trouble.kind is FaultClass.EDGE_RELOADED:
             edge.reload(trouble.for_s)
         else:
-            edge.lag_s = (1.5, 3.0, 6.0)[trouble.pick % 3]
+            edge.lag_s = BEHIND_S[trouble.pick % len(BEHIND_S)]
 
     def later(self, seconds: float, undo: Callable[[], None]) -> None:
         """Undo it after so many seconds, or when everything is healed."""

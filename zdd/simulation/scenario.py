@@ -26,6 +26,17 @@ APART_AT_ONCE = (0, 0, 0, 1, 1, 2)
 TIDYING_FAILS = 0.2
 """In how many lives something goes wrong when what commands left behind is put right."""
 
+SLOW_EDGES = 1 / 6
+"""In how many lives an edge, and perhaps discovery too, follows seconds late all the time."""
+
+ENDS_SOON = (
+    (),
+    (),
+    (FaultClass.DEPLOYER_KILLED,),
+    (FaultClass.DEPLOYER_INTERRUPTED, FaultClass.DEPLOYER_INTERRUPTED),
+)
+"""By what deployers end there, besides."""
+
 CALLS = (FaultClass.CONFLICT, FaultClass.REFUSED, FaultClass.UNANSWERED, FaultClass.LATE, FaultClass.LOST)
 """What goes wrong with a call that changes something."""
 
@@ -124,19 +135,20 @@ class Scenario:
         return evolve(self, troubles=tuple(one for one in self.troubles if one.kind not in classes))
 
 
-def draw(seed: int, *, faults: bool = True) -> Scenario:
+def draw(seed: int, *, faults: bool = True, slow_edges: bool = True) -> Scenario:
     """Draw a scenario. The same seed gives the same scenario in every process and on every machine.
 
     Args:
         seed: Any whole number from 0. Its remainder by the number of strategies chooses the strategy.
         faults: False: nothing goes wrong, and nothing else differs.
+        slow_edges: False: no edge follows seconds late from the beginning, and nothing else differs.
     """
     kinds = tuple(StrategyKind)
     kind = kinds[seed % len(kinds)]
     service, cell_per_instance = _service(_chance(seed, "service"), kind)
     around = _chance(seed, "surroundings")
     steps = _steps(_chance(seed, "strategies"), kind, _largest(service, cell_per_instance))
-    return Scenario(
+    scenario = Scenario(
         seed,
         kind,
         service,
@@ -148,6 +160,7 @@ def draw(seed: int, *, faults: bool = True) -> Scenario:
         steps,
         _troubles(seed, len(steps)) if faults else (),
     )
+    return _slower(_chance(seed, "slow edges"), scenario, faults=faults) if slow_edges else scenario
 
 
 def _chance(seed: int, concern: str) -> Random:
@@ -173,6 +186,31 @@ def _service(chance: Random, kind: StrategyKind) -> tuple[Service, bool]:
         settle_s=chance.choice((0.0, 0.0, 2.0)),
     )
     return service, per_instance
+
+
+def _slower(chance: Random, scenario: Scenario, *, faults: bool) -> Scenario:
+    """Draw whether an edge follows late, though always within the time that an edge has; whether discovery does, too.
+
+    Whoever goes on comes soon then, and in every other such life he has to: else all edges have followed by then.
+    """
+    if chance.random() >= SLOW_EDGES:
+        return scenario
+    lags_s = list(scenario.edge_lags_s)
+    lags_s[chance.randrange(len(lags_s))] = chance.choice((1.0, 2.0, 2.5, 3.0, 4.0))
+    discovery_lag_s = chance.choice((scenario.discovery_lag_s, scenario.discovery_lag_s, 1.0, 3.0))
+    steps = tuple(evolve(step, pause_s=1.0) for step in scenario.steps)
+    ends = [
+        Trouble(kind, chance.randrange(len(steps)), chance.randrange(60) / 4, pick=chance.randrange(6))
+        for kind in chance.choice(ENDS_SOON)
+    ]
+    troubles = sorted((*scenario.troubles, *ends), key=lambda one: _ORDER[one.kind]) if faults else ()
+    return evolve(
+        scenario,
+        edge_lags_s=tuple(lags_s),
+        discovery_lag_s=discovery_lag_s,
+        steps=steps,
+        troubles=tuple(troubles),
+    )
 
 
 def _behaviour(chance: Random) -> Behaviour:

@@ -116,6 +116,9 @@ class Trouble:
         )
 
 
+BEHIND_S = (1.5, 3.0, 6.0)
+"""How many seconds an edge that lags is behind discovery."""
+
 SETTLES_S = 5.0
 """What a caller is told of the longest time in which an unanswered request can still take effect."""
 
