@@ -1,3 +1,5 @@
+"""Whole deployments in a world in memory: what a deployer works with, and what outlives its process."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

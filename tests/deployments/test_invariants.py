@@ -1,7 +1,7 @@
 """What must hold at every moment of any deployment in any world: drawn lives of a service, watched entry by entry.
 
-``ZDD_EXAMPLES=5000 pytest tests/core/test_invariants.py`` draws that many lives instead of a few, and other ones each
-time. A life that breaks a rule is printed whole, and is the same again when it is played again.
+``ZDD_EXAMPLES=5000 pytest tests/deployments/test_invariants.py`` draws that many lives instead of a few, and other ones
+each time. A life that breaks a rule is printed whole, and is the same again when it is played again.
 """
 
 from __future__ import annotations
