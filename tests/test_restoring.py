@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 
 import zdd
 from zdd.adapters.memory import Behaviour, MemoryWorld
-from zdd.backup import Backup, Manifest, Restore, Retention
+from zdd.backup import Backup, DamagedBackup, Manifest, Restore, Retention
 from zdd.errors import BackupError, ConfigurationError
 from zdd.history import History
 from zdd.model.release import Revision
@@ -75,7 +75,10 @@ class Shop:
         return self.history.find("1.0")
 
     def made(self) -> tuple[Manifest, ...]:
-        return kept_backups(self.history, "web")
+        """The backups that are kept, none of which is damaged."""
+        kept = kept_backups(self.history, "web")
+        assert not any(isinstance(one, DamagedBackup) for one in kept)
+        return tuple(one for one in kept if isinstance(one, Manifest))
 
 
 @pytest.fixture
@@ -97,6 +100,37 @@ def test_the_backups_of_all_deployments_and_stores_are_listed_oldest_first_and_o
     shop.change("3.0", shop.backup("orders"))
     assert parts(shop.made()) == [["orders"], ["files"], ["orders"]]
     assert [manifest.version for manifest in shop.made()] == ["1.0", "1.0", "2.0"]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is no manifest of a backup"),
+        (b"{\x00", "is no manifest of a backup"),
+        (b'{"sha256": "0", "backup": "{}"}', "is damaged: its checksum is another one"),
+    ],
+)
+def test_one_with_a_damaged_manifest_is_listed_in_its_place_and_hides_no_other(
+    shop: Shop, content: bytes, why: str
+) -> None:
+    shop.change("2.0", shop.backup("orders"))
+    shop.change("3.0", shop.backup("orders"), shop.backup("files", store="other"))
+    first, second, third = shop.made()
+    spoiled = shop.stores / "kept" / first.file
+    whole = spoiled.read_bytes()
+    spoiled.write_bytes(content)
+    damaged, *others = shop.deployer.backups("web")
+    assert others == [second, third]
+    assert isinstance(damaged, DamagedBackup)
+    assert (damaged.id, damaged.service, damaged.path) == (first.id, "web", str(spoiled))
+    assert damaged.made_s == int(first.made_s)
+    assert why in damaged.why
+    assert str(damaged).startswith(f"{first.id}  DAMAGED, it can't be restored: {first.file} {why}")
+    assert str(damaged).endswith(f"; {spoiled}: put the file back from a copy, or delete it")
+    with pytest.raises(ConfigurationError, match=rf"no backup from before 2\.0 .*damaged: {first.id}  DAMAGED"):
+        data_to_restore(shop.history, shop.first, restore=True)
+    spoiled.write_bytes(whole)
+    assert shop.made() == (first, second, third)
 
 
 class TestByHand:

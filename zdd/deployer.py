@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from zdd.backup.backup import Backup
-from zdd.backup.manifest import Manifest
+from zdd.backup.manifest import DamagedBackup, Manifest
 from zdd.checkup import checkup
 from zdd.clock import SystemClock
 from zdd.errors import ConfigurationError
@@ -255,8 +255,10 @@ class Deployer:
         first_ever = any(one.first and one.id == name for one in read_history(events).deployments)
         return Report.of(own, first_ever=first_ever)
 
-    def backups(self, service: str) -> tuple[Manifest, ...]:
+    def backups(self, service: str) -> tuple[Manifest | DamagedBackup, ...]:
         """Return the backups that deployments of a service made and that are kept, oldest first.
+
+        One whose manifest is damaged, and that can't be restored therefore, is among them as a `DamagedBackup`.
 
         Raises:
             JournalError: The journal can't be read.

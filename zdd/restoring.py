@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from zdd.backup.backup import Backup
-from zdd.backup.manifest import Manifest
+from zdd.backup.manifest import DamagedBackup, Manifest
 from zdd.backup.restore import Restore, backups_before, backups_in, last_backup
 from zdd.errors import ConfigurationError
 from zdd.events import Outcome
@@ -14,20 +14,20 @@ from zdd.model.names import check_kind
 from zdd.model.release import Revision
 
 
-def kept_backups(history: History, service: str) -> tuple[Manifest, ...]:
-    """Return the backups that the deployments of a service made and that are still kept, oldest first.
+def kept_backups(history: History, service: str) -> tuple[Manifest | DamagedBackup, ...]:
+    """Return the backups that the deployments of a service made and that are still kept, oldest first, damaged or not.
 
     Raises:
         BackupError: A store can't be read.
     """
-    found: dict[str, Manifest] = {}
+    found: dict[str, Manifest | DamagedBackup] = {}
     asked: list[Backup] = []
     for backup in (backup for one in history.deployments for backup in backups_in(one.plan)):
         if backup in asked:  # a source need not be hashable, and a user's own often is not
             continue
         asked.append(backup)
-        found.update({manifest.id: manifest for manifest in backup.archive(service).manifests()})
-    return tuple(sorted(found.values(), key=lambda manifest: (manifest.made_s, manifest.id)))
+        found.update({one.id: one for one in backup.archive(service).listed()})
+    return tuple(sorted(found.values(), key=lambda one: (one.made_s, one.id)))
 
 
 def restoration(history: History, service: str, id: str | None, using: Backup | None) -> Restore:  # noqa: A002
@@ -89,12 +89,13 @@ def data_to_restore(history: History, revision: Revision, *, restore: bool | Non
     whole = [(backup, manifest) for backup, manifest in before if manifest is not None]
     if not before or missing:
         what = " of " + ", ".join(source.name for backup in missing for source in backup.sources) if whole else ""
+        left = _damaged(missing, name)
         if restore is None:
             raise ConfigurationError(
                 f"{version} changed the data, and no backup{what} from before it is kept: say restore=False to go back "
-                f"to {revision.version} with the data as they are"
+                f"to {revision.version} with the data as they are{left}"
             )
-        raise ConfigurationError(f"no backup{what} from before {version} is kept, so the data can't be restored")
+        raise ConfigurationError(f"no backup{what} from before {version} is kept, so the data can't be restored{left}")
     if restore is None:
         raise ConfigurationError(
             f"{version} changed the data, so going back to {revision.version} may need them as they were: say "
@@ -105,6 +106,13 @@ def data_to_restore(history: History, revision: Revision, *, restore: bool | Non
         backup.archive(name).verify(manifest)
     first, *also = (Restore(backup, manifest.id) for backup, manifest in whole)
     return evolve(first, also=tuple(also))
+
+
+def _damaged(backups: list[Backup], service: str) -> str:
+    """Return a sentence on the damaged ones where a backup is missed: it may be one of them."""
+    listed = (one for backup in backups for one in backup.archive(service).listed())
+    lines = list(dict.fromkeys(str(one) for one in listed if isinstance(one, DamagedBackup)))
+    return f". It may be one that is damaged: {'; '.join(lines)}" if lines else ""
 
 
 def _backups_before(deployment: Deployment) -> list[tuple[Backup, Manifest | None]]:

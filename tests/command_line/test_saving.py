@@ -65,3 +65,8 @@ def test_data_are_saved_while_nothing_runs_and_restored_by_hand(shell: Any, tmp_
     (data / "orders").write_text("spoiled")
     assert shell.data("restore", "web")["outcome"] == "succeeded"
     assert (data / "orders").read_text() == "one"
+    manifest = tmp_path / "kept" / "web" / f"{kept['id']}.json"
+    manifest.write_text("{")
+    listed = {one["id"]: one["damaged"] for one in shell.data("backups", "web")}
+    assert listed[kept["id"]]
+    assert shell.run("backups", "web").stdout.startswith(f"{kept['id']}  DAMAGED, it can't be restored: ")

@@ -15,7 +15,7 @@ from zdd.backup.archive import Archive
 from zdd.backup.backup import Backup
 from zdd.backup.command_output import CommandOutput
 from zdd.backup.files import Files
-from zdd.backup.manifest import Manifest, Part
+from zdd.backup.manifest import DamagedBackup, Manifest, Part
 from zdd.backup.restore import Restore
 from zdd.backup.retention import Retention
 from zdd.backup.source import Source
@@ -25,6 +25,7 @@ __all__ = [
     "Archive",
     "Backup",
     "CommandOutput",
+    "DamagedBackup",
     "DirectoryStore",
     "Files",
     "Manifest",

@@ -11,7 +11,16 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from zdd.backup.files import Files
-from zdd.backup.manifest import ID, Manifest, Part, manifest_file, read_manifest
+from zdd.backup.manifest import (
+    ID,
+    NAMED_AFTER,
+    DamagedBackup,
+    Manifest,
+    Part,
+    damaged_backup,
+    manifest_file,
+    read_manifest,
+)
 from zdd.backup.retention import Retention
 from zdd.backup.sealing import Meter, check_cipher, compressed, decompressed, read_key, sealed, unsealed
 from zdd.backup.source import Source
@@ -59,18 +68,27 @@ class Archive:
     # -- looking ------------------------------------------------------------------------------------------------------
 
     def manifests(self) -> tuple[Manifest, ...]:
-        """Return the backups there are, oldest first; one whose manifest is damaged is left out.
+        """Return the backups there are, oldest first; one whose manifest is damaged is left out, see `listed`.
 
         Raises:
             BackupError: The store can't be read.
         """
-        found = []
+        return tuple(one for one in self.listed() if isinstance(one, Manifest))
+
+    def listed(self) -> tuple[Manifest | DamagedBackup, ...]:
+        """Return the backups there are, oldest first, those whose manifest is damaged among them.
+
+        Raises:
+            BackupError: The store can't be read.
+        """
+        found: list[Manifest | DamagedBackup] = []
         for name in self._names():
             try:
                 found.append(self._manifest(name))
-            except BackupError:
-                continue
-        return tuple(sorted(found, key=lambda manifest: (manifest.made_s, manifest.id)))
+            except BackupError as error:
+                path = str(Path(self.store.directory) / name) if isinstance(self.store, DirectoryStore) else name
+                found.append(damaged_backup(name, path, str(error)))
+        return tuple(sorted(found, key=lambda one: (one.made_s, one.id)))
 
     def newest(self) -> Manifest | None:
         """Return the newest backup; None: there is none.
@@ -167,7 +185,7 @@ class Archive:
             return both
         self._clear_away()
         now = time.time()
-        stamp = dt.datetime.fromtimestamp(now, dt.UTC).strftime("%Y%m%dt%H%M%S")
+        stamp = dt.datetime.fromtimestamp(now, dt.UTC).strftime(NAMED_AFTER)
         backup = f"{stamp}-{deployment}-{os.urandom(3).hex()}"
         parts = [self._save(backup, number, source, tell) for number, source in enumerate(self.sources)]
         manifest = Manifest(

@@ -19,6 +19,10 @@ FORMAT = 1
 ID = re.compile(r"[a-z0-9][a-zA-Z0-9._-]{0,120}")
 
 
+NAMED_AFTER = "%Y%m%dt%H%M%S"
+"""What the id of a backup begins with: when it was begun."""
+
+
 @frozen
 class Part:
     """The data of one source.
@@ -79,6 +83,42 @@ class Manifest:
         """Return it as JSON, with a checksum of its own."""
         body = json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
         return json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest(), "backup": body}).encode()
+
+
+@frozen
+class DamagedBackup:
+    """One that can't be restored, because its manifest can't be read. It is listed, or it would be missed too late.
+
+    Attributes:
+        id: By its file's name.
+        service: The service's name.
+        file: What the store keeps its manifest under.
+        path: Where that is, as far as the store can say.
+        why: What is wrong with it.
+        made_s: When it was begun, by its name, in seconds since the epoch; 0: the name does not tell.
+    """
+
+    id: str
+    service: str
+    file: str
+    path: str
+    why: str
+    made_s: float
+
+    def __str__(self) -> str:
+        fix = "put the file back from a copy, or delete it"
+        return f"{self.id}  DAMAGED, it can't be restored: {printable(self.why)}; {printable(self.path)}: {fix}"
+
+
+def damaged_backup(file: str, path: str, why: str) -> DamagedBackup:
+    """Return what is known of a backup whose manifest can't be read: what its name tells."""
+    service, _, name = file.rpartition("/")
+    id = name.removesuffix(".json")  # noqa: A001 - what it is called everywhere
+    try:
+        made_s = dt.datetime.strptime(id.partition("-")[0], NAMED_AFTER).replace(tzinfo=dt.UTC).timestamp()
+    except ValueError:
+        made_s = 0.0
+    return DamagedBackup(id, service, file, path, why, made_s)
 
 
 def manifest_file(service: str, backup: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import asdict
 
+from zdd.backup.manifest import DamagedBackup
 from zdd.command_line.exit_status import DONE, REFUSED
 from zdd.command_line.naming import one_service, services_of, stack_of
 from zdd.command_line.parts import Parts
@@ -127,7 +128,8 @@ def report(arguments: argparse.Namespace, parts: Parts) -> int:
 def backups(arguments: argparse.Namespace, parts: Parts) -> int:
     """List the backups of a service."""
     found = parts.deployer.backups(one_service(parts, arguments.service))
-    tell("\n".join(map(str, found)) or "there are none", [asdict(one) for one in found], as_json=arguments.json)
+    data = [{**asdict(one), "damaged": isinstance(one, DamagedBackup)} for one in found]
+    tell("\n".join(map(str, found)) or "there are none", data, as_json=arguments.json)
     return DONE
 
 
