@@ -20,13 +20,13 @@ from zdd.events import (
 )
 from zdd.gates import TcpGate
 from zdd.history import read_history
-from zdd.model.command import Retire, Route
+from zdd.model.command import Launch, Retire, Route, Scale
 from zdd.model.plan import Direction, Plan, Stage
 from zdd.model.release import Process, Release, Revision
 from zdd.model.service import Service
 from zdd.model.traffic import Registration
 from zdd.reconciler.learn import EDGE_FOLLOWS_S
-from zdd.reconciler.progress import Given
+from zdd.reconciler.progress import Given, Told
 from zdd.strategies.blue_green import BlueGreen
 
 WEB = Service("web")
@@ -212,6 +212,17 @@ def test_what_discovery_was_told_last_is_known_unless_it_refused_that():
     assert read_history([*begun, *sent(2, second, 6.0, "no answer", unknown=True)]).routed == second
     assert read_history([*begun, sent(2, second, 6.0)[0]]).routed == second
     assert read_history(begun[:1]).routed is None
+
+
+def test_what_a_cell_was_told_last_is_known_unless_that_was_refused():
+    launch, scale = Launch("web", "r1", 2), Scale("web", 0)
+    begun = [started("web-1", "r1", "1.0"), *sent(1, launch, 4.0)]
+    assert read_history(begun).told == {"web": Told(launch, 4.0)}
+    assert read_history([*begun, *sent(2, scale, 6.0)]).told == {"web": Told(scale, 6.0)}
+    assert read_history([*begun, *sent(2, scale, 6.0, "refused")]).told == {"web": Told(launch, 4.0)}
+    assert read_history([*begun, *sent(2, scale, 6.0, "no answer", unknown=True)]).told == {"web": Told(scale, 6.0)}
+    assert read_history([*begun, sent(2, scale, 6.0)[0]]).told == {"web": Told(scale, 6.0)}
+    assert read_history(begun[:1]).told == {}
 
 
 def test_the_actions_that_succeeded_are_known():

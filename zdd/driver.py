@@ -186,9 +186,13 @@ class Driver:
         return evolve(progress, begun=begun)
 
     def _begun(self) -> Progress:
-        """Return the progress at the beginning: what an earlier deployer told discovery may not show yet."""
-        now = self._now()
-        return evolve(self._known, entered_s=now, routed_s=min(self._known.routed_s, now))
+        """Return the progress at the beginning: what an earlier deployer told others may not show yet.
+
+        Its clock may have been ahead.
+        """
+        now, known = self._now(), self._known
+        told = {name: evolve(one, at_s=min(one.at_s, now)) for name, one in known.told_before.items()}
+        return evolve(known, entered_s=now, routed_s=min(known.routed_s, now), told_before=told)
 
     def _restate_ways_in(self, plan: Plan, progress: Progress) -> Progress:
         """Tell discovery the exposures as they are stated now, with the registrations as they are."""

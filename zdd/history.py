@@ -24,7 +24,7 @@ from zdd.model.intent import Intent
 from zdd.model.plan import Direction, Plan, Stage
 from zdd.model.release import Revision
 from zdd.reconciler.learn import EDGE_FOLLOWS_S
-from zdd.reconciler.progress import Given
+from zdd.reconciler.progress import Given, Told
 from zdd.wording import change, printable
 
 OPEN_OUTCOMES = (None, Outcome.INTERRUPTED, Outcome.STUCK, Outcome.FROZEN)
@@ -95,6 +95,7 @@ class History:
     Attributes:
         deployments: All of them, oldest first.
         revisions: Every revision that a plan ever had, by id.
+        told: Cell → the last command sent to it, lately, that was not refused.
         routed: What discovery was told last, unless it refused that; None: nothing.
         routed_s: When, in seconds since the epoch.
         given: Instance → how it was given traffic lately, where no deployer saw every edge show it since.
@@ -104,6 +105,7 @@ class History:
 
     deployments: tuple[Deployment, ...] = ()
     revisions: Mapping[str, Revision] = field(factory=dict)
+    told: Mapping[str, Told] = field(factory=dict)
     routed: Route | None = None
     routed_s: float = 0.0
     given: Mapping[str, Given] = field(factory=dict)
@@ -194,16 +196,21 @@ def read_history(events: Iterable[Event]) -> History:
         elif isinstance(event, DeploymentEnded) and known is not None:
             ended = evolve(known, ended_s=event.at_s, outcome=event.outcome, reason=event.reason)
             deployments[event.deployment] = ended
-    told = _told_lately(events)
-    routes = [
-        (one.command, one.at_s) for one in told if isinstance(one, CommandIntended) if isinstance(one.command, Route)
-    ]
-    routed, routed_s = routes[-1] if routes else (None, 0.0)
-    return History(tuple(deployments.values()), revisions, routed, routed_s, _given(told), *_holding(told))
+    lately = _told_lately(events)
+    told: dict[str, Told] = {}
+    routed, routed_s = None, 0.0
+    for one in lately:
+        if isinstance(one, InstanceMoved):
+            continue
+        if isinstance(one.command, Route):
+            routed, routed_s = one.command, one.at_s
+        else:
+            told[one.command.cell] = Told(one.command, one.at_s)
+    return History(tuple(deployments.values()), revisions, told, routed, routed_s, _given(lately), *_holding(lately))
 
 
 def _told_lately(events: Sequence[Event]) -> list[CommandIntended | InstanceMoved]:
-    """Return what discovery was told and did not refuse, and what was seen of it: lately, and the last before that.
+    """Return what was told and not refused, and what was seen of it: lately, and the last before that.
 
     An answer belongs to the intention before it.
     """
@@ -214,11 +221,12 @@ def _told_lately(events: Sequence[Event]) -> list[CommandIntended | InstanceMove
         if isinstance(event, CommandAnswered):
             refused = bool(event.error) and not event.unknown
         elif isinstance(event, CommandIntended):
-            if isinstance(event.command, Route) and not refused:
+            if not refused:
                 found.append(event)
-                last_s = event.at_s if last_s is None else last_s
-                if event.at_s < last_s - EDGE_FOLLOWS_S:
-                    break
+                if isinstance(event.command, Route):
+                    last_s = event.at_s if last_s is None else last_s
+                    if event.at_s < last_s - EDGE_FOLLOWS_S:
+                        break
             refused = False
         elif isinstance(event, InstanceMoved) and event.moment is Moment.SEEN:
             found.append(event)

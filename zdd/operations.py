@@ -151,6 +151,7 @@ class Operations:
 
     def _driver(self, service: Service, taken: Taken, deployment: str, history: History, continues: str = "") -> Driver:
         known = Progress(
+            told_before=history.told,
             routed=history.routed,
             routed_s=history.routed_s,
             given=history.given,

@@ -16,7 +16,8 @@
                                          replaced=ID: the one that is to take its place; doubted: it was something
                                          else in the look before, which may have been the newer one
     lost: web.z web in=250 missing=1     registered, but not listed for so many looks; since=SECONDS: since so long
-    told: web retire 2                   the last command to a cell, so many seconds ago
+    told: web retire 2                   the last command to a cell, so many seconds ago; told-before: by an earlier
+                                         deployer
     edge: deaf=4 | held went-on=3        the edge can't be reached since so long, or holds requests back; held requests
                                          were told to go on so long ago, and it was not seen to know
     routed: web.a=500 2                  what discovery was told last, so many seconds ago
@@ -97,6 +98,7 @@ class Reader:
         self.weights: dict[Address, int] = {}
         self.in_flight: dict[Address, int] = {}
         self.told: dict[str, Told] = {}
+        self.told_before: dict[str, Told] = {}
         self.doubted: dict[str, float] = {}
         self.flags: dict[str, str] = {}
         self.deaf_s: float | None = None
@@ -131,8 +133,9 @@ class Reader:
                 self.cells.append(Cell(words[0], words[1], int(words[2])))
             case "lost":
                 self._lost(words)
-            case "told":
-                self.told[words[0]] = Told(_command(" ".join(words[:-1]), self), NOW - float(words[-1]))
+            case "told" | "told-before" as name:
+                told = self.told if name == "told" else self.told_before
+                told[words[0]] = Told(_command(" ".join(words[:-1]), self), NOW - float(words[-1]))
             case "edge":
                 self._edge(_pairs(words))
             case "settles":
@@ -257,6 +260,7 @@ class Reader:
                 instances=self.records,
                 gates=self.gates,
                 told=self.told,
+                told_before=self.told_before,
                 settles_s=self.settles_s,
                 routed=self._routed(),
                 routed_s=self.routed[1] if self.routed else 0.0,

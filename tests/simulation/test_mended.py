@@ -31,6 +31,7 @@ MENDED = {
     60053: "what failed behind an old list, before an edge followed, was held against the deployer",
     60564: "an older list showed what had failed as ready, and what served left for it",
     61312: "the lease of one that was killed was held against the one that it had overtaken",
+    129209: "that what had just started ended behind an old list was held against the deployer",
     141324: "that the last ones ended behind an old list was held against the deployer",
     3961: "what a person took out of traffic was held against the plan that began in that moment",
 }
@@ -46,6 +47,8 @@ MENDED_WITH_ORDERS = {
     130328: "taken back, it ended while a request to start something could still take effect, behind an older list",
     132772: "a worker's good instance was to be replaced before the one that had ended, and could not be spared",
     133731: "what had ended behind an old list, in the moment of an abort, was held against the deployer",
+    137075: "a list older than the deployer before showed a singleton's cell empty, and another revision started in it",
+    137867: "a singleton's cell whose instance had just crashed was to have it again, and another revision started",
     772: "a deployment that follows an aborted one at once did not know what discovery had been told",
 }
 

@@ -64,4 +64,5 @@ class Route:
     held: bool = False
 
 
-Command = Launch | Change | Scale | Retire | Route
+CellCommand = Launch | Change | Scale | Retire
+Command = CellCommand | Route

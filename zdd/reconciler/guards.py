@@ -12,8 +12,8 @@ take a line away, and a test that carries the line's name fails.
 
 from __future__ import annotations
 
-from zdd.model.cell import InstanceState
-from zdd.model.command import Change, Launch, Retire, Scale
+from zdd.model.cell import Cell, InstanceState
+from zdd.model.command import CellCommand, Change, Launch, Retire, Scale
 from zdd.model.service import Overlap
 from zdd.reconciler.draining import draining, just_missing, quiet
 from zdd.reconciler.guard import Guard
@@ -57,10 +57,24 @@ def _settled(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, f
 def _not_repeated(picture: Picture, proposal: Proposal, tally: Tally) -> tuple[str, float] | None:
     if isinstance(proposal, Traffic | Release | Hold):
         return route_awaited(picture)
-    told = picture.progress.told.get(proposal.cell)
-    if told is None or intent(told.command) != intent(proposal) or picture.now >= told.at_s + REPEAT_AFTER_S:
+    own, name = picture.progress.told.get(proposal.cell), proposal.cell
+    told = own or picture.progress.told_before.get(name)
+    if told is None or picture.now >= told.at_s + REPEAT_AFTER_S:
         return None
-    return f"{proposal.cell} to {command_words(proposal)}", told.at_s + REPEAT_AFTER_S
+    if intent(told.command) == intent(proposal):  # what an earlier deployer said may be said again at once
+        return (f"{name} to {command_words(proposal)}", told.at_s + REPEAT_AFTER_S) if own else None
+    if _shown(told.command, picture.cells.get(name)):
+        return None
+    return f"{name} to {command_words(told.command)}, as it was told before", told.at_s + REPEAT_AFTER_S
+
+
+def _shown(command: CellCommand, cell: Cell | None) -> bool:
+    """Tell whether a cell is as a command says. A list may be older than the command."""
+    if isinstance(command, Retire):
+        return cell is None or not cell.replicas
+    if cell is None or cell.replicas != command.replicas:
+        return False
+    return isinstance(command, Scale) or cell.revision == command.revision
 
 
 def route_awaited(picture: Picture) -> tuple[str, float] | None:
@@ -92,6 +106,8 @@ def _no_overlap(
     others = [
         name for name, i in picture.instances.items() if i.revision != revision or i.state is InstanceState.STOPPING
     ]
+    # Of a cell that should have some, one that has ended may come back at any time.
+    others += [name for name, cell in picture.cells.items() if cell.replicas and cell.revision != revision]
     if others:
         return f"{others[0]} to go before {proposal.cell} starts, overlap is forbidden"
     return just_missing(picture)
@@ -291,7 +307,9 @@ def _gone_before_forgotten(picture: Picture, proposal: Traffic, tally: Tally) ->
 
 GUARDS: tuple[Guard, ...] = (
     Guard("settled", "While a request without an answer may take effect, nothing but looking is done.", _settled),
-    Guard("not-repeated", "A command gets time to show its effect before it is sent again.", _not_repeated),
+    Guard(
+        "not-repeated", "A command gets time to show its effect before its cell is told anything again.", _not_repeated
+    ),
     Guard("ceiling", "No more instances are started than the ceiling allows.", _ceiling, (Launch, Change, Scale)),
     Guard(
         "no-overlap",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from zdd.model.cell import InstanceState
-from zdd.model.command import Command, Route
+from zdd.model.command import CellCommand, Command, Route
 from zdd.model.gate import Gate, Target
 from zdd.model.observation import Observation
 from zdd.model.order import Order
@@ -108,7 +108,7 @@ class Told:
         unknown: Nobody knows whether it took effect.
     """
 
-    command: Command
+    command: CellCommand
     at_s: float
     unknown: bool = False
 
@@ -137,6 +137,7 @@ class Progress:
         instances: Instance id → what has been seen of it.
         gates: (gate, target) → what the gate has said.
         told: Cell → the last command sent to it.
+        told_before: Cell → the last command that an earlier deployer sent to it.
         done: The actions of this stage that have succeeded, by number.
         failure: Why the stage failed by something other than a deadline: an action, or a person. Empty: it did not.
         settles_s: A request without an answer may take effect until then; nothing but looking is done before.
@@ -165,6 +166,7 @@ class Progress:
     instances: Mapping[str, InstanceRecord] = field(factory=dict)
     gates: Mapping[tuple[str, str], GateRecord] = field(factory=dict)
     told: Mapping[str, Told] = field(factory=dict)
+    told_before: Mapping[str, Told] = field(factory=dict)
     done: tuple[int, ...] = ()
     failure: str = ""
     settles_s: float = 0.0
@@ -279,6 +281,7 @@ def going_back(progress: Progress, now: float) -> Progress:
         instances=progress.instances,
         gates={key: record for key, record in progress.gates.items() if not key[0].startswith("stage ")},
         told=progress.told,
+        told_before=progress.told_before,
         settles_s=progress.settles_s,
         deaf=progress.deaf,
         doubted=progress.doubted,

@@ -171,10 +171,13 @@ def _lowered(watch: Watch, look: Look, weights: Mapping[str, int]) -> set[str]:
 
 
 def _proven(watch: Watch, goal: Goal) -> int:
-    """Count the proven instances of a goal; what ended behind a frozen list is there for all to see."""
     there = {one.id for one in staying(watch.world, goal.cell) if one.revision == goal.revision}
-    hidden = {name for name in watch.frozen if name.rpartition(".")[0] == goal.cell}
-    return len((there | hidden) & watch.passed)
+    return len((there | _hidden(watch, goal.cell)) & watch.passed)
+
+
+def _hidden(watch: Watch, cell: str) -> set[str]:
+    """Return the instances of a cell that ended behind a frozen list: they are there for all to see."""
+    return {name for name in watch.frozen if name.rpartition(".")[0] == cell}
 
 
 def _others_first(
@@ -193,8 +196,8 @@ def _others_first(
         if own is not None and own.share:
             continue
         for goal in rising:
-            serving = [one for one in staying(watch.world, goal.cell) if one.id in look.maybe]
-            if len(serving) < goal.replicas:
+            there = {one.id for one in staying(watch.world, goal.cell)} | _hidden(watch, goal.cell)
+            if len(there & look.maybe) < goal.replicas:
                 watch.say(Invariant.WHOLE, f"{name} leaves before every edge shows all of {goal.cell}")
 
 
