@@ -31,6 +31,7 @@ _POOL = re.compile(r"^\w+\(host=[^)]*\): ")
 _DEFAULT_PORTS = {"http": 8500, "https": 8501}
 _UNKNOWN = re.compile(r"^Unknown |^CheckID .* does not have associated TTL$")
 """How older agents say, with a 500, that they don't know an id: the second way where they have no ACLs."""
+_Response = tuple[int, bytes, int, bool]
 _NOT_REACHED = ("No cluster leader", "No path to datacenter", "No known Consul servers")
 
 
@@ -43,17 +44,31 @@ class Answer:
         status: The HTTP status.
         body: As it came.
         index: Consul's count of what was asked for, which a blocking query goes on from; 0: there is none.
+        filtered: Consul says that it left out what the token may not see. One before 1.11 never does.
     """
 
     what: str
     status: int
     body: bytes
     index: int = 0
+    filtered: bool = False
 
     @property
     def text(self) -> str:
         """The body as text, for messages and for Consul's plain words."""
         return self.body.decode(errors="replace").strip()
+
+    def check_whole(self, right: str) -> None:
+        """Refuse a list that is known to be short of something.
+
+        Args:
+            right: The rules of an ACL policy that the whole list needs.
+
+        Raises:
+            PermanentError: Consul left something out.
+        """
+        if self.filtered:
+            raise PermanentError(f"{self.what}: Consul left out what the token may not see. It needs: {right}")
 
     def json(self, kind: type[Any]) -> Any:
         """Return the body, which must be JSON of this kind.
@@ -165,12 +180,12 @@ class ConsulConnection:
         if data is not None:
             arguments["data"] = data
         try:
-            status, body, index = getattr(self._client(), method)(_as_it_is, **arguments)
+            status, body, index, filtered = getattr(self._client(), method)(_as_it_is, **arguments)
         except (requests.RequestException, HTTPError, OSError) as error:
             raise self._unanswered(what, error, writes=data is not None) from None
         if self.token:  # whoever repeats it, it gets into no message
             body = body.replace(self.token.encode(), b"(the token)")
-        answer = Answer(what, status, body, index)
+        answer = Answer(what, status, body, index, filtered)
         if status == 500 and _UNKNOWN.search(answer.text):
             answer = evolve(answer, status=NOT_FOUND)
         if answer.status not in expected:
@@ -237,7 +252,7 @@ class ConsulConnection:
 class _Client(HTTPClient):  # type: ignore[misc]
     """python-consul2's own client, but an answer has an end: in time and in size."""
 
-    def response(self, response: Any) -> tuple[int, bytes, int]:
+    def response(self, response: Any) -> _Response:
         try:
             body = self._body(response.raw)
         except BaseException:
@@ -245,7 +260,8 @@ class _Client(HTTPClient):  # type: ignore[misc]
             raise
         response.raw.release_conn()
         index = response.headers.get("X-Consul-Index", "")
-        return response.status_code, body, int(index) if index.isascii() and index.isdigit() else 0
+        filtered = response.headers.get("X-Consul-Results-Filtered-By-ACLs") == "true"
+        return response.status_code, body, int(index) if index.isascii() and index.isdigit() else 0, filtered
 
     def _body(self, raw: Any) -> bytes:
         end_s = time.monotonic() + self.timeout[1]
@@ -260,7 +276,7 @@ class _Client(HTTPClient):  # type: ignore[misc]
         return bytes(body)
 
 
-def _as_it_is(answer: tuple[int, bytes, int]) -> tuple[int, bytes, int]:
+def _as_it_is(answer: _Response) -> _Response:
     return answer
 
 

@@ -20,7 +20,8 @@ from zdd.adapters.consul.discovery_key import DiscoveryKey, add_names, set_names
 from zdd.adapters.consul.fence import FenceKey
 from zdd.adapters.consul.listing import META_BYTES_MAX, Listed, Wanted, belongs_to, merge, parse_listing
 from zdd.adapters.consul.policy import check_rights, service_policy
-from zdd.adapters.consul.registrar import Registrar, service_right
+from zdd.adapters.consul.registrar import Registrar
+from zdd.adapters.consul.sight import NODES_RIGHT, Sight, service_right
 from zdd.adapters.consul.store import CONSISTENT, DEFAULT_PREFIX, Store
 from zdd.adapters.consul.weights import consul_weight
 from zdd.errors import ConfigurationError, OutcomeUnknown, PermanentError, TemporaryError
@@ -82,6 +83,7 @@ class ConsulDiscovery:
         self._weight_tags_for = weight_tags_for
         self._checks_for = checks_for
         self._store = Store(connection, prefix)
+        self._sight = Sight(connection)
 
     def policy(self, service: Service) -> str:
         """Return the least that a token needs to deploy this service, in HCL; lease and journal included."""
@@ -211,10 +213,13 @@ class ConsulDiscovery:
         for name in names:
             path = f"/v1/health/service/{name}"
             answer = self._connection.ask(path, parameters=CONSISTENT, right=service_right(name))
+            answer.check_whole(f"{service_right(name)} {NODES_RIGHT}")
             try:
-                found += [parse_listing(item) for item in answer.json(list)]
+                listed = [parse_listing(item) for item in answer.json(list)]
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise TemporaryError(f"{answer.what} was not answered as Consul does: {error!r}") from error
+            self._sight.check(name, [(one.id, one.node) for one in listed])
+            found += listed
         return found
 
     def _check_others(self, service: Service, names: Iterable[str]) -> None:

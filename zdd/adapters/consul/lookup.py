@@ -75,6 +75,7 @@ class ConsulLookup:
         _check_name(name)
         right = f'service "{name}" {{ policy = "read" }}'
         answer = self._connection.ask(f"/v1/health/service/{name}", parameters={"passing": ""}, right=right)
+        answer.check_whole(right)
         items = answer.json(list) if answer.status == OK else []
         try:
             listed = [parse_listing(item) for item in items]

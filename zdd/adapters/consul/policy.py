@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from zdd.adapters.consul.connection import CONFLICT, OK
-from zdd.adapters.consul.registrar import service_right
+from zdd.adapters.consul.sight import NODES_RIGHT, service_right
 from zdd.adapters.consul.store import Store
 from zdd.errors import ConfigurationError, OutcomeUnknown, PermanentError
-
-_NODES = 'node_prefix "" { policy = "read" }'
 
 
 def service_policy(service: str, names: Iterable[str], store: Store) -> str:
@@ -28,7 +26,7 @@ def service_policy(service: str, names: Iterable[str], store: Store) -> str:
         _key_right(store.events(service)),
         f"{_key_right(store.control(service))}  # the orders: pause, resume, promote, abort",
         'session_prefix "" { policy = "write" }  # the lease',
-        f"{_NODES}  # Consul leaves out of its answers the services of nodes that the token may not read",
+        f"{NODES_RIGHT}  # Consul leaves out of its answers the services of nodes that the token may not read",
     ]
     return "\n".join(lines) + "\n"
 
@@ -60,9 +58,9 @@ def check_rights(service: str, names: Iterable[str], store: Store) -> None:
         TemporaryError: Consul can't be reached.
     """
     try:
-        nodes = store.connection.ask("/v1/catalog/nodes", right=_NODES).json(list)
+        nodes = store.connection.ask("/v1/catalog/nodes", right=NODES_RIGHT).json(list)
         if not nodes:
-            raise ConfigurationError(f"the Consul token for {service} may see no node. It needs: {_NODES}")
+            raise ConfigurationError(f"the Consul token for {service} may see no node. It needs: {NODES_RIGHT}")
         problems = _problems(service, list(names), store, str(nodes[0].get("Node")))
     except (PermanentError, OutcomeUnknown) as error:
         raise ConfigurationError(str(error)) from None

@@ -11,6 +11,7 @@ from attrs import define, field
 
 from zdd.adapters.consul.connection import NOT_FOUND, OK, Answer, ConsulConnection
 from zdd.adapters.consul.listing import OUT, Listed, Wanted, check_id
+from zdd.adapters.consul.sight import service_right
 from zdd.adapters.half_done import half_done
 from zdd.errors import OutcomeUnknown, TemporaryError
 from zdd.interfaces import Fence
@@ -121,11 +122,6 @@ class Registrar:
             return  # it has gone with its node, and what the catalog lists can be struck out
         if answer.status == OK:
             _check_silent(answer, agent)
-
-
-def service_right(name: str) -> str:
-    """Return the rule of an ACL policy that writing a service needs."""
-    return f'service "{name}" {{ policy = "write" }}'
 
 
 def _check_silent(answer: Answer, agent: ConsulConnection) -> None:

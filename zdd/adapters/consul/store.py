@@ -108,9 +108,8 @@ class Store:
         return entries[0] if entries else Entry(key)
 
     def under(self, prefix: str) -> list[Entry]:
-        """Return the entries whose keys begin so, sorted by key. Those that the token may not read are left out."""
-        parameters = {"recurse": "", **CONSISTENT}
-        answer = self.connection.ask(f"/v1/kv/{prefix}", parameters=parameters, right=_right(prefix, "read"))
+        """Return the entries whose keys begin so, sorted by key."""
+        answer = ask_tree(self.connection, prefix, _right(prefix, "read"))
         return sorted(parse_entries(answer.json(list)), key=lambda entry: entry.key) if answer.status == OK else []
 
     def folders(self, prefix: str) -> list[str]:
@@ -139,6 +138,21 @@ class Store:
                 key = operations[problem.get("OpIndex", 0)]["KV"]["Key"]
                 raise PermanentError(f"{answer.what} is not permitted. The token needs: {_right(key, 'write')}")
         return False
+
+
+def ask_tree(connection: ConsulConnection, prefix: str, right: str) -> Answer:
+    """Ask for all keys that begin so. The answer's status is 200, or 404 where there is none.
+
+    Raises:
+        PermanentError: The token may not see the keys, which are left out of such an answer without a word. One that
+            may not see some keys among others is noticed by a Consul since 1.11 only.
+        TemporaryError: Consul can't be reached.
+    """
+    answer = connection.ask(f"/v1/kv/{prefix}", parameters={"recurse": "", **CONSISTENT}, right=right)
+    answer.check_whole(right)
+    if answer.status != OK:  # asked for a single key it refuses, whether or not there is one
+        connection.ask(f"/v1/kv/{prefix}", parameters=CONSISTENT, right=right)
+    return answer
 
 
 def unchanged(entry: Entry) -> Operation:

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import field, frozen
 
 from zdd.adapters.consul.connection import CONFLICT, OK, ConsulConnection
-from zdd.adapters.consul.store import CONSISTENT, DEFAULT_PREFIX
+from zdd.adapters.consul.store import DEFAULT_PREFIX, ask_tree
 from zdd.backup.source import failing_as_backup
 from zdd.errors import AdapterError, BackupError, ConfigurationError, PermanentError, TemporaryError
 from zdd.model.names import check_text
@@ -125,8 +125,7 @@ class ConsulTree:
 
     def _read(self) -> tuple[list[Item], ConsulConnection]:
         connection = open_connection(self.address, self.token_file, self.ca_file, self.timeout_s)
-        parameters = {"recurse": "", **CONSISTENT}
-        answer = connection.ask(f"/v1/kv/{self.prefix}", parameters=parameters, right=self._right("read"))
+        answer = ask_tree(connection, self.prefix, self._right("read"))
         items: list[Item] = answer.json(list) if answer.status == OK else []
         if not all(map(_is_item, items)):
             raise TemporaryError(f"{answer.what} was not answered as Consul does: with something else than keys")
