@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zdd.adapters.memory import MemoryClock, MemoryLease
-from zdd.errors import LeaseLost, TemporaryError
+from zdd.errors import LeaseLost, LeaseNotRenewed, TemporaryError
 from zdd.held_lease import HeldLease
 from zdd.interfaces import Fence
 
@@ -53,12 +53,17 @@ def test_it_is_given_up_before_it_may_have_expired(held: HeldLease, lease: Fault
     clock.run_until(clock.now() + 9.9)
     held.keep()
     clock.run_until(clock.now() + 0.1)
-    with pytest.raises(LeaseLost, match="could not be renewed in time: no answer"):
+    with pytest.raises(LeaseNotRenewed) as refusal:
         held.keep()
+    assert str(refusal.value) == (
+        "the lease of web could not be renewed in time, so nothing further was done and what runs stays as it is. "
+        "Nobody is known to have taken over: no answer. When that is mended, deployer.resume('web') goes on"
+    )
 
 
 def test_it_is_lost_when_somebody_else_has_it(held: HeldLease, lease: Faulty, clock: MemoryClock) -> None:
     clock.run_until(clock.now() + TTL_S + 1)
     lease.acquire("web", "bob@host:2", TTL_S)
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLost) as refusal:
         held.keep()
+    assert not isinstance(refusal.value, LeaseNotRenewed)

@@ -248,12 +248,15 @@ class Deployer:
         events = self._around.journal.read(service_name(service))
         name = deployment or (events[-1].deployment if events else "")
         own = [event for event in events if event.deployment == name]
+        all_of_them = read_history(events).deployments
         if not own:
-            ids = [one.id for one in read_history(events).deployments]
-            known = f"; the last on record: {', '.join(ids[-5:])}" if ids else ""
+            known = f"; the last on record: {', '.join(one.id for one in all_of_them[-5:])}" if all_of_them else ""
             raise ConfigurationError(f"{service} has no deployment {deployment or 'yet'}{known}")
-        first_ever = any(one.first and one.id == name for one in read_history(events).deployments)
-        return Report.of(own, first_ever=first_ever)
+        made = Report.of(own, first_ever=any(one.first and one.id == name for one in all_of_them))
+        later = [one for one in all_of_them if one.started_s >= made.started_s and one.id != name]
+        if made.outcome is None and not made.reason and later:
+            made = evolve(made, reason=f"{later[0].id} by {later[0].actor} was begun before it had ended")
+        return made
 
     def backups(self, service: str) -> tuple[Manifest | DamagedBackup, ...]:
         """Return the backups that deployments of a service made and that are kept, oldest first.

@@ -139,7 +139,7 @@ class Driver:
             pause: Who had paused the deployment that this one goes on with: it is paused from the start.
 
         Raises:
-            LeaseLost: A newer deployer has taken over; nothing further was done.
+            LeaseLost: A newer deployer has taken over, or may have; nothing further was done.
             JournalError: What happens can't be written down any more; nothing further was done.
         """
         to_version = plan.revisions[plan.target].version if any(goal.replicas for goal in plan.final()) else ""

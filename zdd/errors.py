@@ -12,6 +12,7 @@
     ├── StackFailed               a stack's services are back where they were, or frozen, or in between; ``.report``
     ├── DeploymentInProgress      somebody else deploys this service; ``.holder`` and ``.since_s``
     ├── LeaseLost                 a newer deployer has taken over; nothing further was done
+    │   └── LeaseNotRenewed       nobody is known to have, but it could not be asked for in time; the same was done
     ├── BackupError               data can't be saved, verified or restored; the message says what is there now
     ├── JournalError              unreadable, damaged or written by a newer zdd; refuses rather than guesses
     └── AdapterError              an orchestrator, a discovery or an edge failed
@@ -117,6 +118,13 @@ class DeploymentInProgress(ZddError):
 
 class LeaseLost(ZddError):
     """A newer deployer has taken over this service. The write was refused and nothing further was done."""
+
+
+class LeaseNotRenewed(LeaseLost):
+    """The lease could not be kept, because where leases are kept did not answer in time. Nothing further was done.
+
+    Nobody is known to have taken over, and somebody may have: so it stops as if somebody had.
+    """
 
 
 class BackupError(ZddError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zdd.errors import LeaseLost, TemporaryError
+from zdd.errors import LeaseNotRenewed, TemporaryError
 from zdd.interfaces import Fence, Lease
 
 
@@ -34,7 +34,8 @@ class HeldLease:
         """Renew it if a third of its time has passed.
 
         Raises:
-            LeaseLost: Somebody else has it, or it could not be renewed before it may have expired.
+            LeaseLost: Somebody else has it.
+            LeaseNotRenewed: It could not be renewed, and may expire soon. Nobody is known to have it.
         """
         now = self._now()
         if now < self._renewed_s + self._ttl_s / 3:
@@ -43,6 +44,10 @@ class HeldLease:
             self._lease.renew(self._service, self._fence, self._ttl_s)
         except TemporaryError as error:
             if now >= self._renewed_s + self._ttl_s * 2 / 3:
-                raise LeaseLost(f"the lease of {self._service} could not be renewed in time: {error}") from error
+                raise LeaseNotRenewed(
+                    f"the lease of {self._service} could not be renewed in time, so nothing further was done and what "
+                    f"runs stays as it is. Nobody is known to have taken over: {error}. When that is mended, "
+                    f"deployer.resume({self._service!r}) goes on"
+                ) from error
         else:
             self._renewed_s = now

@@ -14,6 +14,7 @@ from zdd.errors import (
     DeploymentInProgress,
     JournalError,
     LeaseLost,
+    LeaseNotRenewed,
     OutcomeUnknown,
     TemporaryError,
     ZddError,
@@ -162,6 +163,9 @@ class Mirror:
             return self._keep(kept)
         except DeploymentInProgress:
             self._somebody_works(kept)
+        except LeaseNotRenewed as error:
+            self._say(kept, f"looks again: {error}")
+            self._somebody_works(kept)
         except LeaseLost as error:
             self._say(kept, f"made room: {error}")
             self._somebody_works(kept)
@@ -282,7 +286,7 @@ class Mirror:
 
         Raises:
             DeploymentInProgress: Somebody else works on the service.
-            LeaseLost: Somebody has taken over meanwhile. Nothing further was done.
+            LeaseLost: Somebody has taken over meanwhile, or may have. Nothing further was done.
         """
         lease = self._around.lease
         asked_s = self._now()
@@ -294,7 +298,10 @@ class Mirror:
             observation, decision = self._decide(kept, intent)
             for command in decision.commands:
                 if self._now() >= asked_s + LEASE_S / 2:
-                    raise LeaseLost(f"the lease of {kept.service} may have run out before it was used")
+                    raise LeaseNotRenewed(
+                        f"the lease of {kept.service} may have run out before it was used. Nobody is known to have "
+                        "taken over"
+                    )
                 if isinstance(command, Route):
                     self._apply(kept, intent.plan, command, observation, fence)
             kept.tidy_s = self._now()  # what was replaced runs elsewhere

@@ -11,6 +11,7 @@ from zdd.errors import (
     DeploymentInProgress,
     JournalError,
     LeaseLost,
+    LeaseNotRenewed,
     RollbackFailed,
     TemporaryError,
     ZddError,
@@ -42,6 +43,7 @@ def test_every_outcome_has_a_status_and_only_success_has_none() -> None:
         (RollbackFailed("no", report=report(Outcome.STUCK)), 5),
         (DeploymentInProgress("x", holder="ana", since_s=1.0), 7),
         (LeaseLost("x"), 7),
+        (LeaseNotRenewed("x"), 1),
     ],
 )
 def test_each_error_has_its_status(error: ZddError, status: int) -> None:

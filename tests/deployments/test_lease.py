@@ -14,6 +14,7 @@ from zdd.errors import (
     DeploymentInProgress,
     DeploymentInterrupted,
     LeaseLost,
+    LeaseNotRenewed,
 )
 from zdd.events import DeploymentEnded, InstanceMoved, Moment, Outcome
 from zdd.gates import FunctionGate
@@ -133,7 +134,9 @@ def test_a_deployer_that_stood_still_while_another_took_over_changes_nothing_mor
 
 
 def test_the_deployment_of_the_deployer_that_was_overtaken_is_taken_over_and_nothing_is_lost(scene, web, overtaken):
-    overtaken("observe")
+    why, _ = overtaken("observe")
+    assert not isinstance(why, LeaseNotRenewed)
+    assert ": web-3 by " in scene.deployer().report("web", "web-2").summary
     assert [(one.to_version, one.outcome) for one in scene.deployer().history("web")] == [
         ("1.0", Outcome.SUCCEEDED),
         ("2.0", None),
@@ -165,9 +168,17 @@ def test_a_lease_that_can_not_be_renewed_in_time_is_given_up_before_it_can_have_
         raise Fault("renew").error("renew")
 
     monkeypatch.setattr(scene.lease, "renew", not_now)
-    with pytest.raises(LeaseLost, match="could not be renewed in time: renew: not now"):
-        deployer.deploy(web(start_deadline_s=60), Release("2.0", Behaviour(startup_s=40)))
+    service, slow = web(start_deadline_s=60), Release("2.0", Behaviour(startup_s=40))
+    with pytest.raises(LeaseNotRenewed, match=r"could not be renewed in time, .* taken over: renew: not now"):
+        deployer.deploy(service, slow)
     assert 10 <= scene.world.clock.now() - began_s < 15
+    changes, written = scene.world.log, scene.journal.read("web")
+    scene.pass_s(20)
+    assert (scene.world.log, scene.journal.read("web")) == (changes, written)
+    assert "has no end on record" in scene.deployer().report("web").summary
+    monkeypatch.undo()
+    assert scene.deployer().resume("web").outcome is Outcome.SUCCEEDED
+    assert scene.untidy(service, "2.0") == []
 
 
 # -- afterwards --------------------------------------------------------------------------------------------------------

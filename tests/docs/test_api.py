@@ -26,7 +26,8 @@ GROUPS = {
     "Errors": (
         *("ZddError", "ConfigurationError", "DeploymentError", "DeploymentFailed", "PrimaryNotConfirmed"),
         *("RollbackFailed",),
-        *("DeploymentInterrupted", "DeploymentInProgress", "LeaseLost", "JournalError", "BackupError", "StackFailed"),
+        *("DeploymentInterrupted", "DeploymentInProgress", "LeaseLost", "LeaseNotRenewed"),
+        *("JournalError", "BackupError", "StackFailed"),
         *("AdapterError", "TemporaryError", "PermanentError", "OutcomeUnknown"),
     ),
 }

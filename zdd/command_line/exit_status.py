@@ -7,6 +7,7 @@ from zdd.errors import (
     DeploymentError,
     DeploymentInProgress,
     LeaseLost,
+    LeaseNotRenewed,
     StackFailed,
     ZddError,
 )
@@ -16,7 +17,7 @@ DONE = 0
 """What was wanted serves, or was told."""
 
 FAILED = 1
-"""The world refused: an engine, an edge, Consul or the journal can't be used."""
+"""The world refused: an engine, an edge, Consul, the journal or the leases can't be used."""
 
 REFUSED = 2
 """It can't work, or was not understood. Nothing was touched."""
@@ -41,6 +42,8 @@ def status_of(error: ZddError) -> int:
         return OF_OUTCOME[error.report.outcome]
     if isinstance(error, StackFailed):
         return OF_OUTCOME[error.report.outcome]
+    if isinstance(error, LeaseNotRenewed):
+        return FAILED
     if isinstance(error, DeploymentInProgress | LeaseLost):
         return ELSEWHERE
     return REFUSED if isinstance(error, ConfigurationError) else FAILED
