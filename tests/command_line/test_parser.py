@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,13 @@ def test_it_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
         main(["mirror", "--help"])
     assert ended.value.code == 0
     assert "every service that was ever deployed" in capsys.readouterr().out
+
+
+def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"zdd {version('zdd-deploy')}\n"
 
 
 def test_a_command_that_is_missing_or_unknown_is_not_understood(capsys: pytest.CaptureFixture[str]) -> None:

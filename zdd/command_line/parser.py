@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
+import zdd
 from zdd.command_line import asking, changing, orders, standby
 from zdd.command_line.parts import add_part_options
 from zdd.command_line.wanted import STRATEGIES, add_release_options, add_wanted_options
@@ -14,12 +16,21 @@ exit status: 0 what was wanted serves; 1 the world refused; 2 it can't work, not
 """
 
 
+class _Version(argparse.Action):
+    """Looked up only when it is asked for, as that takes a while."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        sys.stdout.write(f"zdd {zdd.__version__}\n")
+        parser.exit()
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return what understands the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m zdd", description="Zero-downtime deployment.", epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
+    parser.add_argument("--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="say it, and end")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_wanting(commands)
     _add_asking(commands)

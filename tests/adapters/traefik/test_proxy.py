@@ -58,6 +58,26 @@ def test_a_killed_traefik_comes_back_with_the_registrations(world, kit) -> None:
     assert world.get() == (200, one.name)
 
 
+def test_one_that_ended_and_whose_program_was_removed_is_started_from_the_present_one(proxy, tmp_path, kit) -> None:
+    program = tmp_path / "earlier environment" / "traefik"
+    program.parent.mkdir()
+    program.symlink_to(proxy._find_binary())
+    earlier = TraefikProxy(tmp_path, port=proxy.address.port, binary=program)
+    earlier.ensure_running()
+    program.unlink()
+    proxy.ensure_running()
+    assert proxy.identity == earlier.identity, "while it runs it is left alone"
+    os.kill(_pid(proxy), signal.SIGKILL)
+    supervised = Supervised(proxy.directory / "process")
+    kit.await_condition(lambda: "can't be started" in supervised.state().note, "it could not be started again")
+    with pytest.raises(TemporaryError, match=r"doesn't run: can't be started: .*/traefik: No such file or directory"):
+        _ = proxy.identity
+
+    proxy.ensure_running()
+
+    assert proxy.identity
+
+
 def test_stopped_and_started_it_serves_the_registrations(world, kit) -> None:
     one = world.application()
     world.route(one.registration(7))

@@ -195,6 +195,15 @@ class Supervised:
             note=seen["note"],
         )
 
+    @property
+    def program_is_gone(self) -> bool:
+        """Whether its program, stated with its whole path, isn't there any more and so can't be started again."""
+        specification = self._read("specification.json")
+        if specification is None:
+            return False
+        program = Path(specification["command"][0])
+        return program.is_absolute() and not program.exists()
+
     def stop(self, grace_s: float | None = None) -> None:
         """Ask for the end: SIGTERM, and SIGKILL after `grace_s` seconds (None: as it was started). Doesn't wait.
 

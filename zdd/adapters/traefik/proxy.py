@@ -113,7 +113,8 @@ class TraefikProxy:
     def ensure_running(self) -> None:
         """Start Traefik if it doesn't run, and return when it answers. One that runs is left alone.
 
-        It is started again whenever it ends by itself, until `stop`.
+        It is started again whenever it ends by itself, until `stop`. If it can't be, because the program that it was
+        started from isn't there any more, the present one takes its place.
 
         Raises:
             ConfigurationError: As for `check`.
@@ -123,6 +124,10 @@ class TraefikProxy:
         self.check()
         self.make_directories()
         with self._locked():
+            if self._state().phase is Phase.FAILED and self._supervised.program_is_gone:
+                _check_version(self._find_binary())
+                self._supervised.stop(0)
+                _await(lambda: self._state().phase is Phase.ENDED, STOP_MARGIN_S)
             state = self._state()
             if state.phase is Phase.ENDED:
                 self._start(self._find_binary())
@@ -224,8 +229,8 @@ class TraefikProxy:
         return state
 
     def _not_running(self) -> TemporaryError:
-        state = self._state()
-        return TemporaryError(f"the proxy of {self.directory.parent} doesn't run {state.note}".rstrip())
+        note = self._state().note
+        return TemporaryError(f"the proxy of {self.directory.parent} doesn't run{f': {note}' if note else ''}")
 
     def _check_same(self, state: SupervisedState) -> None:
         at = state.labels.get("address", str(self.address))
@@ -306,9 +311,11 @@ class TraefikProxy:
 
     def _log_tail(self) -> str:
         try:
-            return self.log_path.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:].strip()
+            text = self.log_path.read_text(encoding="utf-8", errors="replace").strip()
         except FileNotFoundError:
             return "it wrote no log"
+        whole, last = text[-_LOG_TAIL:], text.rpartition("\n")[2]
+        return (whole.partition("\n")[2] if len(text) > _LOG_TAIL else whole) or last[:_LOG_TAIL]
 
 
 def _check_version(binary: str) -> None:
