@@ -7,12 +7,19 @@ from typing import Any
 
 import pytest
 
-from zdd.adapters.memory import Blame, Entry, What
+from zdd.adapters.memory import Blame, Entry, MemoryInstance, What
+from zdd.model.command import Route
 from zdd.model.plan import Goal, Stage
 from zdd.model.service import Overlap, Service
+from zdd.model.traffic import Registration
 from zdd.reconciler.learn import EDGE_FOLLOWS_S
+from zdd.simulation.commands import check_command
 from zdd.simulation.entries import happened
 from zdd.simulation.process import Process
+
+
+def registration(one: MemoryInstance, weight: int) -> Registration:
+    return Registration(one.id, one.cell, one.revision, one.revision, one.addresses, weight)
 
 
 def test_a_life_in_which_everything_is_right_breaks_nothing(life: Any) -> None:
@@ -201,6 +208,17 @@ class TestCanary:
         self, make_life: Any, rising: int, stage: int, broken: bool
     ) -> None:
         assert set(self.shares(make_life, rising, stage)) == ({"CANARY"} if broken else set())
+
+    @pytest.mark.parametrize(("by", "broken"), [("itself", True), ("an earlier one", False)])
+    def test_what_an_earlier_one_told_a_slow_discovery_is_judged_by_its_own_plan(
+        self, make_life: Any, by: str, broken: bool
+    ) -> None:
+        def prepare(life: Any) -> None:
+            told = Route(tuple(registration(one, 70 if one.revision == "r1" else 30) for one in life.world.instances()))
+            earlier = life.process if by == "itself" else Process(0, life.process.plan, stage=2)
+            check_command(life.watch, earlier, told)
+
+        assert set(self.shares(make_life, 30, 1, prepare)) == ({"CANARY"} if broken else set())
 
     @pytest.mark.parametrize("excuse", ["old_died", "interfered"])
     def test_what_others_lack_by_the_worlds_doing_is_not_its_fault(self, make_life: Any, excuse: str) -> None:

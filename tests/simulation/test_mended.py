@@ -7,6 +7,7 @@ from attrs import evolve
 
 from zdd.model.plan import OnFailure
 from zdd.simulation import DRAWN_APART, FaultClass, Scenario, StrategyKind, Trouble, draw, simulate
+from zdd.simulation.scenario import Means
 from zdd.simulation.small import world
 
 MENDED = {
@@ -80,6 +81,14 @@ def _discovery_lags(small: Scenario) -> Scenario:
     return evolve(_at_once(small), discovery_lag_s=2.0, edge_lags_s=(0.1,))
 
 
+def _deployed_again(cells: int) -> Scenario:
+    """Return a canary's life in which whoever comes next deploys anew."""
+    small = _discovery_lags(world(StrategyKind.CANARY))
+    step = evolve(small.steps[0], shares=(1, 100), retries=(Means.DEPLOY,) * 8)
+    service = evolve(small.service, cells=cells)
+    return evolve(small, service=service, cell_per_instance=False, steps=(step,))
+
+
 def _drains_soon(small: Scenario) -> Scenario:
     return evolve(small, service=evolve(small.service, drain_deadline_s=2.0))
 
@@ -138,6 +147,10 @@ SMALL = {
             Trouble(FaultClass.SCALED_BY_HAND, 0, after_s + 1.0, pick=11),
         )
         for after_s in (1.5, 2.5)
+    ],
+    "what an earlier deployer told a slow discovery was held against the canary that began meanwhile": [
+        _with(_deployed_again(cells), Trouble(FaultClass.DEPLOYER_INTERRUPTED, 0, after_s))
+        for cells, after_s in ((1, 3.25), (3, 3.75), (3, 5.5))
     ],
     "what was told to stop was put back, because an old list still showed it": [
         _with(

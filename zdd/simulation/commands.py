@@ -12,11 +12,13 @@ from zdd.model.service import Overlap
 from zdd.reconciler.guards import REPEAT_AFTER_S
 from zdd.simulation.invariants import Invariant
 from zdd.simulation.process import Look, Process
-from zdd.simulation.watch import Watch, staying
+from zdd.simulation.watch import Watch, staying, weights_of
 
 
 def check_command(watch: Watch, process: Process, command: object) -> None:
     """Look at a command that is about to be sent."""
+    if isinstance(command, Route):
+        watch.routed[weights_of(command.registrations)] = process
     if process.plan is None or process.look is None:
         return
     now_s = watch.world.clock.now()

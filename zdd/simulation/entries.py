@@ -10,7 +10,7 @@ from zdd.reconciler.learn import EDGE_FOLLOWS_S
 from zdd.simulation.invariants import Invariant
 from zdd.simulation.process import Process
 from zdd.simulation.trouble import SETTLES_S
-from zdd.simulation.watch import UNNOTICED_S, Watch
+from zdd.simulation.watch import UNNOTICED_S, Watch, weights_of
 
 
 def happened(watch: Watch, entry: Entry) -> None:
@@ -168,14 +168,18 @@ def _changed_under_way(watch: Watch) -> bool:
 
 
 def _share(watch: Watch) -> None:
-    """Check a canary's share, as discovery is told: never above that of any stage up to the present one."""
-    process = watch.process
+    """Check a canary's share, as discovery is told: never above that of any stage up to the present one.
+
+    What an earlier deployer told a slow discovery is judged by that one's plan.
+    """
+    registrations, _ = watch.world.registered(watch.service.name)
+    process = watch.routed.get(weights_of(registrations), watch.process)
     if process is None or process.plan is None or not process.plan.strategy.startswith("Canary"):
         return
     if not process.forward or process.old_died or process.interfered:
         return
     plan, rising, falling = process.plan, 0, 0
-    for one in watch.world.registered(watch.service.name)[0]:
+    for one in registrations:
         if one.revision == plan.target:
             rising += one.weight if one.instance in watch.world.cells.existing else 0
         else:
@@ -184,8 +188,6 @@ def _share(watch: Watch) -> None:
         return
     allowed = max(_percent(plan, number) for number in range(-1, process.stage + 1))
     whole = _whole(plan, min(process.stage, len(plan.stages) - 1))
-    if "" not in process.told:  # what changes before its first change, an earlier one did
-        whole = max(whole, _whole(plan, -1))
     share = 100 * rising / max(rising + falling, whole)  # what the others lack is not the canary's doing
     if share > allowed + 0.1 and not _too_large(watch, process, plan):
         watch.say(Invariant.CANARY, f"it has {share:.2f} % in stage {process.stage + 1} of {allowed:.2f} %")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from attrs import define, field
 
 from zdd.adapters.memory import MemoryInstance, MemoryWorld
 from zdd.model.cell import InstanceState
 from zdd.model.service import Service
+from zdd.model.traffic import Registration
 from zdd.simulation.invariants import Invariant, Violation
 from zdd.simulation.process import Process
 
 UNNOTICED_S = 36.0
 """For how long an instance may be sick unnoticed: a proof counts for 30 s, and three looks make a verdict."""
+
+Weights = frozenset[tuple[str, int]]
+"""Each instance that discovery knows, and its weight."""
 
 
 @define(eq=False)
@@ -28,6 +33,7 @@ class Watch:
         by_hand: The instances that a person registered.
         by_hand_s: When a person changed something last.
         stale: The orchestrator shows what ran at `stale_s`.
+        routed: What discovery was told, as weights → who told it last. A slow one may show it to the next deployer.
         violations: What was broken.
         marks: What happened at least once.
         world_losses: How many requests the world or a person lost.
@@ -51,6 +57,7 @@ class Watch:
     stale: bool = False
     stale_s: float = 0.0
     frozen: set[str] = field(factory=set)
+    routed: dict[Weights, Process] = field(factory=dict)
     violations: list[Violation] = field(factory=list)
     marks: set[str] = field(factory=set)
     world_losses: int = 0
@@ -103,6 +110,11 @@ class Watch:
     def lags_s(self) -> float:
         """Return after how many seconds every edge shows what discovery was told."""
         return max([edge.lag_s or 0.0 for edge in self.world.edges]) + self.world.discovery_lag_s
+
+
+def weights_of(registrations: Iterable[Registration]) -> Weights:
+    """Return the weights of registrations."""
+    return frozenset([(one.instance, one.weight) for one in registrations])
 
 
 def staying(world: MemoryWorld, cell: str) -> list[MemoryInstance]:
