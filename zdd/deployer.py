@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("zdd")
 
-Listener = Callable[[Event], None]
+Listener = Callable[[Event], object]
 
 
 class Deployer:

@@ -68,7 +68,7 @@ class Recorder:
         deployment: str,
         journal: Journal,
         fence: Fence,
-        listeners: Sequence[Callable[[Event], None]],
+        listeners: Sequence[Callable[[Event], object]],
         now: Callable[[], float],
     ) -> None:
         self._about: dict[str, Any] = {"service": service, "deployment": deployment}

@@ -51,7 +51,7 @@ class Surroundings:
     lease: Lease
     clock: Clock
     make_sampler: Callable[[Clock], Sampler]
-    listeners: tuple[Callable[[Event], None], ...] = ()
+    listeners: tuple[Callable[[Event], object], ...] = ()
     lease_s: float = 15.0
     control: Control | None = None
     intents: Intents | None = None
@@ -171,7 +171,7 @@ def check_helpers(clock: object, control: object, intents: object, functions: Ma
             raise ConfigurationError(f"{name} is {function!r}: use a function")
 
 
-def listeners_of(value: object) -> tuple[Callable[[Event], None], ...]:
+def listeners_of(value: object) -> tuple[Callable[[Event], object], ...]:
     """Return the listeners that were given.
 
     Raises:
