@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from attrs import evolve, frozen
 
 import zdd
+from zdd.adapters.consul.connection import ConsulConnection
+from zdd.adapters.consul.discovery import ConsulDiscovery
+from zdd.adapters.consul.events import ConsulEvents
 from zdd.adapters.consul.journal import ConsulJournal
+from zdd.adapters.consul.lease import ConsulLease
 from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge
 from zdd.adapters.consul.tree import ConsulTree
 from zdd.adapters.haproxy.edge import HaproxyEdge
+from zdd.adapters.local.orchestrator import LocalOrchestrator
 from zdd.adapters.memory import (
     Behaviour,
     Fault,
+    MemoryClock,
     MemoryDiscovery,
+    MemoryEdge,
     MemoryJournal,
     MemoryLease,
     MemoryOrchestrator,
     MemoryWorld,
 )
+from zdd.adapters.sqlite import SqliteControl, SqliteJournal, SqliteLease
 from zdd.adapters.swarm.container import Container
+from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
+from zdd.adapters.swarm.stacks import SwarmStacks
+from zdd.adapters.swarm.volume import Volume
 from zdd.backup import Backup, CommandOutput, Files
 from zdd.model.address import Address
 
@@ -143,3 +155,73 @@ def test_what_is_of_a_wrong_kind_is_refused_by_name(name: str) -> None:
     make, words = WRONG[name]
     with pytest.raises(zdd.ConfigurationError, match=words):
         make()
+
+
+NO_NUMBER = ("1", float("nan"), -1, True, [], b"1")
+NO_FLAG = ("no", 1, None)
+NO_FUNCTION = (7, "print", [])
+NO_TEXT = (7, b"x", [], None)
+NO_PATH = (7, b"x", [], None, "a\0b")
+
+WORLD, CONSUL, ADDRESS = MemoryWorld(), ConsulConnection(), Address("127.0.0.1", 1)
+
+CONSTRUCTORS: tuple[tuple[Callable[..., object], str, tuple[object, ...]], ...] = (
+    *((SwarmOrchestrator, name, NO_NUMBER) for name in ("poll_s", "timeout_s", "kept_revisions")),
+    (SwarmStacks, "timeout_s", NO_NUMBER),
+    (partial(Container, "web:1"), "service_name", (7, b"x", [])),
+    *((partial(Volume, volume="v", image="i"), name, (7, b"x", [])) for name in ("volume", "image", "docker_host")),
+    (ConsulConnection, "timeout_s", NO_NUMBER),
+    *(
+        (partial(ConsulDiscovery, CONSUL), name, NO_FUNCTION)
+        for name in ("agent_for", "name_for", "tags_for", "weight_tags_for", "checks_for")
+    ),
+    (partial(ConsulLease, CONSUL), "now", (*NO_FUNCTION, None)),
+    (partial(ConsulEvents, CONSUL), "leave_out", (7, None, "x", ["x"])),
+    (partial(CatalogTraefikEdge, ADDRESS, {}), "name_for", NO_FUNCTION),
+    (partial(CatalogTraefikEdge, ADDRESS, {}), "weighs", NO_FLAG),
+    (partial(HaproxyEdge, "/s", {}), "old_process_s", NO_NUMBER),
+    (partial(HaproxyEdge, "/s", {}), "backend_for", NO_FUNCTION),
+    (partial(HaproxyEdge, entrances={}), "stats_socket", NO_PATH),
+    (LocalOrchestrator, "state_directory", NO_PATH),
+    *((made, "path", NO_PATH) for made in (SqliteJournal, SqliteLease, SqliteControl)),
+    (partial(SqliteLease, "never made"), "now", (*NO_FUNCTION, None)),
+    *((zdd.HttpGate, name, NO_NUMBER) for name in ("timeout_s", "deadline_s", "interval_s")),
+    *((zdd.TcpGate, name, NO_NUMBER) for name in ("timeout_s", "deadline_s", "interval_s")),
+    *((partial(zdd.CommandGate, ["true"]), name, NO_NUMBER) for name in ("timeout_s", "deadline_s", "interval_s")),
+    *((partial(zdd.InARow, zdd.TcpGate(), times=2), name, NO_NUMBER) for name in ("times", "failures")),
+    *((partial(zdd.Failover, RELEASE), name, NO_NUMBER) for name in ("failures", "interval_s", "deadline_s")),
+    (partial(zdd.Failover, RELEASE), "warm", NO_FLAG),
+    *((zdd.RollingUpdate, name, NO_NUMBER) for name in ("batch", "hold_s")),
+    (zdd.RollingUpdate, "on_failure", ("never", 7, None)),
+    (partial(zdd.Service, "web"), "overlap", ("never", 7, None)),
+    *((partial(zdd.Service, "web"), name, NO_NUMBER) for name in ("replicas", "floor", "drain_deadline_s")),
+    *((Behaviour, name, NO_NUMBER) for name in ("startup_s", "fails_after_s", "stop_s", "requests", "addresses_lost")),
+    *((Behaviour, name, NO_FLAG) for name in ("never_ready", "healthy", "errors_under_traffic", "hangs")),
+    *((Fault, name, NO_TEXT) for name in ("method", "service")),
+    *((Fault, name, NO_NUMBER) for name in ("applied_after_s", "settles_within_s")),
+    *((MemoryWorld, name, NO_NUMBER) for name in ("edge_lag_s", "discovery_lag_s", "restart_delay_s")),
+    *((MemoryWorld, name, (7, "x")) for name in ("clock", "behaviour")),
+    (partial(MemoryEdge, WORLD), "name", NO_TEXT),
+    (partial(MemoryEdge, WORLD, "e"), "lag_s", NO_NUMBER),
+    (partial(MemoryEdge, WORLD, "e"), "abilities", (7, "x")),
+    (MemoryClock, "start_s", NO_NUMBER),
+    (zdd.Deployer, "lease_s", NO_NUMBER),
+    (deployer, "lease_s", NO_NUMBER),
+    (deployer, "listeners", NO_FUNCTION[:2]),
+    *((partial(in_memory().mirror, "web"), name, NO_NUMBER) for name in ("interval_s", "takeover_s")),
+)
+
+
+@pytest.mark.parametrize(("make", "argument", "wrong"), CONSTRUCTORS)
+def test_what_a_constructor_can_not_use_is_refused_there_with_the_argument_s_name(
+    make: Callable[..., object], argument: str, wrong: tuple[object, ...]
+) -> None:
+    for value in wrong:
+        with pytest.raises(zdd.ConfigurationError, match=argument.removesuffix("s").replace("_", "[_ ]")) as refusal:
+            make(**{argument: value})
+        assert ": use " in str(refusal.value), refusal.value
+
+
+def test_edges_that_are_gone_are_not_said_to_a_deployer_that_brings_its_own() -> None:
+    with pytest.raises(zdd.ConfigurationError, match="brings parts of its own"):
+        zdd.Deployer(edges_gone=["haproxy"])

@@ -93,8 +93,9 @@ class Deployer:
         self._actor = f"{_user()}@{socket.gethostname()}:{os.getpid()}"
         self._default_gates = default_gates
         self._around: Surroundings
+        check_number("lease_s", lease_s, least=0.1)
         if orchestrator is None:
-            if any((discovery, edges, journal, lease, clock, make_sampler, control, intents)):
+            if edges_gone is not None or any((discovery, edges, journal, lease, clock, make_sampler, control, intents)):
                 raise ConfigurationError("Deployer() brings parts of its own: give the orchestrator too, or no part")
             self._around = evolve(Deployer.embedded(listeners=listeners)._around, lease_s=lease_s)
         elif discovery is None or journal is None or lease is None:
@@ -112,7 +113,6 @@ class Deployer:
             check_helpers(
                 clock, control, intents, {"make_sampler": make_sampler or ThreadSampler, "default_gates": default_gates}
             )
-            check_number("lease_s", lease_s, least=0.1)
             self._around = Surroundings(
                 orchestrator,
                 discovery,

@@ -22,7 +22,7 @@ class UpdateOrder(enum.Enum):
 
 def to_order(value: object) -> UpdateOrder:
     """Return it as an order: what attrs classes convert their ``order`` with."""
-    return choice_of(UpdateOrder, value)
+    return choice_of("order", UpdateOrder, value)
 
 
 @frozen

@@ -87,6 +87,16 @@ def check_methods(what: str, value: object, methods: Iterable[str], example: str
             raise ConfigurationError(f"{what} is {_kind(value)}, which has no method {name}: use {example}")
 
 
+def check_function(what: str, value: object, arguments: str) -> None:
+    """Check that it can be called. `arguments` says with what.
+
+    Raises:
+        ConfigurationError: It can't.
+    """
+    if not callable(value):
+        raise ConfigurationError(f"{what} is {value!r}: use a function of {arguments}")
+
+
 def list_of(what: str, value: Any, example: str) -> tuple[Any, ...]:
     """Return what a list has in it.
 
@@ -110,7 +120,7 @@ def path_text(what: str, value: Any) -> str:
     return path
 
 
-def choice_of(kind: type[Choice], value: Any) -> Choice:
+def choice_of(what: str, kind: type[Choice], value: Any) -> Choice:
     """Return the member of an enumeration that is `value`, or has it.
 
     Raises:
@@ -120,7 +130,7 @@ def choice_of(kind: type[Choice], value: Any) -> Choice:
         return kind(value)
     except ValueError:
         choices = " or ".join(repr(member.value) for member in kind)
-        raise ConfigurationError(f"{value!r}: use {choices}") from None
+        raise ConfigurationError(f"{what} is {value!r}: use {choices}") from None
 
 
 def service_name(value: object, what: str = "a service") -> str:

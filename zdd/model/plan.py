@@ -41,7 +41,7 @@ class OnFailure(enum.Enum):
 
 def to_on_failure(value: object) -> OnFailure:
     """Return it as what a failure means: what attrs classes convert their ``on_failure`` with."""
-    return choice_of(OnFailure, value)
+    return choice_of("on_failure", OnFailure, value)
 
 
 @frozen

@@ -58,7 +58,7 @@ class Exposure:
 
 
 def _overlap(value: object) -> Overlap:
-    return choice_of(Overlap, value)
+    return choice_of("overlap", Overlap, value)
 
 
 def _exposures(value: Any) -> tuple[Exposure, ...]:

@@ -34,7 +34,7 @@ class Pull(enum.Enum):
 
 
 def _pull(value: object) -> Pull:
-    return choice_of(Pull, value)
+    return choice_of("pull", Pull, value)
 
 
 def _depends_on(value: Any) -> tuple[str, ...]:

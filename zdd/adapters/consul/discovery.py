@@ -29,6 +29,7 @@ from zdd.interfaces import Fence
 from zdd.model.address import Address
 from zdd.model.command import Route
 from zdd.model.finding import Finding, Severity
+from zdd.model.names import check_function
 from zdd.model.service import Exposure, Service
 from zdd.model.traffic import Registration
 
@@ -76,6 +77,16 @@ class ConsulDiscovery:
         checks_for: Checks = lambda _service, _exposure, _address: (),
         prefix: str = DEFAULT_PREFIX,
     ) -> None:
+        functions = {
+            "name_for": (name_for, "a service and an exposure"),
+            "tags_for": (tags_for, "a service and an exposure"),
+            "weight_tags_for": (weight_tags_for, "a service, an exposure and a weight"),
+            "checks_for": (checks_for, "a service, an exposure and an address"),
+        }
+        for name, (function, arguments) in functions.items():
+            check_function(f"{name} of ConsulDiscovery", function, arguments)
+        if agent_for is not None:
+            check_function("agent_for of ConsulDiscovery", agent_for, "an address")
         self._connection = connection
         self._agent_for = agent_for
         self._name_for = name_for

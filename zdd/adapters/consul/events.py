@@ -17,6 +17,7 @@ from zdd.adapters.consul.policy import event_right
 from zdd.adapters.consul.store import DEFAULT_PREFIX, Store
 from zdd.errors import ConfigurationError, OutcomeUnknown, PermanentError, TemporaryError
 from zdd.events import CommandAnswered, CommandIntended, Event, Waited
+from zdd.model.names import list_of
 
 KEPT = 256
 """How many events wait to be fired: as many as an agent of Consul keeps."""
@@ -64,7 +65,9 @@ class ConsulEvents:
     ) -> None:
         self._connection = connection
         self._prefix = Store(connection, prefix).prefix
-        self._leave_out = tuple(leave_out)
+        self._leave_out = list_of("leave_out of ConsulEvents", leave_out, "[CapacityChanged]")
+        if not all(isinstance(kind, type) for kind in self._leave_out):
+            raise ConfigurationError(f"leave_out of ConsulEvents is {leave_out!r}: use classes of zdd.events")
         self._writer = uuid.uuid4().hex[:8]
         self._numbers: Counter[str] = Counter()
         self._waiting: deque[_Waiting] = deque(maxlen=KEPT)

@@ -16,7 +16,7 @@ from zdd.adapters.consul.fence import FenceKey
 from zdd.adapters.consul.store import DEFAULT_PREFIX, Entry, Store, encode_record, lock, replace, unchanged, unlock
 from zdd.errors import DeploymentInProgress, LeaseLost, OutcomeUnknown, PermanentError, TemporaryError
 from zdd.interfaces import Fence, Holder, gives_way
-from zdd.model.names import check_number
+from zdd.model.names import check_function, check_number
 
 logger = logging.getLogger("zdd")
 
@@ -96,6 +96,7 @@ class ConsulLease:
     ) -> None:
         self._connection = connection
         self._store = Store(connection, prefix)
+        check_function("now of ConsulLease", now, "no argument that returns seconds since the epoch")
         self._now = now
 
     def acquire(self, service: str, holder: str, ttl_s: float) -> Fence:

@@ -16,6 +16,7 @@ from zdd.adapters.traefik.rendering import priority, rule
 from zdd.errors import ConfigurationError, TemporaryError
 from zdd.model.address import Address, check_address, entrances_of
 from zdd.model.finding import Demand, Finding, Severity
+from zdd.model.names import check_flag, check_function
 from zdd.model.release import Specification
 from zdd.model.service import Exposure, Service
 from zdd.model.traffic import EdgeAbilities, EdgeView
@@ -98,6 +99,8 @@ class CatalogTraefikEdge:
         in_flight_path: str | None = None,
     ) -> None:
         check_address("api of CatalogTraefikEdge", api)
+        check_function("name_for of CatalogTraefikEdge", name_for, "a service and an exposure")
+        check_flag("weighs of CatalogTraefikEdge", weighs)
         if in_flight_path is not None and not str(in_flight_path).startswith("/"):
             raise ConfigurationError(f"in_flight_path {in_flight_path!r}: use a path that begins with /")
         self._api = api

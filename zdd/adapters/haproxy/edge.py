@@ -14,7 +14,7 @@ from attrs import frozen
 from zdd.errors import ConfigurationError, TemporaryError
 from zdd.model.address import Address, entrances_of
 from zdd.model.finding import Demand, Finding, Severity
-from zdd.model.names import check_number
+from zdd.model.names import check_function, check_number
 from zdd.model.release import Specification
 from zdd.model.service import Exposure, Service
 from zdd.model.traffic import EdgeAbilities, EdgeView
@@ -96,8 +96,10 @@ class HaproxyEdge:
         check_number("old_process_s", old_process_s, least=0)
         if not isinstance(stats_socket, Address) and not str(stats_socket).startswith("/"):
             raise ConfigurationError(
-                f"HAProxy's socket {str(stats_socket)!r}: use a path that begins with /, or an Address"
+                f"stats_socket of HAProxy is {str(stats_socket)!r}: use a path that begins with /, or an Address"
             )
+        if backend_for is not None:
+            check_function("backend_for of HaproxyEdge", backend_for, "a service and an exposure")
         self._stats_socket = stats_socket
         self._entrances: dict[str, Address] = entrances_of(entrances)
         self._backend_for = backend_for or _backend_of

@@ -39,6 +39,7 @@ from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
 from zdd.interfaces import Fence, OrchestratorAbilities
 from zdd.model.cell import Cell
 from zdd.model.command import Change, Launch, Retire, Scale
+from zdd.model.names import path_text
 from zdd.model.release import Process, Revision, Specification
 from zdd.model.service import Service
 
@@ -55,7 +56,7 @@ class LocalOrchestrator:
     """
 
     def __init__(self, state_directory: str | Path) -> None:
-        self._state_directory = Path(state_directory).absolute()
+        self._state_directory = Path(path_text("state_directory", state_directory)).absolute()
 
     @property
     def abilities(self) -> OrchestratorAbilities:

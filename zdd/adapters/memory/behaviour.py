@@ -8,6 +8,7 @@ import attrs
 from attrs import frozen
 
 from zdd.errors import ConfigurationError
+from zdd.model.names import check_flag, check_number
 from zdd.model.release import Specification
 
 KIND = "memory"
@@ -44,6 +45,17 @@ class Behaviour:
     request_s: float = 0.2
     long_connections: int = 0
     addresses_lost: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("startup_s", "stop_s", "request_s"):
+            check_number(f"{name} of Behaviour", getattr(self, name), least=0)
+        for name in ("fails_after_s", "crashes_after_s"):
+            if getattr(self, name) is not None:
+                check_number(f"{name} of Behaviour", getattr(self, name), least=0)
+        for name in ("requests", "long_connections", "addresses_lost"):
+            check_number(f"{name} of Behaviour", getattr(self, name), least=0, whole=True)
+        for name in ("never_ready", "healthy", "errors_under_traffic", "hangs"):
+            check_flag(f"{name} of Behaviour", getattr(self, name))
 
     def specification(self) -> Specification:
         """Return it as plain data."""

@@ -6,6 +6,8 @@ import heapq
 import math
 from collections.abc import Callable
 
+from zdd.model.names import check_number
+
 START_S = 1_000_000.0
 
 
@@ -17,6 +19,7 @@ class MemoryClock:
     """
 
     def __init__(self, start_s: float = START_S) -> None:
+        check_number("start_s of MemoryClock", start_s, least=0, most=1e11)
         self._now_s = start_s
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._number = 0

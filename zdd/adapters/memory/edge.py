@@ -13,6 +13,7 @@ from zdd.adapters.memory.instance import MemoryInstance
 from zdd.errors import TemporaryError
 from zdd.model.address import Address
 from zdd.model.cell import InstanceState
+from zdd.model.names import check_kind, check_number, check_text
 from zdd.model.service import Service
 from zdd.model.traffic import EdgeAbilities, EdgeView, Registration
 
@@ -62,6 +63,11 @@ class MemoryEdge:
         lag_s: float | None = None,
         abilities: EdgeAbilities | None = None,
     ) -> None:
+        check_text("name of MemoryEdge", name)
+        if lag_s is not None:
+            check_number("lag_s of MemoryEdge", lag_s, least=0)
+        if abilities is not None:
+            check_kind("abilities of MemoryEdge", abilities, EdgeAbilities, "zdd.model.traffic.EdgeAbilities()")
         self.lag_s = lag_s
         self._world = world
         self._name = name

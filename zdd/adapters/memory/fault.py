@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from zdd.errors import AdapterError, ConfigurationError, OutcomeUnknown, PermanentError, TemporaryError
-from zdd.model.names import choice_of
+from zdd.model.names import check_number, check_text, choice_of
 
 
 class FaultKind(enum.Enum):
@@ -20,7 +20,7 @@ class FaultKind(enum.Enum):
 
 
 def _kind(value: Any) -> FaultKind:
-    return choice_of(FaultKind, value)
+    return choice_of("kind of a Fault", FaultKind, value)
 
 
 @frozen
@@ -46,6 +46,11 @@ class Fault:
     settles_within_s: float = 10.0
 
     def __attrs_post_init__(self) -> None:
+        check_text("method of a Fault", self.method)
+        check_text("service of a Fault", self.service)
+        check_number("settles_within_s of a Fault", self.settles_within_s, least=0)
+        if self.applied_after_s is not None:
+            check_number("applied_after_s of a Fault", self.applied_after_s, least=0)
         late_s = self.applied_after_s
         if late_s is not None and (self.kind is not FaultKind.UNKNOWN or not 0 <= late_s <= self.settles_within_s):
             raise ConfigurationError(

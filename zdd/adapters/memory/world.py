@@ -16,7 +16,7 @@ from zdd.adapters.memory.instance import Health, MemoryInstance
 from zdd.errors import LeaseLost, PermanentError
 from zdd.model.address import Address
 from zdd.model.cell import Cell, InstanceState
-from zdd.model.names import pairs_of
+from zdd.model.names import check_kind, check_number, pairs_of
 from zdd.model.release import Specification
 from zdd.model.traffic import EdgeAbilities, Registration
 
@@ -48,6 +48,13 @@ class MemoryWorld:
         discovery_lag_s: float = 0.0,
         restart_delay_s: float = 1.0,
     ) -> None:
+        lags = {"edge_lag_s": edge_lag_s, "discovery_lag_s": discovery_lag_s, "restart_delay_s": restart_delay_s}
+        for name, seconds in lags.items():
+            check_number(f"{name} of MemoryWorld", seconds, least=0)
+        if clock is not None:
+            check_kind("clock of MemoryWorld", clock, MemoryClock, "a MemoryClock()")
+        if behaviour is not None:
+            check_kind("behaviour of MemoryWorld", behaviour, Behaviour, "a Behaviour()")
         self.clock = clock if clock is not None else MemoryClock()
         self.traffic = True
         self.edge_lag_s = edge_lag_s

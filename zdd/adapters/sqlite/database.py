@@ -19,6 +19,7 @@ from pathlib import Path
 
 from zdd.codec import FORMAT
 from zdd.errors import ConfigurationError, JournalError, TemporaryError
+from zdd.model.names import path_text
 
 APPLICATION = 0x7A646464
 """Marks the file as zdd's, in the place that SQLite has for this: ``zddd``."""
@@ -48,7 +49,7 @@ class Database:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.abspath(path))  # noqa: PTH100 - a later chdir must not change it, a link may stay one
+        self.path = Path(os.path.abspath(path_text("path of the database", path)))  # noqa: PTH100 - a later chdir must not change it, a link may stay one
         self._lock = threading.Lock()
         with _OPENING:
             if not _is_open_here(self.path):

@@ -15,7 +15,7 @@ from zdd.adapters.sqlite.head import read_head, write_head
 from zdd.adapters.sqlite.process import ProcessMark
 from zdd.errors import DeploymentInProgress, LeaseLost
 from zdd.interfaces import Fence, Holder, gives_way
-from zdd.model.names import check_number
+from zdd.model.names import check_function, check_number
 
 TTL_S_MAX = 366 * 24 * 3600.0
 
@@ -49,6 +49,7 @@ class SqliteLease:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, now: Callable[[], float] = time.time) -> None:
+        check_function("now of SqliteLease", now, "no argument that returns seconds since the epoch")
         self._database = Database(path)
         self._now = now
 

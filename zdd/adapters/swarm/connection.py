@@ -16,7 +16,8 @@ from docker.errors import APIError, DockerException, NotFound  # type: ignore[im
 
 from zdd.adapters.swarm.endpoint import Endpoint, find_endpoint
 from zdd.adapters.swarm.ssh_tunnel import SshTunnel
-from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
+from zdd.errors import ConfigurationError, OutcomeUnknown, PermanentError, TemporaryError
+from zdd.model.names import check_number
 
 T = TypeVar("T")
 
@@ -53,6 +54,9 @@ class Connection:
     def __init__(
         self, docker_host: str | Endpoint | None, timeout_s: float = TIMEOUT_S, *, connect_s: float | None = None
     ) -> None:
+        if not isinstance(docker_host, str | Endpoint | None):
+            raise ConfigurationError(f"Docker host {docker_host!r}: use text such as unix:///path, or an Endpoint")
+        check_number("timeout_s of the Engine", timeout_s, least=0.001)
         self._docker_host = docker_host
         self._timeout_s = timeout_s
         self._connect_s = connect_s

@@ -100,7 +100,9 @@ class Container:
         legal = isinstance(self.image, str) and self.image and not any(c.isspace() for c in self.image)
         if not legal:
             raise ConfigurationError(f"image {self.image!r}: use a name such as registry.example.org/web:2")
-        if self.service_name is not None and not _SWARM_NAME.fullmatch(str(self.service_name)):
+        if self.service_name is not None and not (
+            isinstance(self.service_name, str) and _SWARM_NAME.fullmatch(self.service_name)
+        ):
             raise ConfigurationError(
                 f"service_name {self.service_name!r}: use up to 63 letters, digits, hyphens and underscores"
             )

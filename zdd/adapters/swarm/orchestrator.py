@@ -101,6 +101,7 @@ class SwarmOrchestrator:
         kept_revisions: int = KEPT,
     ) -> None:
         check_number("kept_revisions", kept_revisions, least=1, whole=True)
+        check_number("poll_s", poll_s, least=0.001)
         way = addresses if addresses is not None else NodePorts()
         self._engine = Engine(*docker_hosts, timeout_s=timeout_s)
         self._publish = isinstance(way, NodePorts)

@@ -17,6 +17,7 @@ from zdd.backup.sealing import ChunkReader
 from zdd.backup.source import CHUNK_BYTES, failing_as_backup
 from zdd.backup.tricks import refuse_tricks, refuse_tricks_in
 from zdd.errors import AdapterError, BackupError, ConfigurationError
+from zdd.model.names import check_text
 
 _PLACE = "/zdd-volume"
 _BESIDE = ".zdd-restoring-"
@@ -61,6 +62,12 @@ class Volume:
     volume: str
     image: str
     docker_host: str | None = field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        check_text("volume of Volume", self.volume)
+        check_text(f"image for volume {self.volume}", self.image)
+        if self.docker_host is not None:
+            check_text(f"docker_host of volume {self.volume}", self.docker_host)
 
     @property
     def name(self) -> str:
