@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from xml.etree import ElementTree as ET
 
 import pytest
 from attrs import evolve
 
-from zdd.display.drawing import CHARACTER, LEFT, RIGHT, WIDTH, Picture, Scale, TrafficSample, nice
+from zdd.display.drawing import CHARACTER, WIDTH, Picture, Scale, TrafficSample
 from zdd.display.phases import Life, lives
 from zdd.display.timeline import ROWS_MAX, timeline_svg
 from zdd.events import Event
@@ -61,44 +60,9 @@ def test_a_timeline_is_drawn_as_expected(
     golden(f"timeline-{name}.svg", svg + "\n")
 
 
-def test_times_are_to_scale() -> None:
-    scale = Scale(100.0, 200.0)
-    assert scale.x(100.0) == LEFT
-    assert scale.x(200.0) == WIDTH - RIGHT
-    assert scale.x(150.0) == pytest.approx((LEFT + WIDTH - RIGHT) / 2)
-    assert scale.x(-1e9) == LEFT
-    assert scale.x(float("inf")) == WIDTH - RIGHT
-
-
 def test_an_empty_time_can_be_drawn() -> None:
     parsed(timeline_svg(empty(0.0)))
     parsed(timeline_svg(evolve(empty(0.0), capacity=[CapacityPoint(0.0, 0, 0, 0)])))
-
-
-def test_capacity_below_the_floor_is_marked_for_as_long_as_it_was() -> None:
-    points = [CapacityPoint(0, 3, 3, 3), CapacityPoint(50, 2, 3, 3), CapacityPoint(75, 3, 3, 3)]
-    (short,) = elements(timeline_svg(evolve(empty(), capacity=points)), "rect", "capacity-short")
-    assert float(short.get("x", "")) == pytest.approx(LEFT + (WIDTH - LEFT - RIGHT) / 2, abs=0.1)
-    assert float(short.get("width", "")) == pytest.approx((WIDTH - LEFT - RIGHT) / 4, abs=0.1)
-    assert not elements(timeline_svg(evolve(empty(), capacity=points[:1])), "rect", "capacity-short")
-
-
-def test_requests_that_failed_are_marked() -> None:
-    traffic = [TrafficSample(float(n), "1", 10, failed=2 if n == 7 else 0) for n in range(100)]
-    svg = timeline_svg(evolve(empty(), traffic=traffic))
-    assert "2 of 10 failed at 7.0 s, answered by 1" in svg
-    assert "failed: 2" in svg
-    assert "1: 1000" in svg
-
-
-def test_a_steady_load_is_drawn_steady_whatever_the_distance_of_its_samples() -> None:
-    for distance_s in (0.1, 0.7, 1.0, 3.0):
-        times = [number * distance_s for number in range(round(100 / distance_s) + 1)]
-        svg = timeline_svg(evolve(empty(), traffic=[TrafficSample(at_s, "1", 20) for at_s in times]))
-        (area,) = elements(svg, "path", "version-0")
-        upper = re.findall(r"[ML]([\d.]+) ([\d.]+)", area.get("d", ""))
-        heights = {float(y) for x, y in upper[2 : len(upper) // 2 - 2]}
-        assert max(heights) - min(heights) < 1.0, distance_s
 
 
 @pytest.mark.parametrize("stages", [1, 3, 9, 40])
@@ -132,14 +96,3 @@ def test_too_many_instances_are_counted() -> None:
     assert "and 7 more, not drawn" in svg
     assert f"i{ROWS_MAX - 1}" in svg
     assert f"i{ROWS_MAX}" not in svg
-
-
-@pytest.mark.parametrize(
-    ("least", "step"), [(0.03, 0.05), (0.11, 0.2), (1, 1), (1.01, 2), (3, 5), (7, 10), (60, 100), (1e-12, 1e-9)]
-)
-def test_steps_of_an_axis_are_round(least: float, step: float) -> None:
-    assert nice(least) == pytest.approx(step)
-
-
-def test_instances_are_whole() -> None:
-    assert nice(0.2, whole=True) == 1.0

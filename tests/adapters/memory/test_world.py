@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from zdd.adapters.memory import Behaviour, Blame, Entry, Fault, FaultKind, What
-from zdd.errors import ConfigurationError, OutcomeUnknown, PermanentError, TemporaryError
+from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
 from zdd.interfaces import Fence
 from zdd.model.address import Address
 from zdd.model.cell import InstanceState
@@ -244,13 +244,6 @@ def test_a_late_command_of_a_deployer_that_lost_its_lease_is_refused(stage: Any)
     stage.orchestrator.claim(stage.service, Fence(9, "newer"))
     stage.pass_s(10)
     assert stage.cell().replicas == 1
-
-
-def test_a_fault_may_be_late_only_within_what_it_says() -> None:
-    with pytest.raises(ConfigurationError, match="at most settles_within_s"):
-        Fault("launch", "unknown", applied_after_s=11.0, settles_within_s=10.0)
-    with pytest.raises(ConfigurationError, match="use the kind 'unknown'"):
-        Fault("launch", "temporary", applied_after_s=1.0)
 
 
 def test_faults_hit_the_calls_that_they_name_as_often_as_they_say(stage: Any) -> None:
