@@ -54,7 +54,12 @@ class Exposure:
     @property
     def variable(self) -> str:
         """The environment variable in which an instance finds the number of this port."""
-        return "PORT_" + self.port.upper().replace("-", "_")
+        return port_variable(self.port)
+
+
+def port_variable(port: str) -> str:
+    """Return the environment variable in which an instance finds the number of the port of this name."""
+    return "PORT_" + port.upper().replace("-", "_")
 
 
 def _overlap(value: object) -> Overlap:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from zdd.adapters.local.orchestrator import LocalOrchestrator
+from zdd.adapters.local.program import Program
 from zdd.adapters.local.strays import end_strays, find_strays
 from zdd.adapters.local.supervised import Phase, Supervised
 
@@ -97,7 +98,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Supervised]]:
     def start_one(source: str, /, directory: Path | None = None, **options: Any) -> Supervised:
         where = directory or tmp_path / f"one-{len(started)}"
         defaults = {"name": where.name, "command": _program(source), "stop_grace_s": 5.0}
-        one = Supervised.start(where, **{**defaults, **options})
+        fixed_ports = options.pop("fixed_ports", None)
+        one = Supervised.start(where, Program(**{**defaults, **options}), fixed_ports=fixed_ports)
         started.append(one)
         return one
 

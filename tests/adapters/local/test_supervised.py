@@ -13,7 +13,8 @@ from itertools import pairwise
 
 import pytest
 
-from zdd.adapters.local.supervised import Phase, Restarts, Supervised
+from zdd.adapters.local.program import Program, Restarts
+from zdd.adapters.local.supervised import Phase, Supervised
 from zdd.errors import ConfigurationError, PermanentError
 
 QUICK = Restarts(first_s=0.02, most_s=0.02, reset_s=60.0)
@@ -106,7 +107,7 @@ class TestStarting:
         one = start("sleep")
         wait_until(lambda: one.state().phase is Phase.READY)
         with pytest.raises(PermanentError, match=f"still supervised in {one.directory}: stop it first"):
-            Supervised.start(one.directory, name="again", command=["true"])
+            Supervised.start(one.directory, Program(name="again", command=["true"]))
         assert one.state().phase is Phase.READY
 
     def test_it_may_be_started_again_in_the_same_directory_after_it_has_ended(self, start, wait_until):
@@ -119,8 +120,10 @@ class TestStarting:
 
     def test_it_outlives_its_starter(self, tmp_path, program, start, wait_until):
         script = (
-            "import sys, pathlib; from zdd.adapters.local.supervised import Supervised; "
-            "Supervised.start(pathlib.Path(sys.argv[1]), name='web', command=sys.argv[2:], port_names=['http'])"
+            "import sys, pathlib; from zdd.adapters.local.program import Program\n"
+            "from zdd.adapters.local.supervised import Supervised\n"
+            "program = Program(name='web', command=sys.argv[2:], port_names=['http'])\n"
+            "Supervised.start(pathlib.Path(sys.argv[1]), program)"
         )
         where = tmp_path / "outlives"
         try:
@@ -135,7 +138,7 @@ class TestStarting:
     def test_a_directory_that_can_t_be_made_is_named(self, tmp_path):
         (tmp_path / "file").touch()
         with pytest.raises(PermanentError, match=r"file.*: Not a directory"):
-            Supervised.start(tmp_path / "file" / "one", name="one", command=["true"])
+            Supervised.start(tmp_path / "file" / "one", Program(name="one", command=["true"]))
 
     def test_a_start_that_was_interrupted_before_its_supervisor_ran_has_ended(self, tmp_path):
         (tmp_path / "one").mkdir()
@@ -325,9 +328,11 @@ class TestAKilledSupervisor:
 class TestPorts:
     def test_concurrent_starts_from_several_processes_get_distinct_ports(self, tmp_path, program, wait_until):
         script = (
-            "import sys, pathlib; from zdd.adapters.local.supervised import Supervised\n"
-            "for i in range(4): Supervised.start(pathlib.Path(sys.argv[1]) / f'{sys.argv[2]}-{i}', name='web', "
-            "command=sys.argv[3:], port_names=['http', 'admin'], port_cursor=pathlib.Path(sys.argv[1]) / sys.argv[2])"
+            "import sys, pathlib; from zdd.adapters.local.program import Program\n"
+            "from zdd.adapters.local.supervised import Supervised\n"
+            "program = Program(name='web', command=sys.argv[3:], port_names=['http', 'admin'])\n"
+            "for i in range(4): Supervised.start(pathlib.Path(sys.argv[1]) / f'{sys.argv[2]}-{i}', program, "
+            "port_cursor=pathlib.Path(sys.argv[1]) / sys.argv[2])"
         )
         # A cursor each, all at the same place: as if they were several state directories that know nothing of another.
         starters = []
@@ -352,12 +357,12 @@ class TestPorts:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             with pytest.raises(ConfigurationError, match=rf"port {port} \(web\) is taken: stop what listens there"):
-                Supervised.start(tmp_path / "one", name="one", command=["true"], fixed_ports={"web": port})
+                Supervised.start(tmp_path / "one", Program(name="one", command=["true"]), fixed_ports={"web": port})
         one = start("serve", fixed_ports={"web": port})
         wait_until(lambda: one.state().phase is Phase.READY)
         assert one.state().ports == {"web": port}
         with pytest.raises(ConfigurationError, match=f"port {port} .* belongs to another supervised program"):
-            Supervised.start(tmp_path / "two", name="two", command=["true"], fixed_ports={"web": port})
+            Supervised.start(tmp_path / "two", Program(name="two", command=["true"]), fixed_ports={"web": port})
 
 
 class TestLog:

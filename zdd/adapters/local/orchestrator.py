@@ -31,6 +31,7 @@ from attrs import evolve
 
 from zdd.adapters.fence_file import FenceFile
 from zdd.adapters.local.cell_directory import CellDirectory, CellRecord, Place
+from zdd.adapters.local.program import Program
 from zdd.adapters.local.supervised import Phase, Supervised
 from zdd.adapters.local.workload import check_interpreter, check_process, check_writable, read_workload
 from zdd.adapters.locked_file import file_error
@@ -226,8 +227,7 @@ class LocalOrchestrator:
 
     def _start(self, service: Service, revision: Revision, process: Process, cell: CellDirectory) -> None:
         name = f"{cell.name}.{self._next_number(service.name):04d}"
-        Supervised.start(
-            cell.path / name,
+        program = Program(
             name=name,
             command=process.command,
             environment={
@@ -239,10 +239,10 @@ class LocalOrchestrator:
             },
             working_directory=None if process.directory is None else Path(process.directory),
             port_names=revision.ports or [exposure.port for exposure in service.exposures],
-            port_cursor=self._state_directory / "port-cursor",
             labels={"revision": revision.id},
             stop_grace_s=service.stop_grace_s,
         )
+        Supervised.start(cell.path / name, program, port_cursor=self._state_directory / "port-cursor")
 
     def _next_number(self, service: str) -> int:
         """Take a number that no instance of this service ever had; taken for good before it is used."""

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ from attrs import field, frozen
 
 from zdd.adapters.local import supervisor
 from zdd.adapters.local.ports import Reservation, reserve_ports
+from zdd.adapters.local.program import Program, base_environment
 from zdd.adapters.local.strays import end_strays
 from zdd.adapters.locked_file import is_locked
 from zdd.atomic_file import write_atomically
 from zdd.errors import OutcomeUnknown, PermanentError, TemporaryError
 
-_BASE_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "USER", "TMPDIR", "TZ")
 _START_TIMEOUT_S = 10.0
 _DETACH = '"$@" &'  # the shell ends at once, so the supervisor is nobody's child and nobody waits for its interpreter
 _LOCK_PATIENCE_S = 1.0  # somebody who only looks holds the lock for microseconds
@@ -71,28 +71,6 @@ class SupervisedState:
     note: str = ""
 
 
-@frozen
-class Restarts:
-    """How a program that ended by itself is started again.
-
-    Attributes:
-        first_s: Seconds until the first restart; twice as many before each further one.
-        most_s: Never more seconds than this.
-        reset_s: After running this many seconds the next end counts as the first again.
-    """
-
-    first_s: float = 0.1
-    most_s: float = 30.0
-    reset_s: float = 10.0
-
-
-def base_environment() -> dict[str, str]:
-    """Return what every program gets of this process's environment: little, and no secrets."""
-    environment = {name: os.environ[name] for name in _BASE_VARIABLES if name in os.environ}
-    environment.setdefault("PATH", os.defpath)
-    return environment
-
-
 class Supervised:
     """A program that is kept running in a directory. The value only names it: any process may make another."""
 
@@ -103,38 +81,18 @@ class Supervised:
     def start(
         cls,
         directory: Path,
+        program: Program,
         *,
-        name: str,
-        command: Sequence[str],
-        environment: Mapping[str, str] | None = None,
-        working_directory: Path | None = None,
-        port_names: Sequence[str] = (),
         fixed_ports: Mapping[str, int] | None = None,
         port_cursor: Path | None = None,
-        labels: Mapping[str, str] | None = None,
-        stop_grace_s: float = 10.0,
-        restarts: Restarts | None = None,
-        log_limit_bytes: int = 10_000_000,
     ) -> Supervised:
         """Begin to run a program that outlives this process. It does not wait until the program is ready.
 
-        The program finds its ports in ``PORT`` (the first) and ``PORT_<NAME>``, and ``<name>.<incarnation>`` in
-        ``ZDD_INSTANCE``. Its output is appended to ``log.txt``; what is above `log_limit_bytes` moves to
-        ``log.1.txt``.
-
         Args:
             directory: Made if it isn't there. A directory in which a program ran before may be used again.
-            name: What ``ZDD_INSTANCE`` begins with.
-            command: The program and its arguments, searched in the program's own PATH.
-            environment: Added to `base_environment`.
-            working_directory: None: the directory ``work`` inside `directory`.
-            port_names: Each gets a free port.
+            program: What is to be run.
             fixed_ports: Port name → number, for programs that must be where people look for them.
             port_cursor: A file that remembers which port was given last. None: beside `directory`.
-            labels: Shown again by `state`.
-            stop_grace_s: Seconds between SIGTERM and SIGKILL, if `stop` says nothing else.
-            restarts: The delays before a program that ended by itself is started again.
-            log_limit_bytes: How long ``log.txt`` may grow; looked at each second.
 
         Raises:
             ConfigurationError: A fixed port is taken.
@@ -149,21 +107,8 @@ class Supervised:
         try:
             started._clear_earlier_run()
             cursor = port_cursor or started.directory.parent / "port-cursor"
-            reservation = reserve_ports(port_names, fixed_ports or {}, cursor)
-            delays = restarts or Restarts()
-            specification = {
-                "name": name,
-                "command": list(command),
-                "environment": {**base_environment(), **(environment or {}), **_port_variables(reservation.ports)},
-                "working_directory": str(working_directory or started.directory / "work"),
-                "ports": dict(reservation.ports),
-                "labels": dict(labels or {}),
-                "stop_grace_s": stop_grace_s,
-                "restart_delay_s": delays.first_s,
-                "restart_delay_max_s": delays.most_s,
-                "restart_reset_s": delays.reset_s,
-                "log_limit_bytes": log_limit_bytes,
-            }
+            reservation = reserve_ports(program.port_names, fixed_ports or {}, cursor)
+            specification = program.specification(started.directory, reservation.ports)
             write_atomically(started.directory / "specification.json", [json.dumps(specification).encode()])
             started._start_supervisor((lock, *reservation.descriptors()))
         except OSError as error:
@@ -344,10 +289,3 @@ class Supervised:
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         return content
-
-
-def _port_variables(ports: Mapping[str, int]) -> dict[str, str]:
-    variables = {f"PORT_{name.upper().replace('-', '_')}": str(port) for name, port in ports.items()}
-    if ports:
-        variables["PORT"] = str(next(iter(ports.values())))
-    return variables

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from zdd.adapters.local.supervised import base_environment
+from zdd.adapters.local.program import base_environment
 from zdd.errors import ConfigurationError
 from zdd.model.release import Process, Specification
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from zdd.adapters.local.ports import reserve_ports
-from zdd.adapters.local.supervised import Phase, Restarts, Supervised, SupervisedState
+from zdd.adapters.local.program import Program, Restarts
+from zdd.adapters.local.supervised import Phase, Supervised, SupervisedState
 from zdd.adapters.locked_file import locked
 from zdd.adapters.traefik.connections import listener
 from zdd.adapters.traefik.room import HoldingRoom
@@ -258,13 +259,15 @@ class TraefikProxy:
             raise PermanentError(f"{error.filename or configuration}: {error.strerror}") from error
         Supervised.start(
             self._supervised.directory,
-            name="traefik",
-            command=[binary, f"--configfile={configuration}"],
+            Program(
+                name="traefik",
+                command=[binary, f"--configfile={configuration}"],
+                labels={"address": str(self.address)},
+                stop_grace_s=STOP_GRACE_S + STOP_MARGIN_S,
+                restarts=Restarts(first_s=0.05, most_s=5.0),
+            ),
             fixed_ports=free.ports,
             port_cursor=cursor,
-            labels={"address": str(self.address)},
-            stop_grace_s=STOP_GRACE_S + STOP_MARGIN_S,
-            restarts=Restarts(first_s=0.05, most_s=5.0),
         )
         try:
             self._await_answer(Phase.ENDED, Phase.FAILED)

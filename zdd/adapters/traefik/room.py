@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zdd.adapters.local.supervised import base_environment
+from zdd.adapters.local.program import base_environment
 from zdd.adapters.locked_file import file_error, is_locked
 from zdd.adapters.traefik import holding_room
 from zdd.atomic_file import write_atomically
