@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from zdd import ConfigurationError, Deployer, Process, Release, Service
-from zdd.adapters.memory import MemoryOrchestrator, MemoryWorld
+from zdd import ConfigurationError, Deployer, Process, Release, Revision, Service
+from zdd.adapters.memory import Behaviour, MemoryDiscovery, MemoryOrchestrator, MemoryWorld
 from zdd.errors import TemporaryError
-from zdd.interfaces import Demand, Finding, OrchestratorAbilities, Severity
+from zdd.interfaces import Demand, Fence, Finding, OrchestratorAbilities, Severity
+from zdd.model.command import Launch, Route
 from zdd.model.release import Specification
 
 RELEASE = Release("1", Process(["true"]))
@@ -84,3 +85,31 @@ def test_it_says_when_no_mirror_runs_for_a_service_whose_instances_are_replaced(
     assert made.plan(Service("web"), second).warnings == ()
     worker = Service("worker", exposures=())
     assert made.plan(worker, RELEASE).warnings == ()
+
+
+def found_by(world: MemoryWorld, service: Service) -> Deployer:
+    """Return a deployer of a world in which somebody else runs a service."""
+    theirs = Revision("found-1", "unknown", Behaviour().specification())
+    MemoryOrchestrator(world).launch(service, theirs, Launch("web", theirs.id, 3), Fence(1, "somebody"))
+    world.clock.run_until(world.clock.now() + 10)
+    return Deployer.in_memory(world)
+
+
+def test_it_says_when_what_runs_already_may_have_clients_that_no_edge_sees() -> None:
+    service = Service("web", replicas=3)
+    made = found_by(MemoryWorld(), service)
+    (warning,) = made.plan(service, RELEASE).warnings
+    assert warning.startswith("web: nothing of it gets traffic through zdd's edges, and it has 3 instances that zdd")
+    assert made.deploy(service, RELEASE).warnings == (warning,)
+    assert made.plan(service, Release("2", RELEASE.workload)).warnings == ()
+
+
+def test_what_has_no_clients_or_was_started_by_zdd_needs_no_such_warning() -> None:
+    worker = Service("web", replicas=3, exposures=())
+    assert found_by(MemoryWorld(), worker).plan(worker, RELEASE).warnings == ()
+    world = MemoryWorld()
+    made, service = Deployer.in_memory(world), Service("web", replicas=3)
+    made.deploy(service, RELEASE)
+    MemoryDiscovery(world).apply(service, Route(()), Fence(99, "somebody"))
+    world.clock.run_until(world.clock.now() + 10)
+    assert made.plan(service, Release("2", RELEASE.workload)).warnings == ()

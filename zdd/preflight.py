@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from zdd.errors import AdapterError, ConfigurationError
 from zdd.interfaces import Inspected, mirror_role
+from zdd.model.cell import InstanceState
 from zdd.model.finding import Demand, Finding, Severity
+from zdd.model.observation import Observation
 from zdd.model.plan import Plan
 from zdd.model.release import Specification
 from zdd.model.service import Service
 from zdd.surroundings import Surroundings
+from zdd.wording import count
 
 
 def findings(around: Surroundings, service: Service, workload: Specification, demand: Demand) -> tuple[Finding, ...]:
@@ -32,6 +35,28 @@ def findings(around: Surroundings, service: Service, workload: Specification, de
         if isinstance(part, Inspected):
             found.update(dict.fromkeys(_look(part, service, workload, demand)))
     return tuple(found)
+
+
+def reached_otherwise(service: Service, observation: Observation, known: Container[str]) -> tuple[Finding, ...]:
+    """Return a warning of instances that somebody else started, if no edge sends requests to anything of the service.
+
+    Args:
+        service: How the service wants to be treated.
+        observation: What runs now.
+        known: The revisions that zdd deployed.
+    """
+    if not service.exposures or any(one.weight for one in observation.registrations):
+        return ()
+    running = [one for cell in observation.cells for one in cell.instances if one.state is InstanceState.READY]
+    others = len([one for one in running if one.revision not in known])
+    if not others:
+        return ()
+    problem = (
+        f"nothing of it gets traffic through zdd's edges, and it has {count(others, 'instance')} that zdd did not "
+        "start: requests that come there by another way are not waited for when it is stopped"
+    )
+    fix = "if there are any, deploy under another name beside it, and stop it by hand when its clients have moved"
+    return (Finding(service.name, problem, fix),)
 
 
 def _unmirrored(around: Surroundings, service: Service) -> tuple[Finding, ...]:

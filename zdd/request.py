@@ -20,7 +20,7 @@ from zdd.model.plan import Goal, Plan
 from zdd.model.release import Release, Revision
 from zdd.model.service import Overlap, Service, check_ports
 from zdd.planner import make_plan, observed_goals
-from zdd.preflight import demand_of, findings, warnings_of
+from zdd.preflight import demand_of, findings, reached_otherwise, warnings_of
 from zdd.strategies.recreate import Recreate
 from zdd.strategies.rolling_update import RollingUpdate
 from zdd.strategies.situation import Strategy, divide, is_strategy
@@ -86,7 +86,11 @@ class Request:
         check_actions(action for stage in plan.stages for action in stage.actions)
         refuse_uneven_shares(plan, around)
         refuse_in_place(plan, around)
-        found = findings(around, service, self.revision.workload, demand_of(plan))
+        own = [one.id for one in history.revisions.values() if one.workload]  # nobody knows what others run
+        found = (
+            *reached_otherwise(service, observation, own),
+            *findings(around, service, self.revision.workload, demand_of(plan)),
+        )
         plan = evolve(plan, stated=self.stated, warnings=warnings_of(found))
         last = history.last
         return plan if last is None else evolve(plan, exposures_before=last.plan.service.exposures)
