@@ -108,7 +108,8 @@ def test_an_adopted_service_keeps_its_name_and_a_bad_release_is_taken_back(
     swarm.run("beside", 1)
     before = swarm.tasks("web")
     good = Release("1", Container(swarm.image, ports={"http": 8080}))
-    operations.deployer.deploy(service, good)
+    report = operations.deployer.deploy(service, good)
+    assert any("it has 4 instances that zdd did not start" in line for line in report.warnings)
     assert now_runs(swarm) == {"web": 4, "beside": 1}
     assert not before & swarm.tasks("web")
     operations.load.start()
