@@ -93,19 +93,21 @@ def _drains_soon(small: Scenario) -> Scenario:
     return evolve(small, service=evolve(small.service, drain_deadline_s=2.0))
 
 
-def _frozen_canary(lag_s: float) -> Scenario:
+def _frozen_canary(lag_s: float, discovery_lag_s: float = 0.0) -> Scenario:
     """Return a life that is left with a canary that crashes again and again, in a cell of two."""
     small = _one_cell(world(StrategyKind.CANARY, replicas=2))
     step = evolve(small.steps[0], on_failure=OnFailure.FREEZE, shares=(5, 100))
     service = evolve(small.service, drain_deadline_s=2.0, start_deadline_s=12.0)
     crashing = Trouble(FaultClass.CRASHING, 0, pick=1)
-    return _with(evolve(small, service=service, edge_lags_s=(lag_s,), steps=(step,)), crashing)
+    around = evolve(small, edge_lags_s=(lag_s,), discovery_lag_s=discovery_lag_s)
+    return _with(evolve(around, service=service, steps=(step,)), crashing)
 
 
 SMALL = {
     "what came and went in a cell that was to be replaced kept its successor from ever being deployed": [
         _frozen_canary(lag_s) for lag_s in (0.5, 1.5)
     ],
+    "the same, as a slow discovery was told of each that came and went": [_frozen_canary(0.5, 4.0)],
     "an edge that lags could not be asked, and what it still sent requests to was stopped": [
         _with(
             _drains_soon(world(kind, replicas=2)),

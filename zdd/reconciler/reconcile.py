@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from zdd.model.observation import Observation
 from zdd.model.plan import Plan
+from zdd.model.traffic import Registration
 from zdd.model.verdict import Result
 from zdd.reconciler.asking import due_action, due_gates, stage_asks
 from zdd.reconciler.awaited import (
@@ -78,8 +79,8 @@ def reconcile(
 
 def _reached(picture: Picture) -> bool:
     """Tell whether the stage's traffic is where it should be, at every edge, and what should be up is proven."""
-    if picture.pending_actions or not picture.progress.begun or route_awaited(picture) is not None:
-        return False  # a look from before the last change shows nothing
+    if picture.pending_actions or not picture.progress.begun or _may_be_older(picture):
+        return False
     for goal in picture.goals.values():
         if not goal.replicas or not picture.answers_for(goal):
             continue
@@ -88,6 +89,25 @@ def _reached(picture: Picture) -> bool:
         if goal.share and not picture.all_serve(goal):
             return False
     return not picture.carries_traffic or not picture.unlike
+
+
+def _may_be_older(picture: Picture) -> bool:
+    """Tell whether what is seen may be from before the last change of what the stage waits for: then it shows nothing.
+
+    What comes and goes may do so for ever, and each time discovery is told: for that the stage does not wait.
+    """
+    if route_awaited(picture) is None:
+        return False
+    routed, shown = picture.progress.routed, picture.registered
+    if routed is None or not picture.passing or routed.held != picture.observation.held:
+        return True
+    told = {one.instance: one for one in routed.registrations}
+    changed = [one for name, one in {**shown, **told}.items() if _weight(shown, name) != _weight(told, name)]
+    return not all(one.cell in picture.passing for one in changed)
+
+
+def _weight(registrations: Mapping[str, Registration], name: str) -> int | None:
+    return registrations[name].weight if name in registrations else None
 
 
 def _mark(picture: Picture) -> TrafficReached | Passed | None:
