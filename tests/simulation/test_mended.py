@@ -89,6 +89,14 @@ def _deployed_again(cells: int) -> Scenario:
     return evolve(small, service=service, cell_per_instance=False, steps=(step,))
 
 
+def _failed_then_aborted(after_s: float) -> Scenario:
+    """Return a life in which all that served have failed when a person aborts, and an edge follows late."""
+    small = world(StrategyKind.RECREATE, replicas=1)
+    steps = (small.steps[0], evolve(small.steps[0], version="3.0"))
+    aborted = Trouble(FaultClass.ORDERED, 1, after_s, pick=2)
+    return _with(evolve(small, edge_lags_s=(2.0,), steps=steps), Trouble(FaultClass.FAILING, 0, pick=9), aborted)
+
+
 def _drains_soon(small: Scenario) -> Scenario:
     return evolve(small, service=evolve(small.service, drain_deadline_s=2.0))
 
@@ -153,6 +161,9 @@ SMALL = {
     "what an earlier deployer told a slow discovery was held against the canary that began meanwhile": [
         _with(_deployed_again(cells), Trouble(FaultClass.DEPLOYER_INTERRUPTED, 0, after_s))
         for cells, after_s in ((1, 3.25), (3, 3.75), (3, 5.5))
+    ],
+    "taken back, held requests went on in the moment in which the last one, which had failed, left traffic": [
+        _failed_then_aborted(after_s) for after_s in (0.25, 1.5)
     ],
     "what was told to stop was put back, because an old list still showed it": [
         _with(

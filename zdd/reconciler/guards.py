@@ -227,8 +227,8 @@ def _someone_serves(picture: Picture, proposal: Traffic, tally: Tally) -> str | 
     if not picture.weight(proposal.instance):
         return None
     if picture.plan.service.overlap is Overlap.FORBIDDEN:
-        held = picture.must_hold or picture.observation.held
-        if proposal.shift is Shift.FORGET or held or not picture.stage.held:
+        # Requests that are held and need not be go on in the same change, so then it matters who is left.
+        if proposal.shift is Shift.FORGET or picture.must_hold or not picture.stage.held:
             return None  # it leaves before another one comes, and requests are held back meanwhile where they can be
     if not any(goal.share for goal in picture.goals.values()):  # taking back a first deployment: nothing is to serve
         return None
