@@ -165,6 +165,14 @@ SMALL = {
     "taken back, held requests went on in the moment in which the last one, which had failed, left traffic": [
         _failed_then_aborted(after_s) for after_s in (0.25, 1.5)
     ],
+    "what crashed behind an old list, before a late edge showed it, was held against the deployer": [
+        _with(
+            evolve(world(StrategyKind.BLUE_GREEN, replicas=2), edge_lags_s=(lag_s,)),
+            Trouble(FaultClass.CRASH, 0, 3.0, pick=2),
+            Trouble(FaultClass.STALE_LIST, 0, 2.0, for_s=4.0, pick=12),
+        )
+        for lag_s in (2.5, 3.0)
+    ],
     "what was told to stop was put back, because an old list still showed it": [
         _with(
             world(StrategyKind.RECREATE, replicas=2),

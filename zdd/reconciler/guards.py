@@ -226,10 +226,11 @@ def _may_serve(picture: Picture, name: str) -> bool:
 def _someone_serves(picture: Picture, proposal: Traffic, tally: Tally) -> str | None:
     if not picture.weight(proposal.instance):
         return None
-    if picture.plan.service.overlap is Overlap.FORBIDDEN:
-        # Requests that are held and need not be go on in the same change, so then it matters who is left.
-        if proposal.shift is Shift.FORGET or picture.must_hold or not picture.stage.held:
-            return None  # it leaves before another one comes, and requests are held back meanwhile where they can be
+    # Where none may overlap it leaves before another one comes, and requests are held back meanwhile where they can be.
+    # But held requests that need not be go on in this same change: then it matters who is left.
+    leaves = proposal.shift is Shift.FORGET or picture.must_hold or not picture.stage.held
+    if leaves and picture.plan.service.overlap is Overlap.FORBIDDEN:
+        return None
     if not any(goal.share for goal in picture.goals.values()):  # taking back a first deployment: nothing is to serve
         return None
     in_traffic = [cell.in_traffic for cell in picture.of_cells.values()]
