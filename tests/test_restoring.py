@@ -150,7 +150,11 @@ class TestByHand:
             assert restoration(shop.history, "web", manifest.id, None) == Restore(backup, manifest.id)
 
     @pytest.mark.parametrize(
-        ("id_", "words"), [(None, "web has no backup there"), ("b9", "web has no backup 'b9' there; there are: none")]
+        ("id_", "words"),
+        [
+            (None, "no backup there, in DirectoryStore"),
+            ("b9", "web has no backup 'b9' there; there are: none"),
+        ],
     )
     def test_what_is_not_there_is_told(self, shop: Shop, id_: str | None, words: str) -> None:
         with pytest.raises(ConfigurationError, match="no deployment of web made a backup"):

@@ -139,17 +139,19 @@ class History:
             ConfigurationError: There is none; the message lists those there are.
         """
         served = self.served()
+        name = f"{self.last.plan.service.name}: " if self.last is not None else ""
         if to is None:
             serving = None if self.unfinished is not None or self._removed() else next(reversed(served), None)
             earlier = [revision for revision in served if serving is None or revision.digest != serving.digest]
             if not earlier:
-                raise ConfigurationError("there is no earlier revision to go back to")
+                only = f": only {serving.version} ever served" if serving is not None else ", as nothing ever served"
+                raise ConfigurationError(f"{name}there is no earlier revision to go back to{only}")
             return earlier[-1]
         for revision in reversed(served):
             if to in (revision.id, revision.version):
                 return revision
         known = ", ".join(f"{revision.version} ({revision.id})" for revision in served) or "none"
-        raise ConfigurationError(f"{to!r} never served; these did: {known}")
+        raise ConfigurationError(f"{name}{to!r} never served; these did: {known}")
 
     def _removed(self) -> bool:
         ended = [one for one in self.deployments if one.outcome is Outcome.SUCCEEDED]

@@ -83,9 +83,11 @@ class Operations:
 
     def finish(self, service: str) -> Report:
         """Finish a deployment that was interrupted, or undo it if it was being undone."""
-        unfinished = self.history(service).unfinished
+        history = self.history(service)
+        unfinished = history.unfinished
         if unfinished is None:
-            raise ConfigurationError(f"{service} has no unfinished deployment")
+            last = f"its last one is {history.last}" if history.last is not None else "it was never deployed"
+            raise ConfigurationError(f"{service} has no unfinished deployment to go on with: {last}")
         plan = unfinished.plan
         if not unfinished.to_version:
             return self.remove(plan.service)

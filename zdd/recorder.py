@@ -100,7 +100,11 @@ class Recorder:
                 return self._journal.append(event.service, event, self._fence)
             except TemporaryError as error:
                 if attempt == JOURNAL_ATTEMPTS - 1:
-                    raise JournalError(f"what happens can't be written down any more: {error}") from error
+                    raise JournalError(
+                        f"what happens to {event.service} can't be written down any more: {error}. Nothing further "
+                        "was done, and what runs stays as it is; when that is mended, "
+                        f"deployer.resume({event.service!r}) goes on"
+                    ) from error
         return None
 
     def tell(self, event: Event) -> None:

@@ -46,7 +46,7 @@ def capacity_words_of(report: Report) -> str:
     if report.first:
         return f"nothing served before, {report.capacity[-1].useful} of {of} at the end"
     if not report.capacity_floor and not report.floor:
-        return f"down to none of {of}, as was agreed"
+        return f"down to none of {of}"
     if report.capacity_floor >= report.floor:
         return f"never below {report.capacity_floor} of {of}"
     return f"down to {report.capacity_floor} of {of}, below the floor for {duration(report.below_floor_s)}"

@@ -50,7 +50,7 @@ def restoration(history: History, service: str, id: str | None, using: Backup | 
     archive.check()
     manifest = archive.find(id) if id is not None else archive.newest()
     if manifest is None:
-        raise ConfigurationError(f"{service} has no backup there")
+        raise ConfigurationError(f"{service} has no backup there, in {backup.store}: name another place with using=…")
     archive.verify(manifest)
     return Restore(backup, manifest.id)
 

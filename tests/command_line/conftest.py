@@ -75,6 +75,16 @@ class Played:
         with pytest.raises(SystemExit, match="killed"):
             self.deployer.deploy(zdd.Service("web"), zdd.Release("2.0", Behaviour()))
 
+    def leave_interrupted(self) -> None:
+        """Let somebody stop the deployer of 2.0 in the middle."""
+
+        def stop() -> None:
+            raise KeyboardInterrupt
+
+        self.world.clock.call_after(0.5, stop)
+        with pytest.raises(zdd.DeploymentInterrupted):
+            self.deployer.deploy(zdd.Service("web"), zdd.Release("2.0", Behaviour()))
+
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> Played:

@@ -34,6 +34,12 @@ def test_a_deployment_whose_deployer_has_died_is_told_from_one_that_is_under_way
     played.leave_half_done()
     assert main(["status", *played.parts]) == 0
     assert "its deployer has ended: `python -m zdd resume web` goes on" in capsys.readouterr().out
+    played.leave_interrupted()
+    assert main(["status", *played.parts]) == 0
+    said = capsys.readouterr().out
+    assert "; interrupted 1970-01-12 " in said
+    assert "; `python -m zdd resume web` goes on; " in said
+    played.leave_half_done()
     played.deployer._around.lease.acquire("web", "somebody", 15)
     assert main(["status", *played.parts]) == 0
     assert "has ended" not in capsys.readouterr().out

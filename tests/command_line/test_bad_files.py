@@ -120,4 +120,4 @@ def test_a_stack_that_can_be_read_gets_as_far_as_consul(nowhere: Path, capsys: p
     """Otherwise the others would prove nothing."""
     (nowhere / "compose.yml").write_text(WEB)
     assert main(["deploy", "shop", "--file", "compose.yml"]) != 0
-    assert "http://127.0.0.1:1: it can't be reached" in capsys.readouterr().err
+    assert "http://127.0.0.1:1: Consul can't be reached" in capsys.readouterr().err

@@ -57,4 +57,24 @@ def test_a_command_that_does_not_stand_behind_two_dashes_is_refused_with_the_fix
     assert "unrecognized arguments: python3 server.py (the command of a process goes after --)" in said
     with pytest.raises(SystemExit):
         main(["status", "--foo"])
-    assert capsys.readouterr().err.endswith("unrecognized arguments: --foo\n")
+    assert capsys.readouterr().err == (
+        "zdd: unrecognized arguments: --foo; `python -m zdd --help` says what there is\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        (["deploy", "web", "--replicas", "x"], "argument --replicas: invalid int value: 'x'"),
+        (["watch"], "the following arguments are required: SERVICE"),
+        (["deploy", "web", "--steps", "5,x"], "argument --steps: '5,x': use numbers such as 5,25,100"),
+    ],
+)
+def test_what_is_wrong_with_a_word_is_one_line_that_no_usage_hides(
+    words: list[str], wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", f"zdd: {wrong}; `python -m zdd {words[0]} --help` says what there is\n")

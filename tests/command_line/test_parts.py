@@ -60,5 +60,23 @@ def test_an_edge_that_served_before_may_be_said_to_be_gone() -> None:
 
 def test_an_edge_needs_host_and_port() -> None:
     arguments = make_parser().parse_args(["mirror", "--consul", "127.0.0.1:8500", "--traefik", "8080"])
-    with pytest.raises(ConfigurationError, match="use HOST:PORT"):
+    with pytest.raises(ConfigurationError, match="--traefik '8080': use HOST:PORT"):
         make_deployer(arguments, {})
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("json:loads", "use a function without arguments"),
+        ("json:__name__", "use a function without arguments"),
+        ("spoiled_parts:make", r"spoiled_parts\.py:1: "),
+    ],
+)
+def test_a_deployer_that_can_not_be_made_is_refused_without_a_traceback(
+    place: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "spoiled_parts.py").write_text("def make(:\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigurationError, match=f"--deployer {place}: .*{words}"):
+        make_deployer(make_parser().parse_args(["status", "--deployer", place]), {})

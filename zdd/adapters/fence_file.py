@@ -48,7 +48,10 @@ class FenceFile:
         try:
             text = os.pread(handle, _TOKEN_DIGITS + 1, 0)
             if text and not (len(text) == _TOKEN_DIGITS and text.isdigit()):
-                raise PermanentError(f"{self._path} is damaged: it should hold a number of {_TOKEN_DIGITS} digits")
+                raise PermanentError(
+                    f"{self._path} is damaged: it should hold a number of {_TOKEN_DIGITS} digits. Nothing was changed; "
+                    f"while nobody deploys {service}, delete it: the next deployment makes it again"
+                )
             accepted = int(text or b"0")
             if fence.token < accepted:
                 raise LeaseLost(f"a newer deployer has taken over {service} (token {accepted}, ours is {fence.token})")

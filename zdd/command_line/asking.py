@@ -12,6 +12,7 @@ from zdd.command_line.exit_status import DONE, REFUSED
 from zdd.command_line.naming import one_service, services_of, stack_of
 from zdd.command_line.parts import Parts
 from zdd.command_line.printing import tell
+from zdd.history import OPEN_OUTCOMES
 from zdd.model.finding import Severity
 from zdd.stacks.record import StackRecord
 from zdd.status import Status, fold
@@ -32,6 +33,8 @@ def _line(status: Status, under_way: bool) -> str:
     words = [f"{status.service}  {change(status.from_version, status.to_version, beside=status.beside)}"]
     if status.outcome is not None:
         words.append(f"{status.outcome.value} {date_and_time(status.updated_s)}")
+        if status.outcome in OPEN_OUTCOMES:
+            words.append(f"`python -m zdd resume {status.service}` goes on")
     else:
         words.append(f"stage {status.stage} of {status.stages} {printable(status.title)!r}, {status.direction.value}")
         words.append(f"by {printable(status.actor)} since {date_and_time(status.started_s)}")

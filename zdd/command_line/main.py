@@ -13,7 +13,7 @@ from zdd.command_line.parser import make_parser
 from zdd.command_line.parts import make_parts
 from zdd.command_line.printing import Unheard, escape_what_it_cannot_carry, note, tell
 from zdd.command_line.stopping import Stop, heeding_signals
-from zdd.errors import DeploymentError, StackFailed, ZddError
+from zdd.errors import DeploymentError, LeaseLost, LeaseNotRenewed, StackFailed, ZddError
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -38,6 +38,8 @@ def _run(arguments: argparse.Namespace, stop: Stop) -> int:
         return int(arguments.run(arguments, make_parts(arguments)))
     except ZddError as error:
         note(str(error))
+        if isinstance(error, LeaseLost) and not isinstance(error, LeaseNotRenewed):
+            note("nothing further was done here; `python -m zdd status` says how it stands")
         if arguments.json:
             with suppress(Unheard):
                 tell("", _data(error), as_json=True)

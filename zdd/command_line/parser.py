@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import NoReturn
 
 import zdd
 from zdd.command_line import asking, changing, orders, standby
@@ -24,9 +25,16 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line. The usage of a command with forty options would hide it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"zdd: {message}; `{self.prog} --help` says what there is\n")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return what understands the command line."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m zdd", description="Zero-downtime deployment.", epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip

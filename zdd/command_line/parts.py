@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Mapping
@@ -135,10 +136,22 @@ def _of_the_user(place: str) -> Deployer:
         make = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(f"--deployer {place}: {error}: use MODULE:NAME of a function") from error
-    made = make()
+    except SyntaxError as error:
+        raise ConfigurationError(f"--deployer {place}: {error.filename}:{error.lineno}: {error.msg}") from error
+    made = _called(place, make)
     if not isinstance(made, Deployer):
         raise ConfigurationError(f"--deployer {place} returned {made!r}: it has to return a Deployer")
     return made
+
+
+def _called(place: str, make: object) -> object:
+    try:
+        inspect.signature(make).bind()  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ConfigurationError(f"--deployer {place}: {error}: use a function without arguments") from None
+    except ValueError:
+        pass  # some that are written in C don't tell their arguments
+    return make()  # type: ignore[operator]
 
 
 def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[str, str]) -> Deployer:
@@ -160,7 +173,7 @@ def _of_swarm(arguments: argparse.Namespace, address: str, environment: Mapping[
     )
     sockets, apis = _named(arguments.haproxy, environment, HAPROXY), _named(arguments.traefik, environment, TRAEFIK)
     edges: list[Edge] = [HaproxyEdge(socket, {}) for socket in sockets]
-    edges += [CatalogTraefikEdge(_address(text), {}, weighs=True) for text in apis]
+    edges += [CatalogTraefikEdge(_address("--traefik", text), {}, weighs=True) for text in apis]
     named = bool(edges)  # where none is, something else refuses, or it was said that there is none
     if not named and not arguments.no_edge:
         edges = [UnnamedEdge()]
@@ -186,8 +199,8 @@ def _named(stated: list[str], environment: Mapping[str, str], variable: str) -> 
     return stated or [one.strip() for one in environment.get(variable, "").split(",") if one.strip()]
 
 
-def _address(text: str) -> Address:
+def _address(option: str, text: str) -> Address:
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit():
-        raise ConfigurationError(f"{text!r}: use HOST:PORT")
+        raise ConfigurationError(f"{option} {text!r}: use HOST:PORT")
     return Address(host, int(port))

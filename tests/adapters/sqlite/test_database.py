@@ -183,7 +183,7 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_text("dear diary" * 100)
     with (
         unchanged(path.parent),
-        pytest.raises(ConfigurationError, match="is no journal of zdd, and no database at all"),
+        pytest.raises(ConfigurationError, match="no database at all: if it was one, it is damaged"),
     ):
         Database(path)
 

@@ -228,7 +228,7 @@ class ConsulConnection:
             return PermanentError(f"{what} can't be sent: {reason}")
         if isinstance(error, requests.ConnectTimeout) or _never_connected(error):
             found = _SYSTEM_ERROR.search(reason)
-            return TemporaryError(f"{what}: it can't be reached ({found[1] if found else reason})")
+            return TemporaryError(f"{what}: Consul can't be reached ({found[1] if found else reason})")
         if writes:
             return OutcomeUnknown(f"{what} was not answered ({reason})", settles_within_s=self.settles_within_s)
         return TemporaryError(f"{what} was not answered ({reason})")

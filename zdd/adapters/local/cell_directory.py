@@ -100,7 +100,7 @@ class CellDirectory:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise PermanentError(f"{path}: {error.strerror}") from error
+            raise PermanentError(f"{path}, a cell's record, can't be read: {error.strerror}") from error
 
     def is_leaving(self) -> bool:
         """Tell whether it is to be forgotten when its last instance has gone, or was not forgotten wholly.

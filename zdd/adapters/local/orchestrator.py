@@ -271,7 +271,10 @@ class LocalOrchestrator:
         try:
             (directory / "cells").mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise PermanentError(f"{error.filename or directory}: {error.strerror}") from error
+            where = error.filename or directory
+            raise PermanentError(
+                f"{where} can't be made: {error.strerror}. Nothing was changed: mend that first"
+            ) from error
         with self._fence(service.name).guard(service.name, fence):
             try:
                 yield

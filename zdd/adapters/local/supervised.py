@@ -169,7 +169,7 @@ class Supervised:
         except FileNotFoundError:
             return  # it ended and was discarded in the meantime
         except OSError as error:
-            raise PermanentError(f"{request}: {error.strerror}") from error
+            raise PermanentError(f"{request}, the order to stop, can't be written: {error.strerror}") from error
         self._wake_supervisor()
 
     def discard(self) -> None:

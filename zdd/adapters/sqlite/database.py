@@ -230,7 +230,10 @@ def _check_place(path: Path) -> None:
 
 def _check_header(path: Path, header: bytes) -> None:
     if not header.startswith(_MAGIC) or len(header) < 100:
-        raise ConfigurationError(f"{path} is no journal of zdd, and no database at all: choose another state directory")
+        raise ConfigurationError(
+            f"{path} is no journal of zdd, and no database at all: if it was one, it is damaged, so put it back from a "
+            "copy; else choose another state directory"
+        )
     version, application = (int.from_bytes(header[place : place + 4], "big") for place in (60, 68))
     if application == APPLICATION:
         _check_format(path, version, "mode=ro&immutable=1")
