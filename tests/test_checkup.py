@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from zdd import ConfigurationError, Deployer, Release, Service
-from zdd.adapters.memory import Behaviour, MemoryDiscovery, MemoryWorld
+from zdd.adapters.consul.traefik_edge import CatalogTraefikEdge
+from zdd.adapters.haproxy.edge import HaproxyEdge
+from zdd.adapters.memory import (
+    Behaviour,
+    MemoryDiscovery,
+    MemoryJournal,
+    MemoryLease,
+    MemoryOrchestrator,
+    MemoryWorld,
+)
 from zdd.adapters.swarm.nodes import ailing
+from zdd.model.address import Address
 from zdd.model.finding import Severity
 
 
@@ -36,6 +48,17 @@ def test_an_edge_that_cannot_be_asked_is_an_error() -> None:
     (found,) = deployer.checkup()
     assert found.severity is Severity.ERROR
     assert "nothing can be admitted or removed" in str(found)
+
+
+def test_an_edge_that_does_not_answer_is_an_error_before_anything_was_ever_deployed(tmp_path: Path) -> None:
+    world = MemoryWorld()
+    nobody = Address("127.0.0.1", 1)
+    edges = [HaproxyEdge(tmp_path / "none.sock", {"http": nobody}), CatalogTraefikEdge(nobody, {"http": nobody})]
+    parts = (MemoryOrchestrator(world), MemoryDiscovery(world), edges)
+    deployer = Deployer(*parts, journal=MemoryJournal(), lease=MemoryLease(world.clock))
+    found = deployer.checkup()
+    assert [(one.subject, one.severity) for one in found] == [(edge.name, Severity.ERROR) for edge in edges]
+    assert all("answer" in one.problem for one in found)
 
 
 def test_rights_that_discovery_lacks_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,8 +35,10 @@ def checkup(around: Surroundings, services: Iterable[str] = ()) -> tuple[Finding
         names = ()
     for name in names:
         found += _service(around, name)
-    unique = dict.fromkeys(found)
-    return tuple(sorted(unique, key=lambda one: one.severity is not Severity.ERROR))
+    unique: dict[tuple[str, str], Finding] = {}
+    for one in found:
+        unique.setdefault((one.subject, one.problem), one)
+    return tuple(sorted(unique.values(), key=lambda one: one.severity is not Severity.ERROR))
 
 
 def _parts(around: Surroundings) -> Iterator[Finding]:

@@ -177,6 +177,16 @@ class CatalogTraefikEdge:
             found.append(Finding(self.name, words, "run the deployer beside it, or give in_flight_path"))
         return tuple(found)
 
+    def examine(self) -> tuple[Finding, ...]:
+        """Say nothing if it answers.
+
+        Raises:
+            TemporaryError: It doesn't answer.
+        """
+        with closing(Conversation(self.name, self._api, self._freshness)) as api:
+            self._started(api)
+        return ()
+
     def _started(self, api: Conversation) -> str:
         """Return when it began. One that has not read its own configuration yet knows no such page."""
         started = api.ask("/api/version").get("startDate")

@@ -174,6 +174,15 @@ class HaproxyEdge:
             )
         )
 
+    def examine(self) -> tuple[Finding, ...]:
+        """Say nothing if it answers.
+
+        Raises:
+            TemporaryError: It doesn't answer.
+        """
+        self._ask()
+        return ()
+
     def _ask(self, question: bytes = _QUESTION) -> _Answers:
         newest = self._newest
         try:
