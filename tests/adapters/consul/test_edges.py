@@ -243,6 +243,7 @@ def test_what_of_haproxys_settings_is_wrong_or_slow_is_said(
         time.sleep(0.1)
     assert found(good) == ""
     assert "backend crowded has 2 slots, and 4 instances may exist at once" in found(slow)
+    assert HaproxyEdge(good.socket, {}).examine() == ()
     (problem,) = HaproxyEdge(good.socket, {}).inspect(Service("nowhere"), {}, DEMAND)
     assert (problem.problem, problem.severity) == (
         "it has no backend nowhere, so no request arrives through it",
@@ -257,6 +258,7 @@ def test_what_of_traefiks_settings_is_wrong_or_unknown_is_said(agent: Any, start
     service = Service("unheard")
     (unknown,) = CatalogTraefikEdge(api, {"http": entrance}).inspect(service, {}, DEMAND)
     assert unknown.problem == "how fast it follows Consul can't be read from it; without watch it asks every 15 s"
+    assert CatalogTraefikEdge(api, {}).examine() == ()
     assert CatalogTraefikEdge(api, {}, name_for=lambda *_: "consul").inspect(service, {}, DEMAND) == ()
 
 
