@@ -197,8 +197,8 @@ class Operations:
                 return _unchanged(driver, plan, version, _already(plan, version), journalled)
             from_version = serving_version(plan, observation)
             pause = self._standing_pause(journalled, chosen.revision)
-            work = partial(driver.carry_out, plan, from_version, request.strategy, notes, pause)
-            return self._run(plan, driver, work, first_ever=not journalled.deployments)
+            carry_out = partial(driver.carry_out, plan, from_version, request.strategy, notes, pause)
+            return self._run(plan, driver, carry_out, first_ever=not journalled.deployments)
 
         return self.under_lease(request.service, work)
 

@@ -385,11 +385,3 @@ def _cut(events: Sequence[Event]) -> tuple[str, ...]:
         elif isinstance(event, CommandIntended) and isinstance(event.command, Retire):
             found.update(dict.fromkeys(event.command.cut))
     return tuple(found)
-
-
-def grouped(events: Iterable[Event]) -> tuple[tuple[Event, ...], ...]:
-    """Return the events of each deployment of each service, in the order in which the deployments began."""
-    groups: dict[tuple[str, str], list[Event]] = {}
-    for event in events:
-        groups.setdefault((event.service, event.deployment), []).append(event)
-    return tuple(tuple(group) for group in groups.values())

@@ -15,7 +15,6 @@ from zdd.model.verdict import Result
 from zdd.simulation.trouble import ASKED_FOR, BEHAVIOURS, DRAWN_APART, READS, WRITES, FaultClass, Trouble
 
 SERVICE = "web"
-STEPS_MOST = 3
 CLASSES_AT_ONCE = (0, 1, 1, 2, 2, 3, 4, 6, 9)
 """How many classes of faults are on at once: alone, few, or many."""
 

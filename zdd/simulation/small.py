@@ -11,7 +11,7 @@ from zdd.adapters.memory import Behaviour
 from zdd.model.plan import OnFailure
 from zdd.model.service import Overlap, Service
 from zdd.model.verdict import Result as Says
-from zdd.simulation.run import Result, simulate
+from zdd.simulation.run import Result
 from zdd.simulation.scenario import SERVICE, Means, Scenario, Step, StrategyKind
 from zdd.simulation.trouble import FaultClass, Trouble
 
@@ -76,17 +76,6 @@ def killed(small: Scenario, *calls: int) -> Scenario:
     after one is to be killed before the next.
     """
     return evolve(small, troubles=tuple(Trouble(FaultClass.DEPLOYER_KILLED, 0, pick=call) for call in calls))
-
-
-def crashes(kind: StrategyKind) -> Iterator[Result]:
-    """Play a kill before every call that a deployment makes: each journal write, each effect, each look."""
-    small, call = world(kind, replicas=2), 0
-    while True:
-        result = simulate(killed(small, call))
-        if not was_killed(result):
-            return
-        yield result
-        call += 1
 
 
 def crash_pairs(kind: StrategyKind, calls: int, every: int = 1) -> Iterator[Scenario]:
