@@ -33,6 +33,7 @@ MENDED = {
     60564: "an older list showed what had failed as ready, and what served left for it",
     61312: "the lease of one that was killed was held against the one that it had overtaken",
     129209: "that what had just started ended behind an old list was held against the deployer",
+    122955: "what had no traffic when a deployment began had none when it was taken back, either, and that was wrong",
     141324: "that the last ones ended behind an old list was held against the deployer",
     3961: "what a person took out of traffic was held against the plan that began in that moment",
 }

@@ -72,13 +72,26 @@ def wrong(play: Play, process: Process) -> list[tuple[Invariant, str]]:
     if service.exposures and all(_well(one) for one in instances):
         weights = {one.instance: one.weight for one in registrations}
         shares = {goal.cell for goal in plan.goals_at(len(plan.stages)).values() if goal.share}
+        as_before = _as_before(process)
         found += [(Invariant.TIDY, f"{name} is registered") for name in weights if name not in world.cells.existing]
-        missing = [one.id for one in instances if one.cell in shares and not weights.get(one.id)]
-        found += [(Invariant.WINNER, f"{name} has no traffic") for name in missing]
-        serving, due = len(world.serving(service.name)), sum(1 for one in instances if one.cell in shares)
+        due = {one.id for one in instances if one.cell in shares} - as_before
+        found += [(Invariant.WINNER, f"{name} has no traffic") for name in sorted(due) if not weights.get(name)]
+        serving = {one.id for one in world.serving(service.name)} - as_before
         if serving != due:
-            found.append((Invariant.WINNER, f"{serving} of {due} serve"))
+            found.append((Invariant.WINNER, f"{len(serving)} of {len(due)} serve"))
     return found
+
+
+def _as_before(process: Process) -> frozenset[str]:
+    """Return what had no traffic when the deployment began, and need not have any when it is taken back.
+
+    A cell that is as it was need not be better than it was, unless it was taken out of traffic meanwhile.
+    """
+    plan = process.plan
+    if plan is None or not process.back:
+        return frozenset()
+    same = {goal.cell for goal in plan.goals_at(len(plan.stages)).values() if goal.share and goal in plan.origin}
+    return frozenset([name for name in process.idle_before if name.rpartition(".")[0] in same])
 
 
 def _well(instance: MemoryInstance) -> bool:

@@ -59,6 +59,9 @@ def _passed(watch: Watch, process: Process, stage: int) -> None:
 
 def _started(watch: Watch, process: Process, plan: Plan) -> None:
     before = process.plans[0] if process.plans else None
+    if before is None:
+        weights = {one.instance: one.weight for one in watch.world.registered(watch.service.name)[0]}
+        process.idle_before = frozenset([name for name in watch.world.cells.existing if not weights.get(name)])
     process.plans.append(plan)
     process.plan, process.stage, process.passed = plan, 0, 0
     watch.note_interference(process)

@@ -49,6 +49,7 @@ class Process:
         told: Cell, or nothing for discovery → the last command and when it was sent.
         plans: Every plan that it began.
         events: Everything it said.
+        idle_before: The instances that had no traffic when its first plan began.
         last_key: Of what it told last.
         commands: How many commands it has sent.
         interfered: A person changed something since its plan began.
@@ -72,6 +73,7 @@ class Process:
     told: dict[str, tuple[object, float]] = field(factory=dict)
     plans: list[Plan] = field(factory=list)
     events: list[Event] = field(factory=list)
+    idle_before: frozenset[str] = frozenset()
     last_key: str = ""
     commands: int = 0
     interfered: bool = False
