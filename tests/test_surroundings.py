@@ -9,6 +9,7 @@ from attrs import define, evolve
 
 from zdd.adapters.memory import (
     Behaviour,
+    MemoryClock,
     MemoryDiscovery,
     MemoryJournal,
     MemoryLease,
@@ -24,7 +25,7 @@ from zdd.model.observation import Observation
 from zdd.model.plan import Goal, Plan
 from zdd.model.release import Release, Revision
 from zdd.model.service import Service
-from zdd.model.traffic import EdgeAbilities, EdgeView
+from zdd.model.traffic import EdgeAbilities, EdgeView, Registration
 from zdd.sampler import InlineSampler
 from zdd.surroundings import Surroundings
 
@@ -128,3 +129,37 @@ def test_parts_that_are_in_the_place_of_another_are_refused():
             Deployer(*parts, journal=journal, lease=lease)
     with pytest.raises(ConfigurationError, match="lease_s is '5': use a number"):
         Deployer(orchestrator, discovery, [edge], journal=journal, lease=lease, lease_s="5")
+
+
+@define
+class Suspends:
+    """A discovery that whoever asks it is suspended meanwhile: for so long at the first time, at the second…"""
+
+    discovery: MemoryDiscovery
+    clock: MemoryClock
+    for_s: list[float]
+
+    def registrations(self, service: Service) -> tuple[tuple[Registration, ...], bool]:
+        self.clock.run_until(self.clock.now() + self.for_s.pop(0))
+        return self.discovery.registrations(service)
+
+
+@pytest.mark.parametrize(
+    ("for_s", "seen", "left"),
+    [
+        ([3.0, 0.0], "ready", 1),
+        ([16.0, 0.0], "failed", 0),
+        ([16.0, 16.0], "failed", 0),
+    ],
+    ids=str,
+)
+def test_a_look_in_the_middle_of_which_somebody_was_suspended_is_made_once_again(
+    around: Surroundings, world: MemoryWorld, for_s: list[float], seen: str, left: int
+) -> None:
+    after(around, world, Launch("web", "r1", 1))
+    waits = [*for_s]
+    world.clock.call_after(1.0, lambda: world.mark_failed(world.instances()[0].id))
+    looks = evolve(around, discovery=Suspends(MemoryDiscovery(world), world.clock, waits))
+    (cell,) = looks.observe(WEB).cells
+    assert [one.state.value for one in cell.instances] == [seen]
+    assert len(waits) == left

@@ -186,10 +186,7 @@ class Driver:
         return evolve(progress, begun=begun)
 
     def _begun(self) -> Progress:
-        """Return the progress at the beginning: what an earlier deployer told others may not show yet.
-
-        Its clock may have been ahead.
-        """
+        """Return the progress at the beginning: what was told before may not show yet, by whatever clock."""
         now, known = self._now(), self._known
         told = {name: evolve(one, at_s=min(one.at_s, now)) for name, one in known.told_before.items()}
         return evolve(known, entered_s=now, routed_s=min(known.routed_s, now), told_before=told)

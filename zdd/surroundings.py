@@ -22,6 +22,9 @@ from zdd.model.service import Service
 from zdd.model.traffic import EdgeView, Registration
 from zdd.sampler import Sampler
 
+LOOK_S_MOST = 5.0
+"""How long a look may take, from its first question to its last answer, before it is made again."""
+
 
 @frozen
 class Surroundings:
@@ -63,11 +66,18 @@ class Surroundings:
         return tuple(edge.name for edge in self.edges) if service.exposures else ()
 
     def observe(self, service: Service) -> Observation:
-        """Look at everything once: the cells, then discovery, then the edges.
+        """Look at everything: the cells, then discovery, then the edges.
+
+        Whoever is suspended in the middle of that wakes up with an old list of the cells. So a look that took long is
+        made again; if that one takes long, too, the parts are slow, and nothing newer can be had.
 
         Raises:
             AdapterError: The orchestrator or discovery can't say. An edge that can't is in the observation as such.
         """
+        found = self._look(service)
+        return found if self.clock.now() <= found.as_of_s + LOOK_S_MOST else self._look(service)
+
+    def _look(self, service: Service) -> Observation:
         as_of_s = self.clock.now()
         cells = self.orchestrator.observe(service)
         if not service.exposures:

@@ -51,6 +51,7 @@ MENDED_WITH_ORDERS = {
     133731: "what had ended behind an old list, in the moment of an abort, was held against the deployer",
     137075: "a list older than the deployer before showed a singleton's cell empty, and another revision started in it",
     137867: "a singleton's cell whose instance had just crashed was to have it again, and another revision started",
+    143137: "one that was suspended in the middle of a look took out what served for what had failed meanwhile",
     772: "a deployment that follows an aborted one at once did not know what discovery had been told",
 }
 
