@@ -219,6 +219,7 @@ def test_it_says_what_it_does() -> None:
         ({"status": 99}, "status of an HTTP gate is 99"),
         ({"status": [200, "x"]}, "status of an HTTP gate is 'x'"),
         ({"status": True}, "status of an HTTP gate is True"),
+        ({"status": "200"}, "status of an HTTP gate is '200'"),
         ({"contains": ""}, "contains of an HTTP gate"),
         ({"contains": b"x"}, "contains of an HTTP gate"),
         ({"method": "G T"}, "method 'G T'"),

@@ -39,7 +39,7 @@ def _path(value: Any) -> str:
 def _status(value: Any) -> tuple[int, ...] | None:
     if value is None:
         return None
-    codes = (value,) if isinstance(value, int) or not isinstance(value, Iterable) else tuple(value)
+    codes = (value,) if isinstance(value, int | str) or not isinstance(value, Iterable) else tuple(value)
     for code in codes:
         check_number("status of an HTTP gate", code, least=100, most=599, whole=True)
     if not codes:
