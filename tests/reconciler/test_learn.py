@@ -71,6 +71,12 @@ def record(*looks, **rest):
 # -- an instance comes -------------------------------------------------------------------------------------------------
 
 
+def test_an_instance_has_failed_since_it_was_first_seen_to_whatever_its_nodes_clock_says():
+    failed = evolve(READY, state=InstanceState.FAILED, since_s=90.0)
+    assert record(look(20), look(21, failed), look(22, failed)).failed_s == 21
+    assert record(look(20), look(21, failed), look(22), look(23)).failed_s is None
+
+
 def test_an_instance_is_launched_when_first_listed_and_ready_when_first_called_so():
     seen = record(look(20, evolve(READY, state=InstanceState.STARTING)), look(21), look(22))
     assert (seen.launched_s, seen.ready_s, seen.state) == (20, 21, InstanceState.READY)

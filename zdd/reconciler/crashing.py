@@ -27,8 +27,16 @@ def crash_failure(picture: Picture, goal: Goal, instance: Instance, since_s: flo
     if picture.progress.complete_s.get(goal.cell, float("-inf")) >= since_s:
         return ""  # it was complete since then: what ends now had started
     why = f": {instance.note}" if instance.note else ""
-    if instance.state is InstanceState.FAILED and picture.now >= max(since_s, instance.since_s) + CRASHING_FOR_S:
+    failed = instance.state is InstanceState.FAILED
+    if failed and picture.now >= max(since_s, _ended_s(picture, instance)) + CRASHING_FOR_S:
         return f"ended by itself and did not come back{why}"
     if instance.restarts >= CRASHES_MOST and picture.now >= since_s + CRASHING_FOR_S:
         return f"ended by itself {instance.restarts} times before it was proven{why}"
     return ""
+
+
+def _ended_s(picture: Picture, instance: Instance) -> float:
+    """Return when it ended: its node's clock may be ahead, so at the latest when that was first seen."""
+    record = picture.record(instance.id)
+    seen_s = record.failed_s if record is not None else None
+    return instance.since_s if seen_s is None else min(instance.since_s, seen_s)

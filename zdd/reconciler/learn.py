@@ -241,6 +241,8 @@ def _listed(record: InstanceRecord, instance: Instance, plan: Plan, as_of_s: flo
         record = evolve(record, state=instance.state, note=instance.note, missing_looks=0, missing_s=None)
     if record.ready_s is None and instance.state is InstanceState.READY:
         record = evolve(record, ready_s=as_of_s)
+    if (record.failed_s is not None) is not (instance.state is InstanceState.FAILED):
+        record = evolve(record, failed_s=as_of_s if instance.state is InstanceState.FAILED else None)
     if instance.address_lost and not record.address_lost:
         record = evolve(record, address_lost=True)
     if record.stopped_s is not None:  # a list can be stale: what is listed again was not gone

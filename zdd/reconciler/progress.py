@@ -30,6 +30,7 @@ class InstanceRecord:
         note: The orchestrator's own words.
         launched_s: First listed.
         ready_s: First ready.
+        failed_s: Seen failed first, since it was last anything else.
         proven_s: First passed all gates of its revision.
         admitted_s: First registered with a weight, since it was last out.
         seen_s: Seen with traffic at every edge, since it was last admitted.
@@ -58,6 +59,7 @@ class InstanceRecord:
     note: str = ""
     launched_s: float | None = None
     ready_s: float | None = None
+    failed_s: float | None = None
     proven_s: float | None = None
     admitted_s: float | None = None
     seen_s: float | None = None
