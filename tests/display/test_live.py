@@ -111,7 +111,7 @@ def test_without_rich_there_is_one_hint_and_then_lines(monkeypatch: pytest.Monke
 PROGRAM = """
 import sys, time
 sys.path[:0] = [{folder!r}]
-from conftest import success_story
+from stories import success_story
 from zdd.display.live import watcher
 watch = watcher()
 for event in success_story():
