@@ -6,7 +6,6 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 
 import pytest
-from attrs import evolve
 
 from zdd.display.html import TrafficSample, report_html
 from zdd.events import DeploymentEnded, Event, Outcome
@@ -128,12 +127,3 @@ def test_no_deployment_is_a_page_too() -> None:
     page = Page(report_html([], title="Empty"))
     assert page.open == []
     assert "No deployment is on record." in page.text
-
-
-def test_a_long_table_is_cut_and_counted(stories: dict[str, tuple[Event, ...]]) -> None:
-    events = stories["success"]
-    moved = next(event for event in events if type(event).__name__ == "InstanceMoved")
-    crowd = [evolve(moved, instance=f"i{n}") for n in range(300)]
-    text = report_html([Report.of([*events[:-1], *crowd, events[-1]])], title="t")
-    assert "and 107 more, which are in the report's data" in text
-    assert len(text) < 400_000
