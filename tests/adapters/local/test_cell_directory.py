@@ -88,7 +88,7 @@ class TestRecord:
 
     def test_one_that_can_t_be_read_is_refused_too(self, cell):
         (cell.path / "cell.json").mkdir(parents=True)
-        with pytest.raises(PermanentError, match=r"cell\.json: Is a directory"):
+        with pytest.raises(PermanentError, match=r"cell\.json, a cell.s record, can.t be read: Is a directory"):
             cell.record()
 
 
