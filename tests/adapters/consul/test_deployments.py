@@ -153,8 +153,12 @@ def own_world(
     start_haproxy: Callable[..., Any],
     start_traefik: Callable[..., Any],
 ) -> Iterator[World]:
-    """One whose Consul the test may end."""
-    with made_world("haproxy", own_agent, prefix, tmp_path / "state", start_haproxy, start_traefik) as made:
+    """One whose Consul the test may end, for longer than a start takes."""
+
+    def start(agent: Any, paths: dict[str, str]) -> Any:
+        return start_haproxy(agent, paths, {"hold nx 10s": "hold nx 30s"})
+
+    with made_world("haproxy", own_agent, prefix, tmp_path / "state", start, start_traefik) as made:
         yield made
 
 
