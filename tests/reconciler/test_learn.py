@@ -133,6 +133,15 @@ def held(at_s, weight, holds=True):
     return evolve(seen, held=True, edges=(evolve(seen.edges[0], held=holds),))
 
 
+@pytest.mark.parametrize(("went_on_s", "let_go"), [(0.0, True), (20.5, False)])
+def test_an_edge_that_holds_requests_back_has_not_let_go_while_it_may_not_know_that_they_went_on(went_on_s, let_go):
+    sent = [look(at_s, weight=1, edges=[("a", True, 0)]) for at_s in (20, 20.5)]
+    out = look(21, weight=0, edges=[("a", False, 0)])
+    held = evolve(out, held=True, edges=(evolve(out.edges[0], held=True),))
+    before = evolve(after(*sent), went_on_s=went_on_s)
+    assert (record(held, progress=before).gone_at == {"a": 21}) is let_go
+
+
 def test_an_edge_that_holds_requests_back_since_an_earlier_deployer_has_let_go_of_everything():
     known = Progress(holds=True)
     assert record(held(20, 5), held(21, 0), progress=known).gone_s == 21

@@ -52,6 +52,7 @@ MENDED_WITH_ORDERS = {
     137075: "a list older than the deployer before showed a singleton's cell empty, and another revision started in it",
     137867: "a singleton's cell whose instance had just crashed was to have it again, and another revision started",
     143137: "one that was suspended in the middle of a look took out what served for what had failed meanwhile",
+    460775: "an edge that held requests back, and did not know yet that they went on, counted as having let go",
     772: "a deployment that follows an aborted one at once did not know what discovery had been told",
 }
 
@@ -63,7 +64,9 @@ def test_it_breaks_no_rule_any_more(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", MENDED_WITH_ORDERS)
 def test_with_orders_it_breaks_no_rule_any_more(seed: int) -> None:
-    drawn = draw(seed, slow_edges=False).without(DRAWN_APART)
+    drawn = draw(seed, slow_edges=seed > 400_000).without(
+        DRAWN_APART
+    )  # the earlier ones are from before there were any
     assert simulate(drawn.with_orders()).violations == (), MENDED_WITH_ORDERS[seed]
 
 

@@ -128,7 +128,7 @@ def _observed(progress: Progress, plan: Plan, look: Observed) -> Progress:
     changed: dict[str, InstanceRecord] = {}
     doubted = {name: at_s for name, at_s in progress.doubted.items() if in_doubt(at_s, as_of_s)}
     holds = progress.holds and observation.held
-    held_surely = holds and as_of_s >= follows_until_s(progress.went_on_s)
+    held_proves = (holds or None) if as_of_s >= follows_until_s(progress.went_on_s) else False
     for cell in observation.cells:
         listed.update(cell.members)
         for name, instance in cell.members.items() if cell.name not in look.settled else ():
@@ -141,7 +141,7 @@ def _observed(progress: Progress, plan: Plan, look: Observed) -> Progress:
             elif record.state is not instance.state:
                 doubted.pop(name, None)
             record = _listed(record, instance, plan, as_of_s)
-            record = _traffic(record, instance, registration, observation, plan, held_surely)
+            record = _traffic(record, instance, registration, observation, plan, held_proves)
             if record is not before:
                 changed[name] = record
     for name in [name for name in registrations if name not in listed]:
@@ -258,7 +258,7 @@ def _traffic(
     registration: Registration | None,
     observation: Observation,
     plan: Plan,
-    holds: bool,
+    held_proves: bool | None,
 ) -> InstanceRecord:
     in_traffic = registration is not None and registration.weight > 0
     if in_traffic and _all_seen(record):
@@ -270,7 +270,7 @@ def _traffic(
     if in_traffic:
         return _in_traffic(record, addresses, observation)
     if registration is not None or record.sent_s is not None:
-        return _out(record, addresses, observation, plan, holds)
+        return _out(record, addresses, observation, plan, held_proves)
     return record
 
 
@@ -319,7 +319,11 @@ def _surer(record: InstanceRecord, addresses: Sequence[Address], edges: Sequence
 
 
 def _out(
-    record: InstanceRecord, addresses: Sequence[Address], observation: Observation, plan: Plan, holds: bool
+    record: InstanceRecord,
+    addresses: Sequence[Address],
+    observation: Observation,
+    plan: Plan,
+    held_proves: bool | None,
 ) -> InstanceRecord:
     as_of_s = observation.as_of_s
     if record.out_s is None:
@@ -328,7 +332,7 @@ def _out(
     gone_at = {
         view.edge: record.gone_at.get(view.edge, view.as_of_s)
         for view in observation.edges
-        if _let_go(view, record, addresses, out_s, plan.service.settle_s, holds)
+        if _let_go(view, record, addresses, out_s, plan.service.settle_s, held_proves)
     }
     everywhere = len(gone_at) == len(observation.edges) and as_of_s >= out_s + plan.service.settle_s
     idle = everywhere and bool(observation.edges) and _nothing_in_flight(observation.edges, addresses)
@@ -362,19 +366,27 @@ def drained_by_s(out_s: float, gone_at: Mapping[str, float], edges: Sequence[Edg
 
 
 def _let_go(
-    view: EdgeView, record: InstanceRecord, addresses: Sequence[Address], out_s: float, settle_s: float, holds: bool
+    view: EdgeView,
+    record: InstanceRecord,
+    addresses: Sequence[Address],
+    out_s: float,
+    settle_s: float,
+    held_proves: bool | None,
 ) -> bool:
     """Tell whether an edge was seen to have let go.
 
     Its picture may be older than the last change. Not to show an instance proves something only if it was seen to
     show it before, if it holds requests back and has to since an earlier deployer, or if the time has passed within
-    which it follows every change.
+    which it follows every change. One that holds requests back proves nothing (False) while it may not know yet that
+    they went on: then it sends them again for a moment, to this one too.
     """
     if not view.reachable:
         return view.edge in record.gone_at
     if view.as_of_s < out_s or any(address in view.weights for address in addresses):
         return False
-    if view.edge in record.seen_at or view.edge in record.gone_at or (holds and view.held):
+    if view.edge in record.gone_at or (view.held and held_proves):
+        return True
+    if view.edge in record.seen_at and not (view.held and held_proves is False):
         return True
     follows_s = EDGE_FOLLOWS_S if record.given or record.admitted_s is not None else UNSEEN_SETTLES_S
     return view.as_of_s >= out_s + max(settle_s, follows_s)
