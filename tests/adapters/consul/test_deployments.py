@@ -156,7 +156,7 @@ def own_world(
     """One whose Consul the test may end, for longer than a start takes."""
 
     def start(agent: Any, paths: dict[str, str]) -> Any:
-        return start_haproxy(agent, paths, {"hold nx 10s": "hold nx 30s"})
+        return start_haproxy(agent, paths, {"hold nx 5s": "hold nx 30s"})
 
     with made_world("haproxy", own_agent, prefix, tmp_path / "state", start, start_traefik) as made:
         yield made

@@ -82,7 +82,7 @@ def make_bench(
 def test_the_haproxy_edge_keeps_every_rule(
     agent: Any, start_haproxy: Callable[..., Any], make_bench: Callable[..., EdgeBench]
 ) -> None:
-    haproxy = start_haproxy(agent, PATHS, {"hold nx 10s": "hold nx 100ms"})  # each rule waits until it has forgotten
+    haproxy = start_haproxy(agent, PATHS, {"hold nx 5s": "hold nx 100ms"})  # each rule waits until it has forgotten
     entrance = Address("127.0.0.1", haproxy.port)
     edge = HaproxyEdge(haproxy.socket, {"http": entrance, "admin": entrance}, old_process_s=0)
     checked = check_edge(
