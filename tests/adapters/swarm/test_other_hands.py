@@ -10,8 +10,11 @@ import pytest
 from attrs import evolve
 
 from zdd import BlueGreen, CommandGate, Deployer, DeploymentFailed, Outcome, Release, RollingUpdate, Service
+from zdd.adapters.swarm.orchestrator import SwarmOrchestrator
 from zdd.events import CommandAnswered, CommandIntended, Event
-from zdd.model.command import Launch
+from zdd.interfaces import Fence
+from zdd.model.command import Change, Launch
+from zdd.model.release import Revision
 
 WORKER = Service("web", replicas=2, exposures=(), stop_grace_s=3.0, start_deadline_s=90.0)
 FAST = {"RestartPolicy": {"Delay": 100_000_000}}
@@ -176,3 +179,29 @@ def test_after_any_sequence_the_services_are_what_a_user_expects(
     for step in steps:
         step()
     rolled_back()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("trouble", "state"), [("CRASH", "paused"), ("UNHEALTHY", "updating")])
+def test_an_update_of_somebody_else_s_that_is_not_through_goes_no_further_while_zdd_replaces_it(
+    swarm: Any, orchestrator: SwarmOrchestrator, wait_until: Any, trouble: str, state: str
+) -> None:
+    web = evolve(WORKER, replicas=1, stop_grace_s=1.0)
+    swarm.run("web", 1, "--update-order", "start-first", "--stop-grace-period", "1s", "--restart-delay", "100ms")
+    serves = swarm.tasks("web")
+    swarm.client("service", "update", "--detach", "--env-add", f"{trouble}=1", "web")
+
+    def halfway() -> bool:
+        both = [task["DesiredState"] for task in swarm.api.tasks(filters={"service": "web"})].count("running") == 2
+        return both and swarm.api.inspect_service("web")["UpdateStatus"]["State"] == state
+
+    wait_until(halfway, "Swarm has stopped half-way")
+    orchestrator.claim(web, Fence(1, "tests"))
+    revision = Revision("r-1", "1", swarm.workload(ports={}, service_spec={"TaskTemplate": FAST}))
+    orchestrator.launch(web, revision, Launch("web-2", "r-1", 1), Fence(1, "tests"))
+    wait_until(lambda: swarm.ready(orchestrator, web, "web-2"), "the replacement is ready")
+    (stays,) = serves
+    assert swarm.api.inspect_task(stays)["DesiredState"] == "running"
+
+    orchestrator.change(web, revision, Change("web", "r-1", 1), Fence(1, "tests"))
+    wait_until(lambda: swarm.ready(orchestrator, web), "it runs the release")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from zdd.adapters.swarm import labels
 from zdd.adapters.swarm.engine import Engine, NameTaken
+from zdd.adapters.swarm.in_place import is_halfway, is_under_way
+from zdd.adapters.swarm.specification import with_labels
 from zdd.errors import LeaseLost, PermanentError
 from zdd.interfaces import Fence
+
+Json = dict[str, Any]
 
 
 class SwarmFences:
@@ -60,3 +66,27 @@ def check_token(service: str, accepted: int, fence: Fence) -> None:
     """Raise `LeaseLost` if a greater token was accepted."""
     if accepted > fence.token:
         raise LeaseLost(f"a newer deployer has taken over {service} (token {accepted}, ours is {fence.token})")
+
+
+def claimed(service: str, cell: str, found: Json, tasks: Sequence[Json], fence: Fence, changed: str) -> Json | None:
+    """Return what a claim writes to a Swarm service, so that a write that was decided before it is refused.
+
+    Args:
+        service: The zdd service's name.
+        cell: The cell's name.
+        found: The Swarm service.
+        tasks: Its tasks.
+        fence: Whose token it gets.
+        changed: What somebody else has changed, on one line.
+
+    Returns:
+        None if nothing is to be written: it has the token, or somebody else's update of it is not through, which any
+        write would let go on.
+    """
+    spec: Json = found["Spec"]
+    if is_under_way(spec):  # the same again: Swarm goes on with its batch, and no further
+        return spec
+    if token_of(spec) >= fence.token or is_halfway(found, tasks):
+        return None
+    own = {labels.SERVICE: service, labels.CELL: cell, labels.TOKEN: str(fence.token)}
+    return with_labels(spec, own | ({labels.CHANGED: changed} if changed else {}))

@@ -13,6 +13,10 @@ Swarm itself can put two tasks of the same revision into one place: its updater 
 then, and Swarm starts that one again, by the present specification. Nothing takes one of them away before the next
 write, and that one keeps the first by id, whether it runs or not. So the other one is said to be replaced, and nothing
 is written before the first one runs.
+
+The same goes for an update that somebody else has begun and that is not through, or that Swarm has paused: the next
+write that differs in anything, a label among them, has Swarm go on. It keeps what the update had started so far,
+healthy or not, and stops what serves in the same places.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from typing import Any
 from attrs import frozen
 
 from zdd.adapters.swarm import labels
-from zdd.adapters.swarm.specification import revision_of
+from zdd.adapters.swarm.specification import revision_in, revision_of
 from zdd.errors import ConfigurationError
 from zdd.model.in_place import InPlace, UpdateOrder
 from zdd.model.service import Service
@@ -88,6 +92,12 @@ def kept(tasks: Sequence[Json]) -> Json:
 
 def _template(task: Json) -> Json:
     return {name: value for name, value in task["Spec"].items() if name != "Placement"}  # which alone replaces nothing
+
+
+def is_halfway(swarm_service: Json, tasks: Sequence[Json]) -> bool:
+    """Say whether something runs that is not what the service is to run, or beside it: an update is not through."""
+    so_far = places(tasks, revision_in(swarm_service))
+    return bool(so_far.old or so_far.beside)
 
 
 def check_in_place(service: Service, spec: Json, in_place: InPlace) -> None:

@@ -36,7 +36,7 @@ from zdd.adapters.swarm.content_store import check_files
 from zdd.adapters.swarm.drift import difference
 from zdd.adapters.swarm.endpoint import Endpoint
 from zdd.adapters.swarm.engine import TIMEOUT_S, Engine, NameTaken, NotThere, OutOfSequence
-from zdd.adapters.swarm.fences import SwarmFences, check_token, token_of
+from zdd.adapters.swarm.fences import SwarmFences, check_token, claimed, token_of
 from zdd.adapters.swarm.in_place import check_in_place, handed_back, is_under_way, places, stepped
 from zdd.adapters.swarm.inspection import Inspection, findings
 from zdd.adapters.swarm.listing import Listing
@@ -60,7 +60,7 @@ from zdd.adapters.swarm.specification import (
     with_labels,
     with_replicas,
 )
-from zdd.adapters.swarm.upkeep import living, upkeep
+from zdd.adapters.swarm.upkeep import living, of_service, upkeep
 from zdd.adapters.swarm.watch import Watch
 from zdd.errors import AdapterError, ConfigurationError, PermanentError, TemporaryError
 from zdd.interfaces import Fence, OrchestratorAbilities
@@ -201,18 +201,18 @@ class SwarmOrchestrator:
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def claim(self, service: Service, fence: Fence) -> None:
-        """Refuse smaller tokens from now on: also those of writes that were decided, but not sent, before this."""
+        """Refuse smaller tokens from now on: also those of writes that were decided, but not sent, before this.
+
+        Only a cell of which somebody else's update is not through is left as it is: any write would let that go on.
+        """
         self._fences.accept(service.name, fence)
-        found = self._found(service)
+        found, tasks = self._look(service)
         self._archive.keep_found(service, found)
-        for cell, swarm_service in found.items():
-            if is_under_way(swarm_service["Spec"]):  # the same again: Swarm goes on with its batch, and no further
-                self._update(service, swarm_service, swarm_service["Spec"], fence)
-            elif token_of(swarm_service["Spec"]) < fence.token:
-                own = {labels.SERVICE: service.name, labels.CELL: cell, labels.TOKEN: str(fence.token)}
-                changed = self._archive.changed(service, swarm_service, alone=len(found) == 1)
-                own |= {labels.CHANGED: changed} if changed else {}
-                self._update(service, swarm_service, with_labels(swarm_service["Spec"], own), fence)
+        for cell, one in found.items():
+            changed = self._archive.changed(service, one, alone=len(found) == 1)
+            spec = claimed(service.name, cell, one, of_service(one, tasks), fence, changed)
+            if spec is not None:
+                self._update(service, one, spec, fence)
 
     def tidy(self, service: Service, fence: Fence) -> bool:
         """Put right what `upkeep` says, by the last look if nothing was written since.

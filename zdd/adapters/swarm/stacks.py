@@ -17,6 +17,7 @@ from zdd.adapters.swarm.container import read_container
 from zdd.adapters.swarm.content_store import ContentStore
 from zdd.adapters.swarm.endpoint import Endpoint
 from zdd.adapters.swarm.engine import TIMEOUT_S, Engine
+from zdd.adapters.swarm.in_place import is_halfway
 from zdd.adapters.swarm.mounted_file import MountedFile
 from zdd.adapters.swarm.pull_everywhere import PullEverywhere
 from zdd.adapters.swarm.specification import pinned, with_labels
@@ -132,11 +133,19 @@ class SwarmStacks:
         return tuple(left)
 
     def _check_owner(self, stack: Stack, *, adopt: bool) -> None:
-        strange = [one["Spec"]["Name"] for one in self._services(stack) if labels.SERVICE not in one["Spec"]["Labels"]]
+        strange = [one for one in self._services(stack) if labels.SERVICE not in one["Spec"]["Labels"]]
         if strange and not adopt:
+            names = ", ".join(sorted(one["Spec"]["Name"] for one in strange))
             raise ConfigurationError(
-                f"stack {stack.name} is there, and zdd did not deploy it ({', '.join(sorted(strange))}): take it over "
+                f"stack {stack.name} is there, and zdd did not deploy it ({names}): take it over "
                 "with adopt=True, which restarts nothing, or give yours another name"
+            )
+
+        busy = [one["Spec"]["Name"] for one in strange if is_halfway(one, self._engine.tasks([one["ID"]]))]
+        if busy:
+            raise ConfigurationError(
+                f"Swarm's own update of {', '.join(sorted(busy))} is not through, and to take it over now would have "
+                "Swarm stop what serves: wait until it is, or take it back with docker service rollback"
             )
 
     def _services(self, stack: Stack) -> list[Json]:

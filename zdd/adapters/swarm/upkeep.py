@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from zdd.adapters.swarm import labels
-from zdd.adapters.swarm.in_place import handed_back, is_under_way, places
+from zdd.adapters.swarm.in_place import handed_back, is_halfway, is_under_way, places
 from zdd.adapters.swarm.observed import is_retired, something_left
 from zdd.adapters.swarm.placement import counted, is_unplaced, needed, placed, waits_for_room
 from zdd.adapters.swarm.specification import is_empty, is_global, replicas_of, revision_of
@@ -47,7 +47,7 @@ def upkeep(service: Service, found: Mapping[str, Json], tasks: Sequence[Json]) -
             gone.append(one)
         elif is_retired(one) or not _is_through(one["Spec"], own):
             later = True
-        else:
+        elif is_under_way(one["Spec"]) or not is_halfway(one, own):  # any write would let another one's update go on
             others = [task for task in tasks if task["ServiceID"] != one["ID"]]
             spec = handed_back(one["Spec"])
             loosened = _loosened(service, spec, own, others)
