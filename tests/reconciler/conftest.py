@@ -14,7 +14,8 @@
                                          sent=SECONDS: not registered, but an edge sent requests there;
                                          admitted=SECONDS: registered so long ago only
                                          replaced=ID: the one that is to take its place; doubted: it was something
-                                         else in the look before, which may have been the newer one
+                                         else in the look before, which may have been the newer one;
+                                         back=SECONDS: so long ago
     lost: web.z web in=250 missing=1     registered, but not listed for so many looks; since=SECONDS: since so long
     told: web retire 2                   the last command to a cell, so many seconds ago; told-before: by an earlier
                                          deployer
@@ -182,6 +183,8 @@ class Reader:
             record = evolve(record, out_s=NOW - float(flags["out"]))
         if "doubted" in flags:
             self.doubted[name] = NOW
+        if "back" in flags:
+            record = evolve(record, back_s=NOW - float(flags["back"]))
         if "sent" in flags:
             record = evolve(record, sent_s=NOW - float(flags["sent"]), out_s=NOW - float(flags["sent"]))
         if "gone" in flags:

@@ -53,6 +53,7 @@ MENDED_WITH_ORDERS = {
     137867: "a singleton's cell whose instance had just crashed was to have it again, and another revision started",
     143137: "one that was suspended in the middle of a look took out what served for what had failed meanwhile",
     460775: "an edge that held requests back, and did not know yet that they went on, counted as having let go",
+    152767: "what had ended was admitted, because an old list showed it again and it had passed its gates before",
     772: "a deployment that follows an aborted one at once did not know what discovery had been told",
 }
 

@@ -102,7 +102,10 @@ class CellPicture:
 
     @cached_property
     def proven(self) -> frozenset[str]:
-        """Those that are ready and have passed all their gates, at this address, not too long ago."""
+        """Those that are ready and have passed all their gates, at this address, not too long ago.
+
+        One that is back, by what the lists say, has to pass them again: the list may be older than its end.
+        """
         said = zip(self.facts.cell.instances, self.facts.said, strict=True)
         return frozenset([one.id for one, found in said if self._passes(one, found)]) - self.facts.doubted
 
@@ -111,7 +114,9 @@ class CellPicture:
             return False
         if not said:
             return steady(self.facts.plan, instance, self._records[instance.id], self.now)
-        since = self.now - PROOF_VALID_S
+        record, since = self._records[instance.id], self.now - PROOF_VALID_S
+        if record is not None:
+            since = max(since, record.back_s)
         for one in said:
             if one is None or one.passed_s is None or one.passed_s < since or one.verdict.result is Result.FAILED:
                 return False

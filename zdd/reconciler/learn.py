@@ -138,6 +138,7 @@ def _observed(progress: Progress, plan: Plan, look: Observed) -> Progress:
             record = before or _first_seen(progress, cell.name, instance, observation)
             if _goes_back(record, instance):
                 doubted[name] = as_of_s
+                record = evolve(record, back_s=as_of_s)
             elif record.state is not instance.state:
                 doubted.pop(name, None)
             record = _listed(record, instance, plan, as_of_s)

@@ -39,6 +39,7 @@ class InstanceRecord:
         idle_s: Nothing seen in flight in two looks, since every edge let go.
         cut_s: The drain deadline passed while something was in flight, or while that was not known.
         stopped_s: No longer listed.
+        back_s: When a list last said what was so before: that it is there again, or well again; 0: none did.
         seen_at: Edges that were seen to send to it since it was last admitted.
         gone_at: Edge → when it was seen to have let go since it was taken out.
         unsure_at: Edge → whether that was so before. It was put back before this edge was seen to have let go, so that
@@ -78,6 +79,7 @@ class InstanceRecord:
     missing_s: float | None = None
     idle_looks: int = 0
     missing_looks: int = 0
+    back_s: float = 0.0
     address_lost: bool = False
 
 
