@@ -56,21 +56,22 @@ def test_a_half_done_one_goes_on_with_the_spare_cell_that_is_there(situation, st
     ]
 
 
-def test_of_what_is_replaced_the_cells_that_lack_something_go_first(situation, steps):
-    whole, failed = InstanceState.READY, InstanceState.FAILED
-    states = {"web": [whole], "web-2": [failed], "web-3": [whole], "web-4": []}
+def test_of_what_is_replaced_goes_first_what_lacks_something_and_then_what_ended_most_often(situation, steps):
+    ready, failed = InstanceState.READY, InstanceState.FAILED
+    states = {"web": [(ready, 0)], "web-2": [(failed, 1)], "web-3": [(ready, 1)], "web-4": [], "web-5": [(ready, 7)]}
     cells = tuple(
-        Cell(name, "old", 1, tuple(Instance(f"{name}.1", "old", state) for state in found))
+        Cell(name, "old", 1, tuple(Instance(f"{name}.1", "old", state, restarts=times) for state, times in found))
         for name, found in states.items()
     )
-    four = evolve(situation(*OLD, ("web-4", "old", 1, None), replicas=4, parts=4), cells=cells)
-    assert [step.partition(":")[0] for step in steps(RollingUpdate(), four)] == [
-        "web-5",
+    five = evolve(situation(*OLD, replicas=5, parts=5), cells=cells, shares=dict.fromkeys(states, 1))
+    assert [step.partition(":")[0] for step in steps(RollingUpdate(), five)] == [
+        "web-6",
         "web-2",
         "web-4",
-        "web",
-        "web-3",
         "web-5",
+        "web-3",
+        "web",
+        "web-6",
     ]
 
 

@@ -113,11 +113,12 @@ class RollingUpdate:
     def _groups(self, situation: Situation) -> list[list[tuple[str, int]]]:
         """Return the batches: each cell that is replaced, and how many instances it is to have.
 
-        Those that lack something go first. Nothing is lost with them, and once they serve again there is capacity to
-        replace the others: the other way round, one that has ended could hold up the deployment that is to mend it.
+        Those that lack something go first, then those that ended by themselves most often. Least is lost with them, and
+        once they serve there is capacity to replace the others: the other way round, one that comes and goes could hold
+        up the deployment that is to mend it.
         """
         parts = dict(zip((cell.name for cell in situation.in_order()), situation.parts, strict=False))
-        stale = sorted(_stale(situation), key=_is_whole)
+        stale = sorted(_stale(situation), key=_worth)
         return batches([(cell.name, parts[cell.name]) for cell in stale], self._batch(situation))
 
     def _needed(self, situation: Situation) -> int:
@@ -155,9 +156,10 @@ def _stale(situation: Situation) -> list[Cell]:
     return [cell for cell, replicas in homes if cell.replicas > replicas or not situation.runs_target(cell)]
 
 
-def _is_whole(cell: Cell) -> bool:
-    """Tell whether all that it should have is ready, by the orchestrator's word."""
-    return sum(1 for one in cell.instances if one.state is InstanceState.READY) >= cell.replicas
+def _worth(cell: Cell) -> tuple[bool, int]:
+    """Tell whether all that a cell should have is ready, by the orchestrator's word, and how seldom it ended."""
+    whole = sum(1 for one in cell.instances if one.state is InstanceState.READY) >= cell.replicas
+    return whole, -sum(one.restarts for one in cell.instances)
 
 
 def _names(goals: list[Goal]) -> str:
