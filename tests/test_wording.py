@@ -32,6 +32,12 @@ def test_a_long_text_is_cut_and_says_so() -> None:
     assert len(printable("\x1b" * 1000, length_max=100)) == 100
 
 
+def test_a_reason_of_two_causes_with_long_paths_is_whole() -> None:
+    path = "/srv/" + "x" * 150
+    reason = f"gate command test -e {path} failed; then taking it back: restore {path} failed: {path}: no space left"
+    assert printable(reason) == reason
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

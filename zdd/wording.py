@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 
-LINE_LENGTH_MAX = 400
+LINE_LENGTH_MAX = 1000
+"""How long a line from outside may be: a reason names two causes, with the paths and the fixes of both."""
 
 
 def printable(text: object, *, length_max: int = LINE_LENGTH_MAX) -> str:

@@ -50,6 +50,7 @@ def test_a_watch_over_a_warm_standby_asks_what_it_was_told_to(shell: Any) -> Non
 
 
 def test_a_standby_that_is_not_described_is_refused(shell: Any) -> None:
+    shell.deploy("1.0")
     for command in ("standby", "failover", "watch"):
         refused = shell.run(command, "web")
         assert (refused.returncode, refused.stdout) == (2, "")
