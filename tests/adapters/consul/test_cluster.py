@@ -90,7 +90,9 @@ class Scene:
             listeners=[listen],
         )
         command = [sys.executable, "-c", APPLICATION, version]
-        report = deployer.deploy(SERVICE, Release(version, Process(command)), RollingUpdate())
+        # An agent that starts again with nothing has the catalog forget what it knew up to 3 s later. Each batch
+        # serves for longer than that, so that the deployer is there to see it: after the end nobody would be.
+        report = deployer.deploy(SERVICE, Release(version, Process(command)), RollingUpdate(hold_s=4.0))
         assert report.outcome is Outcome.SUCCEEDED, report
         assert not left
 
