@@ -18,8 +18,9 @@ def folder(stand: Any) -> Path:
     return Path(stand.copy("haproxy-stack"))
 
 
-def services(stand: Any) -> dict[str, int]:
-    return {one["Spec"]["Name"]: one["Version"]["Index"] for one in stand.api.services()}
+def services(stand: Any) -> dict[str, Any]:
+    """Return what each service is to be. Its version says less: Swarm counts it up for what it writes itself."""
+    return {one["Spec"]["Name"]: one["Spec"] for one in stand.api.services()}
 
 
 def refusal(stand: Any, folder: Path, **environment: str) -> str:
